@@ -1,0 +1,1 @@
+"""Measures everything: latency beside accuracy, in one run, with the environment stored beside each figure."""
