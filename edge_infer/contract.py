@@ -1,0 +1,45 @@
+"""The contract every storey shares: class order, tensor names, schema versions, the research-use notice.
+
+The edge defines it; training, export and benchmarks import it from here, so that nothing can drift apart.
+"""
+
+__all__ = [
+    "BUNDLE_FILES",
+    "BUNDLE_SCHEMA_VERSION",
+    "INPUT_NAME",
+    "LABELS",
+    "METADATA_KEY",
+    "OUTPUT_NAMES",
+    "RESEARCH_USE_ONLY",
+    "RESULT_SCHEMA_VERSION",
+]
+
+#: Canonical class order; the index of a name is its class id. The order of the two seed reports.
+LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
+
+#: Graph input: float32 (batch, 3, H, W), grey picture repeated over the channels, range 0..1.
+INPUT_NAME = "pixel_values"
+
+#: Graph outputs: logits (batch, classes), embeddings (batch, dim), evidence (batch, classes, h, w).
+#: The mean of ``evidence`` over h and w is ``logits``: what each place of the picture adds to a class.
+OUTPUT_NAMES = ("logits", "embeddings", "evidence")
+
+#: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
+BUNDLE_SCHEMA_VERSION = 1
+
+#: Version of the JSON that ``brain-infer --json`` prints (docs/result.schema.json).
+RESULT_SCHEMA_VERSION = 1
+
+#: The key of ``metadata_props`` in model.onnx that holds the same contract as JSON.
+METADATA_KEY = "brain_edge.contract"
+
+#: What a bundle folder holds: nothing less, nothing more.
+BUNDLE_FILES = (
+    "README.md",
+    "config.json",
+    "manifest.json",
+    "model.onnx",
+    "preprocessor_config.json",
+)
+
+RESEARCH_USE_ONLY = "Research use only. Not a medical device. Not for diagnosis."
