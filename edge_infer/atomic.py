@@ -1,0 +1,170 @@
+"""Writing so that a crash, a full disk or a second writer never harms what was there before.
+
+Everything is written to a temporary sibling, flushed to the disk and then renamed. A reader sees
+the old content or the new, never a mixture.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.exchange import exchange_paths
+from edge_infer.lock_file import locked
+from edge_infer.names import shown_name
+
+__all__ = ["replace_folder_atomically", "write_bytes_atomically"]
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> None:
+    """Write one file; its folder must exist.
+
+    Args:
+        path: Target. An existing regular file is replaced.
+        data: The whole content.
+
+    Raises:
+        CannotWrite: The target cannot be written; what was there before is unharmed.
+    """
+    path = Path(path)
+    _refuse_special(path, expected="a regular file", is_expected=stat.S_ISREG)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            _write_new(temporary, data)
+            temporary.replace(path)
+            _flush_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def replace_folder_atomically(target: Path) -> Iterator[Path]:
+    """Fill a temporary sibling folder; on success it takes the place of the target.
+
+    The target's parents are created. While it runs, ``.NAME.lock`` beside the target keeps other
+    writers of the same target out; it goes with its process. What killed writers left is swept.
+
+    Args:
+        target: Folder to create or replace as a whole.
+
+    Yields:
+        The empty temporary folder to write into.
+
+    Raises:
+        OutputLocked: Another process is writing the same target.
+        CannotWrite: The target cannot be written; what was there before is unharmed.
+    """
+    target = Path(target).resolve()  # a linked folder stays a link, its content is replaced
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with locked(target.with_name(f".{target.name}.lock"), target):
+            _refuse_special(target, expected="a folder", is_expected=stat.S_ISDIR)
+            _sweep(target)
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+            temporary.mkdir()
+            try:
+                yield temporary
+                _flush_tree(temporary)
+                _swap_in(temporary, target)
+                _flush_folder(target.parent)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    except BrainError:
+        raise
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+
+
+def _swap_in(temporary: Path, target: Path) -> None:
+    """Put ``temporary`` at ``target``; a former target ends at ``temporary``."""
+    if not target.exists():
+        temporary.rename(target)
+        return
+    if exchange_paths(temporary, target):
+        return
+    # No atomic exchange here: two renames, and back again should the second one fail. A process
+    # killed between the two leaves the old folder as .NAME.old; the next writer puts it back.
+    aside = _aside(target)
+    target.rename(aside)
+    try:
+        temporary.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    aside.rename(temporary)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed writers of this target left; we hold the lock, so none is alive."""
+    aside = _aside(target)
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    for rubbish in target.parent.glob(f".{_escaped(target.name)}.*.tmp"):
+        if rubbish.is_dir() and not rubbish.is_symlink():
+            shutil.rmtree(rubbish, ignore_errors=True)
+    if aside.exists():
+        shutil.rmtree(aside)
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        elif path.is_dir():
+            _flush_folder(path)
+    _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    if sys.platform == "win32":
+        return  # Windows opens no folders; NTFS journals renames itself
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_special(path: Path, *, expected: str, is_expected: Callable[[int], bool]) -> None:
+    """Never rename over a device, a pipe or a link: ``--output /dev/null`` must not destroy it."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = path.lstat().st_mode
+        if not is_expected(mode):
+            raise CannotWrite(
+                f"{shown_name(path)}: is there already and is not {expected}",
+                hint="name another output",
+            )
+
+
+def _cannot_write(path: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(
+        f"{shown_name(path)}: cannot be written ({error.strerror or error})",
+        hint="check that its folder exists, is yours to write and has space left",
+    )

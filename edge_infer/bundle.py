@@ -1,0 +1,204 @@
+"""A bundle on disk: loaded only if every byte is the one written; written whole or not at all."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.contract import BUNDLE_FILES, BUNDLE_SCHEMA_VERSION, RESEARCH_USE_ONLY
+from edge_infer.contract_check import check_contract, labels_of_config
+from edge_infer.errors import BundleIncomplete, BundleIntegrity, ContentRefused
+from edge_infer.graph_facts import graph_facts
+from edge_infer.manifest import parse_manifest, render_manifest
+from edge_infer.names import shown_name
+from edge_infer.preprocessing import PreprocessorConfig
+
+__all__ = ["MAX_BUNDLE_BYTES", "Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
+
+MAX_BUNDLE_BYTES = 512 * 2**20
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        path: Where it was loaded from.
+        model_bytes: model.onnx, already checked; onnxruntime gets these bytes and no path.
+        config: config.json.
+        preprocessor: preprocessor_config.json.
+        manifest: manifest.json.
+        id2label: Label of each class id.
+    """
+
+    path: Path
+    model_bytes: bytes = field(repr=False)
+    config: dict[str, Any] = field(repr=False)
+    preprocessor: PreprocessorConfig
+    manifest: dict[str, Any] = field(repr=False)
+    id2label: dict[int, str]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels in the order of the logits."""
+        return tuple(self.id2label.values())
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before the softmax."""
+        return float(self.manifest["calibration"]["temperature"])
+
+
+def load_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """Load and verify a bundle; onnxruntime is not needed for it.
+
+    Args:
+        path: The bundle's folder.
+
+    Raises:
+        BundleIncomplete: A file or field is missing.
+        BundleIntegrity: A file is not the one that was written, is a link, or is not of a bundle.
+        BundleIncompatible: Made for a newer package, or for a preprocessing that is not done here.
+        ContentRefused: Over 512 MiB, or a graph with external data, loops or custom operators.
+    """
+    folder = Path(path)
+    contents = _read_files(folder)
+    manifest = parse_manifest(contents[_MANIFEST])
+    _check_digests(contents, manifest["files"])
+    config = _parse_json(contents["config.json"], "config.json")
+    preprocessor = PreprocessorConfig.from_dict(
+        _parse_json(contents["preprocessor_config.json"], "preprocessor_config.json")
+    )
+    check_contract(manifest, config, preprocessor, graph_facts(contents["model.onnx"]))
+    return Bundle(
+        path=folder,
+        model_bytes=contents["model.onnx"],
+        config=config,
+        preprocessor=preprocessor,
+        manifest=manifest,
+        id2label=dict(enumerate(labels_of_config(config))),
+    )
+
+
+def write_bundle(
+    target: Path, files: Mapping[str, bytes], manifest_body: Mapping[str, Any]
+) -> Bundle:
+    """Write a bundle, verify it by loading it back, and only then let it take its place.
+
+    Args:
+        target: Folder of the bundle; an existing one is replaced as a whole.
+        files: The four files besides manifest.json.
+        manifest_body: The manifest's fields. What follows from the files is filled in here:
+            ``files``, ``image_size``, ``labels``, ``opset``, ``schema_version``,
+            ``research_use_only`` and ``manifest_sha256``.
+
+    Returns:
+        The bundle as loaded back.
+
+    Raises:
+        BundleError: What was given is no valid bundle; nothing is written.
+        CannotWrite: The target cannot be written; what was there before is unharmed.
+        OutputLocked: Another process is writing the same target.
+        ValueError: ``files`` holds other names.
+    """
+    expected = set(BUNDLE_FILES) - {_MANIFEST}
+    if set(files) != expected:
+        raise ValueError(f"files are {sorted(files)}, expected {sorted(expected)}")
+    preprocessor = PreprocessorConfig.from_dict(
+        _parse_json(files["preprocessor_config.json"], "preprocessor_config.json")
+    )
+    body = {
+        **manifest_body,
+        "files": {name: _describe(data) for name, data in files.items()},
+        "image_size": {"height": preprocessor.height, "width": preprocessor.width},
+        "labels": labels_of_config(_parse_json(files["config.json"], "config.json")),
+        "opset": graph_facts(files["model.onnx"]).opset,
+        "research_use_only": RESEARCH_USE_ONLY,
+        "schema_version": BUNDLE_SCHEMA_VERSION,
+    }
+    manifest = render_manifest(body)
+    with replace_folder_atomically(target) as temporary:
+        for name, data in {**files, _MANIFEST: manifest}.items():
+            (temporary / name).write_bytes(data)
+        load_bundle(temporary)
+    return load_bundle(target)
+
+
+def shipped_bundle_path() -> Path:
+    """Return the folder of the bundle inside this package.
+
+    Raises:
+        BundleIncomplete: This installation came without one.
+    """
+    path = Path(__file__).with_name("bundle")
+    if not path.is_dir():
+        raise BundleIncomplete(
+            "this installation of brain-edge holds no bundle",
+            hint="name one with --bundle DIR, or in Python Classifier.load(DIR)",
+        )
+    return path
+
+
+def _read_files(folder: Path) -> dict[str, bytes]:
+    shown = shown_name(folder)
+    try:
+        with os.scandir(folder) as entries:
+            modes = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        missing = sorted(set(BUNDLE_FILES) - set(modes))
+        if missing:
+            raise BundleIncomplete(
+                f"{shown}: bundle lacks {', '.join(missing)}", hint="copy the whole folder"
+            )
+        surplus = sorted(set(modes) - set(BUNDLE_FILES))
+        if surplus:
+            raise BundleIntegrity(
+                f"{shown}: bundle holds what does not belong there: "
+                f"{', '.join(map(shown_name, surplus[:5]))}",
+                hint="remove it, or copy the bundle again",
+            )
+        for name, status in modes.items():
+            if not stat.S_ISREG(status.st_mode):
+                raise BundleIntegrity(f"{shown}: {name} is a link or no regular file")
+        size = sum(status.st_size for status in modes.values())
+        if size > MAX_BUNDLE_BYTES:
+            raise ContentRefused(
+                f"{shown}: bundle has {size:,} bytes, expected at most {MAX_BUNDLE_BYTES:,}"
+            )
+        return {name: (folder / name).read_bytes() for name in BUNDLE_FILES}
+    except OSError as error:
+        raise BundleIncomplete(
+            f"{shown}: bundle cannot be read ({error.strerror})",
+            hint="name a folder that brain-export wrote",
+        ) from error
+
+
+def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) -> None:
+    expected = set(BUNDLE_FILES) - {_MANIFEST}
+    if set(described) != expected:
+        raise BundleIncomplete(f"manifest.json: files lists {sorted(described)}")
+    for name in sorted(expected):
+        if described[name] != _describe(contents[name]):
+            raise BundleIntegrity(
+                f"{name}: is not the file the manifest describes (size or SHA-256 differs)",
+                hint="copy the bundle again, or export it again",
+            )
+
+
+def _describe(data: bytes) -> dict[str, str | int]:
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+
+
+def _parse_json(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BundleIntegrity(f"{name}: is not JSON") from error
+    if not isinstance(parsed, dict):
+        raise BundleIntegrity(f"{name}: is not an object")
+    return parsed

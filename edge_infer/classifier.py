@@ -1,0 +1,276 @@
+"""Classify pictures with a bundle, from any thread, in any process."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
+from edge_infer.errors import BrainError, BundleIntegrity
+from edge_infer.image_file import ImageSource, SourceImage, open_source
+from edge_infer.names import shown_name
+from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, softmax
+from edge_infer.preprocessing import preprocess
+from edge_infer.session import Device, Session, open_session
+
+__all__ = ["Classifier", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one of many pictures: a prediction or an error, never both.
+
+    Attributes:
+        source: As given.
+        prediction: None if it failed.
+        error: None if it went well.
+    """
+
+    source: ImageSource
+    prediction: Prediction | None = None
+    error: BrainError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """A picture on its way into the graph."""
+
+    source: SourceImage
+    pixel_values: NDArray[np.float32]  # (1, 3, H, W)
+    timings_ms: dict[str, float]
+
+
+class Classifier:
+    """A loaded bundle that answers; make it with ``Classifier.load``.
+
+    One instance serves any number of threads. After a fork the child opens a session of its own;
+    for ``spawn`` it travels as path and options and loads again, refusing if the bundle changed.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: Device = "cpu",
+        providers: Sequence[str] | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        self.bundle = bundle
+        self._options: dict[str, Any] = {
+            "device": device,
+            "providers": providers,
+            "num_threads": num_threads,
+        }
+        self._session = open_session(bundle.model_bytes, **self._options)
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | os.PathLike[str] | None = None,
+        *,
+        device: Device = "cpu",
+        providers: Sequence[str] | None = None,
+        num_threads: int | None = None,
+    ) -> Self:
+        """Load a bundle and open a session.
+
+        Args:
+            bundle: Its folder; None takes the one shipped in this package.
+            device: ``cpu``, ``cuda`` or ``auto``.
+            providers: onnxruntime's own names, instead of a device.
+            num_threads: Threads within one operator; by default the usable cores.
+
+        Raises:
+            BundleError: The bundle is incomplete, damaged, too new or refused.
+            ProviderUnavailable: The device is not there; there is no silent fallback.
+            InferenceFailed: No usable onnxruntime is installed.
+        """
+        verified = load_bundle(shipped_bundle_path() if bundle is None else bundle)
+        return cls(verified, device=device, providers=providers, num_threads=num_threads)
+
+    @property
+    def model(self) -> ModelIdentity:
+        """Which model this is."""
+        manifest = self.bundle.manifest
+        return ModelIdentity(
+            name=manifest["model"],
+            precision=manifest["precision"],
+            manifest_sha256=manifest["manifest_sha256"],
+        )
+
+    @property
+    def session(self) -> Session:
+        """The session of this process."""
+        # Two threads of a forked child may both open one; either is good, so no lock is needed.
+        # The parent's is kept alive by edge_infer.session.
+        if self._session.pid != os.getpid():
+            self._session = open_session(self.bundle.model_bytes, **self._options)
+        return self._session
+
+    def predict(self, source: ImageSource) -> Prediction:
+        """Classify one picture.
+
+        Args:
+            source: A path; the bytes of a picture file; an array, uint8 or uint16 (H, W) or uint8
+                (H, W, 3 or 4); or a Pillow image.
+
+        Raises:
+            InputError: The picture is missing, damaged, unsupported or over a limit.
+            InferenceFailed: The runtime failed.
+            NonFiniteOutput: The model gave NaN or infinity.
+        """
+        return self._answer([self._prepare(source)])[0]
+
+    def predict_many(
+        self, sources: Iterable[ImageSource], *, batch_size: int = 1
+    ) -> Iterator[Prediction]:
+        """Classify pictures one after the other, lazily; stop with the first error.
+
+        Yields:
+            One prediction per source, in order.
+
+        Raises:
+            BrainError: As ``predict``, at the first picture that fails.
+        """
+        for outcome in self.predict_each(sources, batch_size=batch_size):
+            if outcome.error is not None:
+                raise outcome.error
+            if outcome.prediction is not None:
+                yield outcome.prediction
+
+    def predict_each(
+        self, sources: Iterable[ImageSource], *, batch_size: int = 1
+    ) -> Iterator[Outcome]:
+        """Classify pictures lazily and go on past those that fail.
+
+        Args:
+            sources: May be endless; no more than ``batch_size`` are held.
+            batch_size: Pictures per run of the graph. 1 gives the same bits as ``predict``; more
+                may differ in the last digits, since onnxruntime sums in another order.
+
+        Yields:
+            One outcome per source, in order.
+
+        Raises:
+            ValueError: ``batch_size`` is below 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
+        remaining = iter(sources)
+        while chunk := list(islice(remaining, batch_size)):
+            yield from self._outcomes(chunk)
+
+    def _outcomes(self, sources: list[ImageSource]) -> Iterator[Outcome]:
+        prepared = [self._prepare_or_error(source) for source in sources]
+        ready = [item for item in prepared if isinstance(item, _Ready)]
+        answers = iter(self._answer_each(ready))
+        for source, item in zip(sources, prepared, strict=True):
+            result = next(answers) if isinstance(item, _Ready) else item
+            if isinstance(result, BrainError):
+                yield Outcome(source=source, error=result)
+            else:
+                yield Outcome(source=source, prediction=result)
+
+    def _prepare_or_error(self, source: ImageSource) -> _Ready | BrainError:
+        try:
+            return self._prepare(source)
+        except BrainError as error:
+            return error
+
+    def _answer_each(self, ready: list[_Ready]) -> list[Prediction | BrainError]:
+        if not ready:
+            return []
+        try:
+            return list(self._answer(ready))
+        except BrainError as error:
+            if len(ready) == 1:
+                return [error]
+        # One bad picture must not spoil its neighbours: once more, one by one.
+        return [result for item in ready for result in self._answer_each([item])]
+
+    def _prepare(self, source: ImageSource) -> _Ready:
+        started = time.perf_counter()
+        picture = open_source(source)
+        was_read = time.perf_counter()
+        pixel_values = preprocess(picture.image, self.bundle.preprocessor)
+        timings = {
+            "read": _ms(was_read - started),
+            "preprocess": _ms(time.perf_counter() - was_read),
+        }
+        return _Ready(source=picture, pixel_values=pixel_values, timings_ms=timings)
+
+    def _answer(self, ready: list[_Ready]) -> list[Prediction]:
+        session = self.session
+        started = time.perf_counter()
+        logits, _, evidence = session.run(np.concatenate([item.pixel_values for item in ready]))
+        per_picture = _ms(time.perf_counter() - started) / len(ready)
+        return [
+            self._describe(item, logits[row], evidence[row], per_picture, session.provider)
+            for row, item in enumerate(ready)
+        ]
+
+    def _describe(
+        self,
+        item: _Ready,
+        logits: NDArray[np.float32],
+        evidence: NDArray[np.float32],
+        inference_ms: float,
+        provider: str,
+    ) -> Prediction:
+        labels = self.bundle.labels
+        check_outputs(logits, evidence, classes=len(labels), source=shown_name(item.source.name))
+        probabilities = softmax(logits, self.bundle.temperature)
+        best = int(probabilities.argmax())
+        return Prediction(
+            label=labels[best],
+            score=float(probabilities[best]),
+            probabilities=dict(zip(labels, map(float, probabilities), strict=True)),
+            logits=dict(zip(labels, map(float, logits), strict=True)),
+            evidence=evidence.copy(),  # not a view that keeps the whole batch alive
+            timings_ms={**item.timings_ms, "inference": inference_ms},
+            source=item.source.name,
+            source_sha256=item.source.sha256,
+            model=self.model,
+            provider=provider,
+            warnings=self._warnings(item.source),
+        )
+
+    def _warnings(self, picture: SourceImage) -> tuple[str, ...]:
+        width, height = picture.image.size
+        size = self.bundle.preprocessor
+        found = []
+        if width < size.width / 2 or height < size.height / 2:
+            found.append(
+                f"picture is {width} x {height} pixels and was enlarged more than twice "
+                f"to {size.width} x {size.height}"
+            )
+        if max(width, height) > 2 * min(width, height):
+            found.append(f"picture is {width} x {height} pixels, far from the shape of a head")
+        return tuple(found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to another process as path, options and digest; a session cannot travel."""
+        return {
+            "path": str(self.bundle.path.absolute()),
+            "options": self._options,
+            "manifest_sha256": self.model.manifest_sha256,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        bundle = load_bundle(Path(state["path"]))
+        if bundle.manifest["manifest_sha256"] != state["manifest_sha256"]:
+            raise BundleIntegrity(
+                f"{shown_name(state['path'])}: bundle has changed since it was loaded",
+                hint="load the classifier again",
+            )
+        self.__init__(bundle, **state["options"])  # type: ignore[misc]  # fills the empty object
+
+
+def _ms(seconds: float) -> float:
+    return seconds * 1000.0

@@ -1,0 +1,165 @@
+"""``brain-infer``: pictures in, answers out."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
+
+from edge_infer.console import report_error, results_stream, shown_to_user
+from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.errors import EXIT_BATCH_WITH_FAILURES
+from edge_infer.version import __version__
+
+if TYPE_CHECKING:
+    from edge_infer.classifier import Classifier, Outcome
+    from edge_infer.heatmap_files import HeatmapFiles
+    from edge_infer.report import Context
+
+__all__ = ["main"]
+
+Form = Literal["text", "json", "csv"]
+
+_HELP = f"""Classify brain MRI pictures: glioma, meningioma, no_tumor, pituitary.
+
+INPUT is a JPEG, PNG, BMP or TIFF file, or a folder of them. Results go to stdout, all else to
+stderr.
+
+{RESEARCH_USE_ONLY}
+
+\b
+Example:
+  brain-infer scan.jpg
+  brain-infer scan.jpg --heatmap scan.heatmap.png
+  brain-infer --json scans/ > results.jsonl
+
+\b
+Exit status:
+  0 done, 2 usage, 20-26 input, 30-33 bundle, 40-41 output, 80-86 run,
+  100 some of several files failed; docs/cli.md lists them all.
+"""
+
+
+@click.command(help=_HELP, no_args_is_help=True)
+@click.argument(
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--bundle",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Model bundle; default: the shipped one.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda", "auto"]),
+    default="cpu",
+    show_default=True,
+    help="Where to run; auto takes CUDA if it works.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    help="Threads within one picture; default: the usable cores.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object per input and line (docs/result.schema.json).",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="A CSV table with a header.")
+@click.option(
+    "--heatmap",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Draw the evidence over the scan: a .png file for one input, a folder for several.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="brain-infer")
+def main(
+    inputs: tuple[Path, ...],
+    bundle: Path | None,
+    device: Literal["cpu", "cuda", "auto"],
+    threads: int | None,
+    as_json: bool,
+    as_csv: bool,
+    heatmap: Path | None,
+    debug: bool,
+) -> None:
+    """Classify pictures."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    form: Form = "json" if as_json else "csv" if as_csv else "text"
+    warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
+    with shown_to_user(debug=debug), results_stream() as results:
+        from edge_infer.classifier import Classifier
+        from edge_infer.heatmap_files import HeatmapFiles
+        from edge_infer.inputs import expand_inputs
+
+        is_batch = len(inputs) > 1 or inputs[0].is_dir()
+        pictures = expand_inputs(inputs)
+        drawings = HeatmapFiles(heatmap, pictures, is_batch=is_batch) if heatmap else None
+        classifier = Classifier.load(bundle, device=device, num_threads=threads)
+        failed = _classify(classifier, pictures, form, results, drawings, is_batch=is_batch)
+    if failed and is_batch:
+        raise SystemExit(EXIT_BATCH_WITH_FAILURES)
+
+
+def _classify(
+    classifier: "Classifier",
+    pictures: list[Path],
+    form: Form,
+    results: TextIO,
+    drawings: "HeatmapFiles | None",
+    *,
+    is_batch: bool,
+) -> int:
+    """Print one result per picture and return how many failed; alone, a failure is raised."""
+    from edge_infer.report import context_of, csv_header
+
+    context = context_of(classifier)
+    labels = classifier.bundle.labels
+    failed = 0
+    if form == "csv":
+        results.write(csv_header(labels))
+    hidden = not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty())
+    with click.progressbar(pictures, file=sys.stderr, hidden=hidden) as progress:
+        for outcome in classifier.predict_each(progress):
+            _write(outcome, form, results, labels, context)
+            if outcome.error is not None:
+                failed += 1
+                if not is_batch:
+                    results.flush()
+                    raise outcome.error
+                report_error(outcome.error)
+            elif drawings is not None and outcome.prediction is not None:
+                drawings.draw(outcome.prediction)
+    if form == "text":
+        results.write(f"{RESEARCH_USE_ONLY}\n")
+    if is_batch:
+        click.echo(
+            f"{len(pictures) - failed} of {len(pictures)} classified, {failed} failed", err=True
+        )
+    return failed
+
+
+def _write(
+    outcome: "Outcome",
+    form: Form,
+    results: TextIO,
+    labels: tuple[str, ...],
+    context: "Context",
+) -> None:
+    from edge_infer.report import csv_row, json_line, text_block
+
+    if form == "json":
+        results.write(json_line(outcome, context) + "\n")
+    elif form == "csv":
+        results.write(csv_row(outcome, labels, context))
+    elif outcome.prediction is not None:
+        can_draw = (results.encoding or "").lower().replace("-", "") == "utf8"
+        results.write(text_block(outcome.prediction, bar="█" if can_draw else "#") + "\n\n")
+    results.flush()  # a reader down the pipe sees each answer when it is there

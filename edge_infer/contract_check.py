@@ -1,0 +1,79 @@
+"""The four places that state the contract must agree: manifest, config, preprocessing and graph."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.graph_facts import GraphFacts
+from edge_infer.preprocessing import PreprocessorConfig
+
+__all__ = ["check_contract", "labels_of_config"]
+
+
+def check_contract(
+    manifest: Mapping[str, Any],
+    config: Mapping[str, Any],
+    preprocessor: PreprocessorConfig,
+    graph: GraphFacts,
+) -> None:
+    """Compare what the files of a bundle say about labels, sizes and tensors.
+
+    Raises:
+        BundleIntegrity: They contradict each other.
+        BundleIncomplete: One of them does not say it.
+        BundleIncompatible: The graph has other inputs or outputs than this package expects.
+    """
+    labels = labels_of_config(config)
+    if manifest["labels"] != labels:
+        raise BundleIntegrity(
+            f"labels are {manifest['labels']} in manifest.json but {labels} in config.json"
+        )
+    in_graph = _labels_of_graph(graph.metadata)
+    if in_graph != labels:
+        raise BundleIntegrity(f"labels are {in_graph} in model.onnx but {labels} in config.json")
+    size = {"height": preprocessor.height, "width": preprocessor.width}
+    if manifest["image_size"] != size:
+        raise BundleIntegrity(
+            f"image size is {manifest['image_size']} in manifest.json "
+            f"but {size} in preprocessor_config.json"
+        )
+    if manifest["opset"] != graph.opset:
+        raise BundleIntegrity(
+            f"opset is {manifest['opset']} in manifest.json but {graph.opset} in model.onnx"
+        )
+    if graph.inputs != (INPUT_NAME,) or graph.outputs != OUTPUT_NAMES:
+        raise BundleIncompatible(
+            f"model.onnx: graph is {list(graph.inputs)} -> {list(graph.outputs)}, "
+            f"expected {[INPUT_NAME]} -> {list(OUTPUT_NAMES)}"
+        )
+
+
+def labels_of_config(config: Mapping[str, Any]) -> list[str]:
+    """Return the labels of config.json in the order of their ids.
+
+    Raises:
+        BundleIncomplete: There is no ``id2label``.
+        BundleIntegrity: Its ids are not 0, 1, 2, ...
+    """
+    id2label = config.get("id2label")
+    if not isinstance(id2label, dict):
+        raise BundleIncomplete("config.json: field id2label is missing")
+    ids = [str(number) for number in range(len(id2label))]
+    if set(id2label) != set(ids):
+        raise BundleIntegrity(
+            f"config.json: ids of id2label are {sorted(id2label)}, expected {ids}"
+        )
+    return [str(id2label[number]) for number in ids]
+
+
+def _labels_of_graph(metadata: Mapping[str, str]) -> list[str]:
+    if METADATA_KEY not in metadata:
+        raise BundleIncomplete(f"model.onnx: metadata_props lacks {METADATA_KEY}")
+    try:
+        return [str(label) for label in json.loads(metadata[METADATA_KEY])["labels"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleIncomplete(
+            f"model.onnx: {METADATA_KEY} in metadata_props states no labels"
+        ) from error

@@ -1,0 +1,93 @@
+"""Draw over a scan what each place of it adds to the predicted class."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.prediction import Prediction
+
+__all__ = ["draw_heatmap"]
+
+_MIN_WIDTH = 512
+_FOR = np.array(
+    [214, 47, 39], dtype=np.float32
+)  # the two ends of ColorBrewer's RdYlBu, safe for the colour-blind
+_AGAINST = np.array([49, 104, 190], dtype=np.float32)
+_OPACITY = 0.6
+_BACKGROUND = (18, 18, 20)
+_BRIGHT, _DIM = (240, 240, 240), (160, 160, 165)
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
+    """Draw the evidence for the predicted class over the scan, with a legend below.
+
+    Red speaks for the class, blue against it, compared with the mean over all classes, since only
+    differences between classes move a probability. The strongest place of the picture has full
+    colour, so colours of two pictures do not compare.
+
+    Args:
+        image: The scan, mode ``L``, as read by ``read_image``.
+        prediction: Of the same scan.
+
+    Returns:
+        Mode RGB, at least 512 pixels wide.
+    """
+    width = max(_MIN_WIDTH, image.width)
+    size = (width, round(image.height * width / image.width))
+    scan = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+    strength = _strength(prediction, size)[:, :, None]  # (H, W, 1), -1..1
+    colour = np.where(strength > 0, _FOR, _AGAINST)
+    alpha = np.abs(strength) * _OPACITY
+    blended = scan[:, :, None] * (1 - alpha) + colour * alpha
+    picture = Image.fromarray(np.rint(blended).astype(np.uint8))
+    legend = _legend(width, prediction)
+    result = Image.new("RGB", (width, picture.height + legend.height), _BACKGROUND)
+    result.paste(picture, (0, 0))
+    result.paste(legend, (0, picture.height))
+    return result
+
+
+def _strength(prediction: Prediction, size: tuple[int, int]) -> NDArray[np.float32]:
+    row = list(prediction.probabilities).index(prediction.label)
+    relative = prediction.evidence[row] - prediction.evidence.mean(axis=0)  # (h, w)
+    largest = float(np.abs(relative).max())
+    normed = relative / largest if largest > 0 else np.zeros_like(relative)
+    enlarged = Image.fromarray(normed.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(enlarged, dtype=np.float32)
+
+
+def _legend(width: int, prediction: Prediction) -> Image.Image:
+    large, small = _font(width / 24), _font(width / 36)
+    margin, line = width // 32, width // 18
+    legend = Image.new("RGB", (width, 3 * line + margin), _BACKGROUND)
+    draw = ImageDraw.Draw(legend)
+    draw.text((margin, margin // 2), prediction.label, fill=_BRIGHT, font=large)
+    score = f"{prediction.score:.1%}"
+    draw.text((width - margin, margin // 2), score, fill=_BRIGHT, font=large, anchor="ra")
+    _scale(legend, draw, top=margin // 2 + line, line=line, font=small)
+    notice_top = margin // 2 + 2 * line
+    draw.text((margin, notice_top), RESEARCH_USE_ONLY, fill=_DIM, font=small)
+    return legend
+
+
+def _scale(
+    legend: Image.Image, draw: ImageDraw.ImageDraw, *, top: int, line: int, font: Font
+) -> None:
+    """Draw the colour bar between the words for its two ends."""
+    margin, width = legend.width // 32, legend.width
+    draw.text((margin, top), "against", fill=_DIM, font=font)
+    draw.text((width - margin, top), "for", fill=_DIM, font=font, anchor="ra")
+    left = margin + int(draw.textlength("against ", font=font)) + margin
+    right = width - 2 * margin - int(draw.textlength("for ", font=font))
+    ramp = np.linspace(-1, 1, max(right - left, 2), dtype=np.float32)[None, :, None]
+    colour = np.where(ramp > 0, _FOR, _AGAINST)
+    bar = np.abs(ramp) * colour + (1 - np.abs(ramp)) * np.array(_BACKGROUND, dtype=np.float32)
+    pixels = np.repeat(np.rint(bar).astype(np.uint8), line // 3, axis=0)
+    legend.paste(Image.fromarray(pixels), (left, top + line // 8))
+
+
+def _font(size: float) -> Font:
+    return ImageFont.load_default(size)

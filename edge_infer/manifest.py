@@ -1,0 +1,130 @@
+"""manifest.json: what a bundle is, in one canonical form that vouches for itself.
+
+The file is canonical JSON and holds its own SHA-256, so any flipped bit in it is refused, as any
+flipped bit in the other files is by the digests it lists. This guards against damage and mix-ups;
+it is no signature.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from edge_infer.contract import BUNDLE_SCHEMA_VERSION
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+
+__all__ = ["PRECISIONS", "canonical_json", "parse_manifest", "render_manifest"]
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+_SELF_DIGEST = "manifest_sha256"
+
+#: Every field and its JSON type; docs/bundle.md says what they mean.
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "calibration": dict,
+    "files": dict,
+    "gate": (dict, type(None)),
+    "golden": list,
+    "image_size": dict,
+    "intended_use": str,
+    "labels": list,
+    "manifest_sha256": str,
+    "metrics": dict,
+    "model": str,
+    "opset": int,
+    "parity": dict,
+    "precision": str,
+    "provenance": dict,
+    "quantization": dict,
+    "research_use_only": str,
+    "schema_version": int,
+}
+
+
+def canonical_json(fields: Mapping[str, Any]) -> bytes:
+    """Render JSON in the one form a bundle uses: sorted keys, two spaces, UTF-8, no NaN.
+
+    Raises:
+        ValueError: NaN or infinity.
+    """
+    text = json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def render_manifest(body: Mapping[str, Any]) -> bytes:
+    """Render manifest.json.
+
+    Args:
+        body: All fields; ``manifest_sha256`` is filled in here.
+
+    Raises:
+        BundleIncomplete: A field is missing.
+        BundleIncompatible: A field is of another type.
+        ValueError: A value is not JSON.
+    """
+    rendered = canonical_json({**body, _SELF_DIGEST: _self_digest(body)})
+    parse_manifest(rendered)
+    return rendered
+
+
+def parse_manifest(data: bytes) -> dict[str, Any]:
+    """Read and check manifest.json.
+
+    Raises:
+        BundleIntegrity: Not byte for byte what ``render_manifest`` writes.
+        BundleIncompatible: Made by a newer package, or a field of another type.
+        BundleIncomplete: A field is missing.
+    """
+    try:
+        manifest = json.loads(data.decode(), parse_constant=_refuse_constant)
+        if not isinstance(manifest, dict):
+            raise BundleIntegrity("manifest.json: is not an object")
+        is_canonical = canonical_json(manifest) == data
+    except (ValueError, RecursionError) as error:
+        raise _damaged() from error
+    if not is_canonical or manifest.get(_SELF_DIGEST) != _self_digest(manifest):
+        raise _damaged()
+    _check_fields(manifest)
+    return manifest
+
+
+def _self_digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json({**fields, _SELF_DIGEST: ""})).hexdigest()
+
+
+def _check_fields(manifest: Mapping[str, Any]) -> None:
+    version = manifest.get("schema_version")
+    if isinstance(version, int) and version > BUNDLE_SCHEMA_VERSION:
+        raise BundleIncompatible(
+            f"manifest.json: schema_version is {version}, expected at most {BUNDLE_SCHEMA_VERSION}",
+            hint="install a newer brain-edge",
+        )
+    for name, kind in _FIELDS.items():
+        if name not in manifest:
+            raise BundleIncomplete(f"manifest.json: field {name} is missing")
+        value = manifest[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise BundleIncompatible(f"manifest.json: {name} is {type(value).__name__}")
+    if manifest["precision"] not in PRECISIONS:
+        raise BundleIncompatible(
+            f"manifest.json: precision is {manifest['precision']!r}, expected {PRECISIONS}"
+        )
+    labels = manifest["labels"]
+    if len(labels) < 2 or len(set(map(str, labels))) != len(labels):
+        raise BundleIncompatible(f"manifest.json: labels are {labels}, expected two or more names")
+    temperature = manifest["calibration"].get("temperature")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise BundleIncompatible(
+            f"manifest.json: calibration.temperature is {temperature!r}, expected a positive number"
+        )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _damaged() -> BundleIntegrity:
+    return BundleIntegrity(
+        "manifest.json: is not the file that was written (its SHA-256 or form differs)",
+        hint="copy the bundle again, or export it again",
+    )

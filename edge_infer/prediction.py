@@ -1,0 +1,102 @@
+"""What comes out of the runtime: a label, how sure, why, from what and by which model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import InferenceFailed, NonFiniteOutput
+
+__all__ = ["ModelIdentity", "Prediction", "check_outputs", "softmax"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIdentity:
+    """Which model answered.
+
+    Attributes:
+        name: Such as ``cvt13``.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        manifest_sha256: Digest of the bundle's manifest, which lists the digests of all its files.
+    """
+
+    name: str
+    precision: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """The answer for one picture. Research use only; not for diagnosis.
+
+    Attributes:
+        label: The most probable class.
+        score: Its probability, 0..1.
+        probabilities: By label, summing to 1; softmax of the logits over the bundle's temperature.
+        logits: By label, as the graph gave them.
+        evidence: float32, (classes, h, w); the mean over h and w is the logits.
+        timings_ms: Milliseconds by step: read, preprocess, inference. In a batch, inference is the
+            batch's time divided by its size.
+        source: The path as given, or ``<bytes>``, ``<array>``, ``<image>``.
+        source_sha256: Of the bytes that were read.
+        model: Which model answered.
+        provider: The execution provider that ran it.
+        warnings: What a reader should know about this picture; often empty.
+    """
+
+    label: str
+    score: float
+    probabilities: Mapping[str, float]
+    logits: Mapping[str, float]
+    evidence: NDArray[np.float32] = field(repr=False, compare=False)
+    timings_ms: Mapping[str, float] = field(compare=False)
+    source: str
+    source_sha256: str
+    model: ModelIdentity
+    provider: str
+    warnings: tuple[str, ...] = ()
+
+
+def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Turn logits into probabilities.
+
+    Args:
+        logits: float, (classes,) or (N, classes).
+        temperature: Above 1 softens, below 1 sharpens; the order never changes.
+
+    Returns:
+        float64, of the same shape, each row summing to 1.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def check_outputs(
+    logits: NDArray[np.float32], evidence: NDArray[np.float32], *, classes: int, source: str
+) -> None:
+    """Check one picture's outputs before anything is said about it.
+
+    Args:
+        logits: float32, (classes,).
+        evidence: float32, (classes, h, w).
+        classes: How many the bundle has.
+        source: For the message.
+
+    Raises:
+        InferenceFailed: Another shape than the contract's.
+        NonFiniteOutput: NaN or infinity.
+    """
+    if logits.shape != (classes,) or evidence.ndim != 3 or evidence.shape[0] != classes:
+        raise InferenceFailed(
+            f"model gave logits {logits.shape} and evidence {evidence.shape}, "
+            f"expected ({classes},) and ({classes}, h, w)",
+            hint="export the bundle again",
+        )
+    if not (np.isfinite(logits).all() and np.isfinite(evidence).all()):
+        raise NonFiniteOutput(
+            f"{source}: model gave NaN or infinity, so there is no answer",
+            hint="run it on another device or export the bundle again",
+        )

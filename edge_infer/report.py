@@ -1,0 +1,132 @@
+"""Outcomes as text for people, JSON lines (docs/result.schema.json) and CSV for machines."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from edge_infer.classifier import Classifier, Outcome
+from edge_infer.contract import RESEARCH_USE_ONLY, RESULT_SCHEMA_VERSION
+from edge_infer.errors import BrainError
+from edge_infer.names import shown_name
+from edge_infer.prediction import Prediction
+from edge_infer.runtime import versions
+from edge_infer.version import __version__
+
+__all__ = ["Context", "context_of", "csv_header", "csv_row", "json_line", "text_block"]
+
+Context = dict[str, Any]
+
+_BAR_WIDTH = 30
+
+
+def context_of(classifier: Classifier) -> Context:
+    """Return what every result of one run shares: model and runtime."""
+    return {
+        "model": asdict(classifier.model),
+        "runtime": {
+            "provider": classifier.session.provider,
+            "num_threads": classifier.session.num_threads,
+            "versions": {
+                "brain-edge": __version__,
+                "python": platform.python_version(),
+                **versions(),
+            },
+        },
+        "research_use_only": RESEARCH_USE_ONLY,
+    }
+
+
+def json_line(outcome: Outcome, context: Context) -> str:
+    """Render one outcome as one line of JSON, without NaN and without a line end."""
+    fields = {"schema_version": RESULT_SCHEMA_VERSION, **_result(outcome), **context}
+    return json.dumps(fields, allow_nan=False)
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    if outcome.prediction is None:
+        error = outcome.error or BrainError("no answer")
+        return {
+            "status": "error",
+            "source": str(outcome.source),
+            "error": {
+                "code": error.code,
+                "exit_code": error.exit_code,
+                "message": error.message,
+                "hint": error.hint,
+            },
+        }
+    prediction = outcome.prediction
+    return {
+        "status": "ok",
+        "source": prediction.source,
+        "source_sha256": prediction.source_sha256,
+        "label": prediction.label,
+        "score": prediction.score,
+        "probabilities": dict(prediction.probabilities),
+        "logits": dict(prediction.logits),
+        "timings_ms": {step: round(ms, 3) for step, ms in prediction.timings_ms.items()},
+        "warnings": list(prediction.warnings),
+    }
+
+
+def csv_header(labels: Sequence[str]) -> str:
+    """Return the first line of a CSV, with its line end."""
+    return _csv_line(
+        [
+            "source",
+            "status",
+            "label",
+            "score",
+            *(f"probability_{label}" for label in labels),
+            "error_code",
+            "error_message",
+            "source_sha256",
+            "model",
+            "precision",
+            "manifest_sha256",
+            "provider",
+            "research_use_only",
+        ]
+    )
+
+
+def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
+    """Return one outcome as a line of CSV, with its line end."""
+    model = context["model"]
+    shared = [
+        model["name"],
+        model["precision"],
+        model["manifest_sha256"],
+        context["runtime"]["provider"],
+        context["research_use_only"],
+    ]
+    prediction = outcome.prediction
+    if prediction is None:
+        error = outcome.error or BrainError("no answer")
+        blanks = [""] * (2 + len(labels))
+        row = [str(outcome.source), "error", *blanks, error.code, error.message, ""]
+        return _csv_line([*row, *shared])
+    probabilities = [f"{prediction.probabilities[label]:.6f}" for label in labels]
+    row = [prediction.source, "ok", prediction.label, f"{prediction.score:.6f}", *probabilities]
+    return _csv_line([*row, "", "", prediction.source_sha256, *shared])
+
+
+def text_block(prediction: Prediction, *, bar: str = "█") -> str:
+    """Render one prediction for people: the answer, then a bar for each class."""
+    width = max(map(len, prediction.probabilities))
+    lines = [f"{shown_name(prediction.source)}: {prediction.label} ({prediction.score:.1%})"]
+    for label, probability in prediction.probabilities.items():
+        bars = bar * round(probability * _BAR_WIDTH)
+        lines.append(f"  {label:<{width}}  {probability:>6.1%}  {bars}".rstrip())
+    lines.extend(f"  note: {warning}" for warning in prediction.warnings)
+    return "\n".join(lines)
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

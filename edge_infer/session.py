@@ -1,0 +1,178 @@
+"""The only place that talks to onnxruntime: honest about providers, quiet, safe to fork around."""
+
+import ctypes
+import os
+import weakref
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES
+from edge_infer.errors import BundleIncompatible, InferenceFailed, ProviderUnavailable
+from edge_infer.runtime import import_onnxruntime
+
+__all__ = ["Device", "Session", "open_session"]
+
+Device = Literal["cpu", "cuda", "auto"]
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+_LOG_ERRORS_ONLY = 3
+
+_live_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
+
+
+class Session:
+    """An open onnxruntime session; any number of threads may call ``run`` at once.
+
+    Attributes:
+        provider: The execution provider that really runs the graph.
+        num_threads: Threads within one operator.
+        pid: The process it was opened in; it is of use in no other.
+    """
+
+    def __init__(self, inference_session: Any, *, num_threads: int) -> None:
+        self._inference_session = inference_session
+        self.provider: str = inference_session.get_providers()[0]
+        self.num_threads = num_threads
+        self.pid = os.getpid()
+        _live_sessions.add(self)
+
+    def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """Run the graph.
+
+        Args:
+            pixel_values: float32, (N, 3, H, W).
+
+        Returns:
+            logits (N, classes), embeddings (N, dim) and evidence (N, classes, h, w), float32.
+
+        Raises:
+            InferenceFailed: The runtime refused the input or failed.
+        """
+        try:
+            outputs = self._inference_session.run(list(OUTPUT_NAMES), {INPUT_NAME: pixel_values})
+        except (
+            Exception
+        ) as error:  # onnxruntime raises its own classes, ValueError, RuntimeError...
+            raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
+        return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+
+
+def open_session(
+    model_bytes: bytes,
+    *,
+    device: Device = "cpu",
+    providers: Sequence[str] | None = None,
+    num_threads: int | None = None,
+) -> Session:
+    """Open a session on exactly the provider that was asked for.
+
+    Args:
+        model_bytes: model.onnx from a verified bundle.
+        device: ``auto`` is CUDA where it works and else the CPU; the session says which.
+        providers: onnxruntime's own names instead of a device, all of which must come up.
+        num_threads: Threads within one operator; by default the cores this process may use.
+
+    Raises:
+        ProviderUnavailable: The provider is not there or does not come up.
+        BundleIncompatible: This onnxruntime cannot load the model.
+        InferenceFailed: No usable onnxruntime is installed.
+        ValueError: An unknown device or a thread count below 1.
+    """
+    if device not in ("cpu", "cuda", "auto"):
+        raise ValueError(f"device is {device!r}, expected cpu, cuda or auto")
+    threads = _usable_cores() if num_threads is None else num_threads
+    if threads < 1:
+        raise ValueError(f"num_threads is {threads}, expected 1 or more")
+    onnxruntime = import_onnxruntime()
+    available = onnxruntime.get_available_providers()
+    wanted = _wanted(device, providers, available)
+    may_fall_back = device == "auto" and providers is None and wanted != [_CPU]
+    try:
+        opened = _open(onnxruntime, model_bytes, wanted, threads)
+    except ProviderUnavailable:
+        if not may_fall_back:
+            raise
+        opened = _open(onnxruntime, model_bytes, [_CPU], threads)
+    return Session(opened, num_threads=threads)
+
+
+def _wanted(device: Device, providers: Sequence[str] | None, available: Sequence[str]) -> list[str]:
+    if providers is not None:
+        wanted = list(providers)
+    elif device == "cuda" or (device == "auto" and _CUDA in available):
+        wanted = [_CUDA, _CPU]  # the CPU takes the few operators that CUDA lacks
+    else:
+        wanted = [_CPU]
+    absent = [name for name in wanted if name not in available]
+    if absent or not wanted:
+        # onnxruntime itself would take the CPU without an error.
+        raise ProviderUnavailable(
+            f"execution provider {', '.join(absent) or '(none named)'} is not available; "
+            f"this onnxruntime has {', '.join(available)}",
+            hint="take one of these, or install 'brain-edge[gpu]' for CUDA",
+        )
+    return wanted
+
+
+def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _LOG_ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        opened = onnxruntime.InferenceSession(
+            model_bytes,
+            options,
+            providers=providers,
+            enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
+            read_config_from_model=0,  # a model must not change the options above
+        )
+    except Exception as error:  # Fail, InvalidGraph, NotImplemented, UnicodeDecodeError, ...
+        reason = _first_line(error)
+        if providers != [_CPU]:
+            raise _did_not_come_up(providers, f" ({reason})") from error
+        raise BundleIncompatible(
+            f"onnxruntime {onnxruntime.__version__} cannot load model.onnx: {reason}",
+            hint="install a newer onnxruntime, or export the bundle again",
+        ) from error
+    lost = [name for name in providers if name not in opened.get_providers()]
+    if lost:  # onnxruntime drops a provider whose libraries are missing without an error
+        raise _did_not_come_up(lost, "")
+    return opened
+
+
+def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"{', '.join(providers)} did not come up on this machine{reason}",
+        hint="check the driver and CUDA libraries, or ask for the CPU",
+    )
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _abandon_sessions() -> None:
+    """Keep the parent's sessions alive for ever in a forked child.
+
+    Their threads exist only in the parent: destroying such a session in the child crashes it
+    (microsoft/onnxruntime#31961), even at its normal end. One reference too many prevents that.
+    """
+    for session in list(_live_sessions):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_sessions)

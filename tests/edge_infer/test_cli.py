@@ -1,0 +1,271 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tiny_bundle import scan
+
+from edge_infer.cli import main
+from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.version import __version__
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def in_shell(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_infer", *map(str, arguments)]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command, capture_output=True, text=True, timeout=60, check=False, **options
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twenty scans, one of them bad, and what does not count."""
+    folder = tmp_path / "scans"
+    (folder / "deeper").mkdir(parents=True)
+    for number in range(19):
+        where = folder / "deeper" if number % 2 else folder
+        scan(number).save(where / f"scan{number:02}.png")
+    (folder / "bad.JPG").write_text("no picture")
+    (folder / "notes.txt").write_text("not counted")
+    (folder / "._scan00.png").write_text("not counted")
+    return folder
+
+
+def test_one_scan_is_answered_on_stdout(bundle_path: Path, scan_path: Path) -> None:
+    result = in_shell(scan_path, "--bundle", bundle_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{scan_path}: ")
+    assert result.stdout.endswith(f"{RESEARCH_USE_ONLY}\n")
+    for label in ("glioma", "meningioma", "no_tumor", "pituitary"):
+        assert f"\n  {label}" in result.stdout
+
+
+def test_json_is_one_object_per_line_and_nothing_else(bundle_path: Path, scan_path: Path) -> None:
+    result = in_shell("--json", "--bundle", bundle_path, scan_path, scan_path)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["status"] for line in lines] == ["ok", "ok"]
+    assert lines[0]["probabilities"] == lines[1]["probabilities"]
+    assert "2 of 2 classified" in result.stderr
+
+
+def test_a_folder_with_one_bad_file_gives_all_other_answers(
+    bundle_path: Path, folder: Path
+) -> None:
+    result = run("--json", "--bundle", bundle_path, folder)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 100
+    assert len(lines) == 20
+    assert [line["source"] for line in lines if line["status"] == "error"] == [
+        str(folder / "bad.JPG")
+    ]
+    assert "19 of 20 classified, 1 failed" in result.stderr
+    assert f"error: {folder / 'bad.JPG'}" in result.stderr
+    assert [line["source"] for line in lines] == sorted(
+        (line["source"] for line in lines), key=lambda name: ("deeper" in name, name)
+    )
+
+
+def test_csv_has_a_row_for_every_picture(bundle_path: Path, folder: Path) -> None:
+    result = run("--csv", "--bundle", bundle_path, folder)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert result.exit_code == 100
+    assert len(rows) == 20
+    assert [row["error_code"] for row in rows if row["status"] == "error"] == ["corrupt"]
+
+
+def test_text_goes_on_past_a_bad_file(bundle_path: Path, folder: Path) -> None:
+    result = run("--bundle", bundle_path, folder)
+    assert result.exit_code == 100
+    assert result.stdout.count("glioma  ") == 19
+    assert result.stdout.count(RESEARCH_USE_ONLY) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("none.jpg", None, 20),
+        ("text.jpg", b"no picture", 22),
+        ("empty.jpg", b"", 22),
+        ("movie.gif", b"GIF89a" + bytes(50), 23),
+        ("large.png", "sparse", 24),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]], ids=["text", "json", "csv"])
+def test_one_bad_input_ends_with_its_own_status(
+    bundle_path: Path, tmp_path: Path, name: str, content: object, status: int, form: list[str]
+) -> None:
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "sparse":
+        with path.open("wb") as file:
+            file.truncate(65 * 2**20)
+    result = run(*form, "--bundle", bundle_path, path)
+    assert result.exit_code == status
+    assert f"error: {path}" in result.stderr
+    assert "Traceback" not in result.stderr
+    if form == ["--json"]:
+        assert json.loads(result.stdout)["error"]["exit_code"] == status
+    if not form:
+        assert result.stdout == ""
+
+
+def test_a_truncated_jpeg_gets_no_label(bundle_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.jpg"
+    scan().save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    result = in_shell(path, "--bundle", bundle_path)
+    assert (result.returncode, result.stdout) == (22, "")
+    assert "cut short" in result.stderr
+
+
+def test_a_folder_without_pictures_is_no_input(bundle_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("--bundle", bundle_path, tmp_path / "empty")
+    assert result.exit_code == 21
+
+
+def test_usage_errors_end_with_2(bundle_path: Path, scan_path: Path) -> None:
+    for arguments in (
+        ["--json", "--csv", scan_path],
+        ["--threads", "0", scan_path],
+        ["--device", "tpu", scan_path],
+        ["--nonsense", scan_path],
+        [],
+    ):
+        assert run("--bundle", bundle_path, *arguments).exit_code == 2
+
+
+def test_a_missing_and_a_tampered_bundle_have_their_own_status(
+    own_bundle: Path, scan_path: Path
+) -> None:
+    assert run("--bundle", own_bundle.parent / "none", scan_path).exit_code == 30
+    data = bytearray((own_bundle / "model.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (own_bundle / "model.onnx").write_bytes(data)
+    result = run("--bundle", own_bundle, scan_path)
+    assert (result.exit_code, result.stdout) == (31, "")
+    assert "model.onnx" in result.stderr
+
+
+def test_cuda_without_cuda_ends_with_81_and_a_clean_stdout(
+    bundle_path: Path, scan_path: Path
+) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this machine's onnxruntime has CUDA")
+    result = in_shell("--device", "cuda", "--bundle", bundle_path, scan_path)
+    assert (result.returncode, result.stdout) == (81, "")
+    assert "CPUExecutionProvider" in result.stderr
+
+
+def test_a_heatmap_is_drawn_for_one_and_for_many(
+    bundle_path: Path, scan_path: Path, folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "map.png"
+    assert run("--heatmap", target, "--bundle", bundle_path, scan_path).exit_code == 0
+    assert target.read_bytes().startswith(b"\x89PNG")
+    maps = tmp_path / "maps"
+    assert run("--heatmap", maps, "--bundle", bundle_path, folder).exit_code == 100
+    assert len(list(maps.iterdir())) == 19
+    assert (maps / "scan00.heatmap.png").is_file()
+    nowhere = tmp_path / "none" / "map.png"
+    assert run("--heatmap", nowhere, "--bundle", bundle_path, scan_path).exit_code == 40
+    over = run("--heatmap", scan_path, "--bundle", bundle_path, scan_path)
+    assert over.exit_code == 40
+    assert "overwrite" in over.stderr
+
+
+def test_version_and_help_need_no_bundle() -> None:
+    assert run("--version").stdout == f"brain-infer, version {__version__}\n"
+    text = run("--help").stdout
+    assert RESEARCH_USE_ONLY in text
+    assert "Example:\n    brain-infer scan.jpg\n" in text
+
+
+def test_debug_shows_the_traceback(bundle_path: Path, tmp_path: Path) -> None:
+    result = run("--debug", "--bundle", bundle_path, tmp_path / "none.png")
+    assert result.exit_code == 20
+    assert "Traceback" in result.stderr
+
+
+def test_names_that_are_no_utf8_pass_through(bundle_path: Path, tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/\xff\xfe.png"
+    scan().save(io_file := io.BytesIO(), "PNG")
+    Path(os.fsdecode(raw)).write_bytes(io_file.getvalue())
+    for form in ([], ["--csv"], ["--json"]):
+        command = [sys.executable, "-m", "edge_infer", *form, "--bundle", str(bundle_path), raw]
+        finished = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert finished.returncode == 0, finished.stderr
+        if form == ["--csv"]:
+            assert raw in finished.stdout
+
+
+def test_a_closed_pipe_is_no_error_of_ours(bundle_path: Path, folder: Path) -> None:
+    (folder / "bad.JPG").unlink()
+    command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(bundle_path)]
+    with subprocess.Popen(
+        [*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(60) == 141
+    assert errors == ""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_the_run_with_their_status(
+    bundle_path: Path, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    inputs = [str(tmp_path / "scan.png")] * 20_000
+    scan().save(inputs[0])
+    command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(bundle_path)]
+    with subprocess.Popen(
+        [*command, *inputs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]  # it has begun to answer
+        process.send_signal(number)
+        out, errors = process.communicate(timeout=60)
+        lines += out.splitlines()
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert len(lines) < len(inputs)
+
+
+def test_what_a_library_prints_to_stdout_goes_to_stderr(bundle_path: Path, scan_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from edge_infer import session\n"
+        "opened = session._open\n"
+        "def noisy(*a):\n"
+        "    print('noise of python')\n"
+        "    os.write(1, b'noise of a native library\\n')\n"
+        "    return opened(*a)\n"
+        "session._open = noisy\n"
+        "from edge_infer.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, "--json", "--bundle", str(bundle_path), str(scan_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(finished.stdout)["status"] == "ok"
+    assert "noise of python" in finished.stderr
+    assert "noise of a native library" in finished.stderr

@@ -1,0 +1,37 @@
+import click
+import pytest
+
+from edge_infer.console import shown_to_user
+from edge_infer.errors import CannotWrite
+
+
+def status_of(error: BaseException, *, debug: bool = False) -> int | str | None:
+    with pytest.raises(SystemExit) as caught, shown_to_user(debug=debug):
+        raise error
+    return caught.value.code
+
+
+def test_an_error_is_two_lines_and_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(CannotWrite("x: full", hint="make room")) == 40
+    assert capsys.readouterr().err == "error: x: full\n  hint: make room\n"
+
+
+def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(ModuleNotFoundError("no", name="torch.nn")) == 80
+    assert "pip install 'brain-edge[train]'" in capsys.readouterr().err
+
+
+def test_any_other_missing_module_is_a_bug() -> None:
+    for name in ("edge_infer.nonsense", None):
+        with pytest.raises(ModuleNotFoundError), shown_to_user():
+            raise ModuleNotFoundError("no", name=name)
+
+
+def test_a_bug_stays_a_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), shown_to_user():
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.exceptions.Abort()])
+def test_an_interruption_ends_with_130(error: BaseException) -> None:
+    assert status_of(error) == 130

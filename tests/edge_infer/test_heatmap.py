@@ -1,0 +1,77 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_bundle import scan
+
+from edge_infer.classifier import Classifier
+from edge_infer.errors import CannotWrite, UnreadableInput
+from edge_infer.heatmap import draw_heatmap
+from edge_infer.heatmap_files import HeatmapFiles
+from edge_infer.prediction import Prediction
+
+
+@pytest.fixture
+def prediction(bundle_path: Path, scan_path: Path) -> Prediction:
+    return Classifier.load(bundle_path).predict(scan_path)
+
+
+def test_red_lies_where_the_evidence_for_the_class_is_and_blue_where_it_is_against(
+    prediction: Prediction,
+) -> None:
+    row = list(prediction.probabilities).index(prediction.label)
+    evidence = np.zeros((4, 4, 4), dtype=np.float32)
+    evidence[row, 0, 0], evidence[row, 3, 3] = 5.0, -5.0  # top left for, bottom right against
+    grey = Image.new("L", (64, 64), 100)
+    drawn = np.asarray(draw_heatmap(grey, replace(prediction, evidence=evidence)), dtype=int)
+    top_left, bottom_right, middle = drawn[20, 20], drawn[490, 490], drawn[256, 256]
+    assert top_left[0] > top_left[2] + 50
+    assert bottom_right[2] > bottom_right[0] + 50
+    assert np.ptp(middle) < 10  # no evidence: the scan's own grey
+    assert drawn.shape[1] == 512
+    assert drawn.shape[0] > 512  # the legend below
+
+
+def test_a_flat_map_leaves_the_scan_grey(prediction: Prediction) -> None:
+    flat = replace(prediction, evidence=np.ones((4, 4, 4), dtype=np.float32))
+    drawn = np.asarray(draw_heatmap(scan(size=(600, 300)), flat), dtype=int)[:300]
+    assert drawn.shape[1] == 600
+    assert np.ptp(drawn, axis=2).max() == 0
+
+
+def test_a_heatmap_is_written_whole_and_never_over_a_scan(
+    prediction: Prediction, scan_path: Path
+) -> None:
+    before = scan_path.read_bytes()
+    link = scan_path.with_name("link.png")
+    link.symlink_to(scan_path)
+    for target in (scan_path, link, scan_path.with_name("x.jpg"), scan_path.parent):
+        with pytest.raises(CannotWrite):
+            HeatmapFiles(target, [scan_path], is_batch=False)
+    target = scan_path.with_name("out.png")
+    assert HeatmapFiles(target, [scan_path], is_batch=False).draw(prediction) == target
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert scan_path.read_bytes() == before
+    assert sorted(path.name for path in scan_path.parent.iterdir()) == [
+        "link.png",
+        "out.png",
+        "scan.png",
+    ]
+
+
+def test_pictures_of_one_name_get_heatmaps_of_their_own(tmp_path: Path) -> None:
+    pictures = [tmp_path / "a" / "x.png", tmp_path / "b" / "X.jpg", tmp_path / "x-2.png"]
+    files = HeatmapFiles(tmp_path / "maps", pictures, is_batch=True)
+    names = [files._targets[str(picture)].name.lower() for picture in pictures]
+    assert len(set(names)) == 3
+
+
+def test_a_scan_that_changed_meanwhile_is_not_drawn(
+    prediction: Prediction, scan_path: Path
+) -> None:
+    files = HeatmapFiles(scan_path.with_name("out.png"), [scan_path], is_batch=False)
+    scan(99).save(scan_path)
+    with pytest.raises(UnreadableInput, match="changed"):
+        files.draw(prediction)

@@ -1,0 +1,104 @@
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_schema import faults
+from tiny_bundle import scan
+
+from edge_infer.classifier import Classifier, Outcome
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import CorruptImage
+from edge_infer.report import Context, context_of, csv_header, csv_row, json_line, text_block
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
+FAILED = Outcome(source="bad\n\udcff.png", error=CorruptImage('bad, "file"', hint="again"))
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle_path: Path) -> Classifier:
+    return Classifier.load(bundle_path)
+
+
+@pytest.fixture(scope="module")
+def context(classifier: Classifier) -> Context:
+    return context_of(classifier)
+
+
+@pytest.fixture
+def good(classifier: Classifier, scan_path: Path) -> Outcome:
+    return Outcome(source=scan_path, prediction=classifier.predict(scan_path))
+
+
+def test_json_lines_follow_the_published_schema(good: Outcome, context: Context) -> None:
+    for outcome in (good, FAILED):
+        line = json_line(outcome, context)
+        assert "\n" not in line
+        assert faults(json.loads(line), SCHEMA, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda line: line.pop("research_use_only"),
+        lambda line: line.pop("label"),
+        lambda line: line.update(score=1.5),
+        lambda line: line.update(status="error"),
+        lambda line: line.update(extra=1),
+        lambda line: line["model"].update(manifest_sha256="ABC"),
+        lambda line: line["runtime"].pop("provider"),
+        lambda line: line.update(schema_version=2),
+        lambda line: line.update(error={}),
+    ],
+)
+def test_the_schema_refuses_spoiled_lines(good: Outcome, context: Context, spoil: Any) -> None:
+    line = json.loads(json_line(good, context))
+    spoil(line)
+    assert faults(line, SCHEMA, SCHEMA)
+
+
+def test_json_carries_the_answer_the_model_and_the_exact_name(
+    good: Outcome, context: Context, classifier: Classifier
+) -> None:
+    line = json.loads(json_line(good, context))
+    assert good.prediction is not None
+    assert line["probabilities"] == dict(good.prediction.probabilities)
+    assert line["model"]["manifest_sha256"] == classifier.bundle.manifest["manifest_sha256"]
+    assert set(line["runtime"]["versions"]) >= {"brain-edge", "python", "onnxruntime", "numpy"}
+    failed = json.loads(json_line(FAILED, context))
+    assert failed["source"] == "bad\n\udcff.png"
+    assert failed["error"]["code"] == "corrupt"
+
+
+def test_csv_rows_fit_their_header(good: Outcome, context: Context) -> None:
+    text = csv_header(LABELS) + csv_row(good, LABELS, context) + csv_row(FAILED, LABELS, context)
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert all(len(row) == len(header) for row in rows)
+    ok, failed = (dict(zip(header, row, strict=True)) for row in rows)
+    assert good.prediction is not None
+    assert ok["label"] == good.prediction.label
+    assert abs(sum(float(ok[f"probability_{label}"]) for label in LABELS) - 1) < 4e-6  # 6 digits
+    assert (failed["source"], failed["error_code"]) == ("bad\n\udcff.png", "corrupt")
+    assert failed["label"] == failed["score"] == ""
+    assert ok["research_use_only"] == failed["research_use_only"] == RESEARCH_USE_ONLY
+
+
+def test_text_names_every_class_and_escapes_the_name(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    path = tmp_path / "a\x1b[2J\n.png"
+    scan().save(path)
+    text = text_block(classifier.predict(os.fspath(path)), bar="#")
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert all(label in text for label in LABELS)
+    assert len(text.splitlines()) == 1 + len(LABELS)
+
+
+def test_a_value_that_is_no_json_is_a_bug_and_not_printed(good: Outcome, context: Context) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        json_line(good, {**context, "model": np.nan})

@@ -1,0 +1,100 @@
+"""A tiny real bundle: real ONNX graph, real onnxruntime, answers that can be worked out by hand."""
+
+import json
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from edge_infer.contract import INPUT_NAME, LABELS, METADATA_KEY, OUTPUT_NAMES
+from edge_infer.preprocessing import PreprocessorConfig
+
+SIZE = 32
+
+
+def tiny_model(
+    *,
+    labels: tuple[str, ...] = LABELS,
+    weight: np.ndarray | None = None,
+    opset: int = 18,
+    metadata: dict[str, str] | None = None,
+) -> onnx.ModelProto:
+    """An 8 x 8 convolution is the evidence, its mean the logits, its quarters the embeddings."""
+    if weight is None:
+        weight = np.random.default_rng(7).normal(0, 0.3, (len(labels), 3, 8, 8)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", [INPUT_NAME, "w"], ["evidence"], strides=[8, 8]),
+        helper.make_node("ReduceMean", ["evidence", "axes"], ["logits"], keepdims=0),
+        helper.make_node(
+            "AveragePool", ["evidence"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]
+        ),
+        helper.make_node("Flatten", ["pooled"], ["embeddings"]),
+    ]
+    cells = SIZE // 8
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", 3, SIZE, SIZE])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(labels)]),
+            helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["batch", None]),
+            helper.make_tensor_value_info(
+                "evidence", TensorProto.FLOAT, ["batch", len(labels), cells, cells]
+            ),
+        ],
+        [
+            numpy_helper.from_array(weight, "w"),
+            numpy_helper.from_array(np.array([2, 3], dtype=np.int64), "axes"),
+        ],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10, producer_name="test"
+    )
+    if metadata is None:
+        metadata = {METADATA_KEY: json.dumps({"labels": list(labels)})}
+    helper.set_model_props(model, metadata)
+    assert tuple(output.name for output in model.graph.output) == OUTPUT_NAMES
+    return model
+
+
+def bundle_files(
+    *, model: bytes | None = None, labels: tuple[str, ...] = LABELS, height: int = SIZE
+) -> dict[str, bytes]:
+    config = {
+        "architectures": ["Tiny"],
+        "id2label": {str(number): label for number, label in enumerate(labels)},
+        "label2id": {label: number for number, label in enumerate(labels)},
+        "model_type": "tiny",
+    }
+    preprocessor = PreprocessorConfig(height=height, width=SIZE)
+    return {
+        "README.md": b"# A tiny model for tests\n",
+        "config.json": json.dumps(config).encode(),
+        "model.onnx": tiny_model().SerializeToString() if model is None else model,
+        "preprocessor_config.json": preprocessor.to_json().encode(),
+    }
+
+
+def manifest_body(**changes: Any) -> dict[str, Any]:
+    body = {
+        "calibration": {"temperature": 2.0},
+        "gate": None,
+        "golden": [],
+        "intended_use": "Tests.",
+        "metrics": {},
+        "model": "tiny",
+        "parity": {},
+        "precision": "fp32",
+        "provenance": {},
+        "quantization": {},
+    }
+    return {**body, **changes}
+
+
+def scan(seed: int = 0, size: tuple[int, int] = (64, 48)) -> Image.Image:
+    """A grey picture (width, height) that holds 0 and 255, so that deep twins scale to the same."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0]), dtype=np.uint8)
+    pixels[0, :2] = 0, 255
+    return Image.fromarray(pixels)
