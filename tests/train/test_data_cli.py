@@ -1,0 +1,93 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_infer.contract import RESEARCH_USE_ONLY
+from train.data_cli import main
+from train.layouts import load_samples
+from train.leaks import find_leaks
+from train.samples import Sample
+
+
+@pytest.fixture
+def leaky_folder(make_leaky: Callable[[Path], list[Sample]], tmp_path: Path) -> Path:
+    make_leaky(tmp_path / "leaky")
+    return tmp_path / "leaky"
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_audit_prints_the_text_and_writes_the_files(leaky_folder: Path, tmp_path: Path) -> None:
+    code, out, _ = run(
+        "audit", leaky_folder, "--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv"
+    )
+    assert code == 0
+    assert "4 of 12 test pictures have a copy in train" in out
+    assert RESEARCH_USE_ONLY in out
+    assert json.loads((tmp_path / "a.json").read_text())["pictures"] == 46
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 7
+
+
+def test_split_of_a_leaking_set_does_not_leak(leaky_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "manifest.csv"
+    code, out, _ = run("split", leaky_folder, "--output", output, "--seed", 1)
+    assert code == 0
+    assert "6 pictures are copies, 2 carry two labels" in out
+    samples = load_samples(leaky_folder, manifest=output)
+    assert len(samples) == 46
+    assert {sample.split for sample in samples} == {"train", "val", "test"}
+    assert not find_leaks(samples)
+    again = tmp_path / "again.csv"
+    assert run("split", leaky_folder, "--output", again, "--seed", 1)[0] == 0
+    assert again.read_bytes() == output.read_bytes()
+
+
+def test_split_keeps_the_split_of_a_manifest(phantom_folder: Path, tmp_path: Path) -> None:
+    manifest = phantom_folder / "manifest.csv"
+    output = tmp_path / "out.csv"
+    assert run("split", phantom_folder, "--manifest", manifest, "--output", output)[0] == 0
+    kept = load_samples(phantom_folder, manifest=output)
+    given = load_samples(phantom_folder, manifest=manifest)
+    assert [(s.split, s.group) for s in kept] == [(s.split, s.group) for s in given]
+
+
+def test_phantoms_writes_a_set_that_loads(tmp_path: Path) -> None:
+    code, out, _ = run("phantoms", tmp_path / "set", "--per-class", 3, "--size", 32)
+    assert code == 0
+    assert out.startswith("12 phantoms in ")
+    assert len(load_samples(tmp_path / "set")) == 12
+
+
+def test_errors_go_to_stderr_with_their_exit_code(leaky_folder: Path, tmp_path: Path) -> None:
+    (leaky_folder / "train" / "cyst").mkdir()
+    code, out, err = run("audit", leaky_folder)
+    assert (code, out) == (26, "")
+    assert "train/cyst: unknown class" in err
+    assert run("audit", tmp_path / "none")[0] == 20
+    assert run("phantoms", leaky_folder)[0] == 40
+    assert run("audit", leaky_folder, "--dataset", "x")[0] == 2
+    assert run("split", leaky_folder, "--output", "m.csv", "--val", "0.6", "--test", "0.4")[0] == 2
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, train.data_cli; "
+        "print(sorted({'torch', 'sklearn', 'pyarrow', 'matplotlib'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["audit", "split", "phantoms"])
+def test_help_shows_its_example_on_a_line_of_its_own(command: str) -> None:
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert f"\n  Example:\n    brain-data {command} " in out

@@ -1,0 +1,59 @@
+"""One picture of a data set: where it is, what it shows, which part it belongs to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from edge_infer.contract import LABELS
+
+__all__ = ["SPLITS", "Progress", "Sample", "Split"]
+
+#: A part of a data set; empty when the data set is not divided.
+Split: TypeAlias = Literal["train", "val", "test", ""]
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+#: Called with (done, total) as long work goes on.
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One labelled picture.
+
+    Attributes:
+        source: Its file, or the encoded bytes where a data set keeps pictures inside a table.
+        name: What messages and reports call it: its path from the data set's root, with ``/``.
+        label: Class id, an index into ``LABELS``.
+        split: The part it belongs to, or empty.
+        group: Pictures of one group (a patient, copies of one picture) must stay in one part.
+            Empty: unknown.
+        is_copy: Not the first of its copies; left out of reports.
+        label_conflict: A copy of it carries another label; left out of training and reports.
+        dataset: The data set it came from.
+        original_size: (width, height) before any shrinking, in pixels.
+        original_mode: Pillow's mode before any shrinking.
+        original_sha256: Of the file before any shrinking, or empty: unknown.
+    """
+
+    source: Path | bytes = field(repr=False)
+    name: str
+    label: int
+    split: Split = ""
+    group: str = ""
+    is_copy: bool = False
+    label_conflict: bool = False
+    dataset: str = ""
+    original_size: tuple[int, int] | None = None
+    original_mode: str = ""
+    original_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label < len(LABELS):
+            raise ValueError(f"label is {self.label}, expected 0..{len(LABELS) - 1}")
+
+    @property
+    def class_name(self) -> str:
+        """The canonical name of the class."""
+        return LABELS[self.label]
