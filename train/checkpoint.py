@@ -1,0 +1,145 @@
+"""A checkpoint folder: config.json, preprocessor_config.json, model.safetensors. Hugging Face's shape, no pickle."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.preprocessing import PreprocessorConfig
+from train.models import MODEL_TYPES, create_model
+
+__all__ = ["Checkpoint", "load_checkpoint", "model_config", "save_checkpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained model and what is known of it.
+
+    Attributes:
+        path: The folder.
+        name: The model's name in ``train.models.MODELS``.
+        model: With float32 weights, in evaluation mode.
+        config: Parsed config.json.
+        preprocessor: Parsed preprocessor_config.json.
+        training: Parsed training.json: recipe, seed, data hash, metrics; empty if there is none.
+    """
+
+    path: Path
+    name: str
+    model: nn.Module
+    config: dict[str, Any]
+    preprocessor: PreprocessorConfig
+    training: dict[str, Any]
+
+
+def model_config(name: str, preprocessor: PreprocessorConfig) -> dict[str, Any]:
+    """Return config.json's fields for a model of this project."""
+    return {
+        "architectures": [f"brain-edge/{name}"],
+        "brain_edge_model": name,
+        "id2label": {str(index): label for index, label in enumerate(LABELS)},
+        "image_size": preprocessor.height,
+        "label2id": {label: index for index, label in enumerate(LABELS)},
+        "model_type": MODEL_TYPES.get(name, name),
+        "num_channels": 3,
+        "problem_type": "single_label_classification",
+        "research_use_only": RESEARCH_USE_ONLY,
+    }
+
+
+def save_checkpoint(
+    target: Path,
+    *,
+    name: str,
+    model: nn.Module,
+    preprocessor: PreprocessorConfig,
+    training: dict[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a checkpoint folder in one piece; an older one at the same place stays whole until then.
+
+    Args:
+        target: The folder.
+        name: The model's name.
+        model: Its weights are written.
+        preprocessor: Goes beside it.
+        training: Goes into training.json.
+        dtype: float16 halves the size, for shipping.
+    """
+    tensors = {
+        key: value.detach().to(dtype).contiguous()
+        if value.is_floating_point()
+        else value.detach().contiguous()
+        for key, value in model.state_dict().items()
+    }
+    config = {**model_config(name, preprocessor), "torch_dtype": str(dtype).removeprefix("torch.")}
+    with replace_folder_atomically(target) as folder:
+        (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
+        (folder / "config.json").write_text(_json(config), encoding="utf-8")
+        (folder / "preprocessor_config.json").write_text(preprocessor.to_json(), encoding="utf-8")
+        (folder / "training.json").write_text(_json(training), encoding="utf-8")
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint folder.
+
+    Raises:
+        BundleIncomplete: A file is missing.
+        BundleIncompatible: The model is unknown or its weights have other names or shapes.
+        BundleIntegrity: A file is damaged.
+    """
+    for needed in ("config.json", "preprocessor_config.json", "model.safetensors"):
+        if not (path / needed).is_file():
+            raise BundleIncomplete(
+                f"checkpoint {path}: {needed} is missing",
+                hint="pass the folder that brain-train wrote",
+            )
+    config = _read_json(path / "config.json")
+    preprocessor = PreprocessorConfig.from_dict(_read_json(path / "preprocessor_config.json"))
+    training = _read_json(path / "training.json") if (path / "training.json").is_file() else {}
+    name = str(config.get("brain_edge_model", ""))
+    labels = tuple(config.get("id2label", {}).get(str(index)) for index in range(len(LABELS)))
+    if labels != LABELS:
+        raise BundleIncompatible(f"checkpoint {path}: id2label is {labels}, expected {LABELS}")
+    model = create_model(name, len(LABELS))
+    try:
+        tensors = load_file(path / "model.safetensors")
+    except SafetensorError as error:
+        raise BundleIntegrity(
+            f"checkpoint {path}: model.safetensors is damaged ({error})"
+        ) from error
+    tensors = {
+        key: value.float() if value.is_floating_point() else value for key, value in tensors.items()
+    }
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BundleIncompatible(f"checkpoint {path}: {error}") from error
+    return Checkpoint(
+        path=path,
+        name=name,
+        model=model.eval(),
+        config=config,
+        preprocessor=preprocessor,
+        training=training,
+    )
+
+
+def _json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BundleIntegrity(f"{path}: not valid JSON ({error})") from error
+    return fields

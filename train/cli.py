@@ -1,0 +1,244 @@
+"""``brain-train``: pictures in, a checkpoint out; and the evaluation of checkpoints and bundles."""
+
+import logging
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_infer.console import progress_bar, shown_to_user
+from edge_infer.contract import RESEARCH_USE_ONLY
+
+if TYPE_CHECKING:
+    from train.samples import Sample
+
+__all__ = ["main"]
+
+_Folder = click.Path(path_type=Path, file_okay=False)
+_File = click.Path(path_type=Path, dir_okay=False)
+
+_EVALUATED = "test"
+
+
+def _data_options(command: Any) -> Any:
+    """Add the options that say which pictures."""
+    for option in (
+        click.option(
+            "--cache",
+            type=_Folder,
+            default=Path("runs/cache"),
+            show_default=True,
+            help="Decoded pictures.",
+        ),
+        click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
+        click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
+        click.option(
+            "--data", type=_Folder, help="Folder of the data set; see docs/data.md for layouts."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
+@click.option("--model", help="Model to train: cvt13, resnet18.")
+@_data_options
+@click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
+@click.option("--output", type=_Folder, help="The run's folder; default: runs/MODEL-RECIPE.")
+@click.option(
+    "--weights", help="Pretrained weights: a Hub id or a local folder; default: from nothing."
+)
+@click.option("--teacher", type=_Folder, help="Checkpoint of a model that guides this one.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--image-size", type=click.IntRange(32, 1024), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option(
+    "--report-to",
+    type=click.Choice(["tensorboard", "wandb", "none"]),
+    default="tensorboard",
+    show_default=True,
+)
+@click.option("--allow-leaks", is_flag=True, help="Train although the split leaks.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what is being done.")
+@click.pass_context
+def main(context: click.Context, /, **options: Any) -> None:
+    """Train a classifier, best epoch by validation accuracy, and evaluate it on the test part.
+
+    \b
+    Example:
+      brain-train --model resnet18 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
+      brain-train --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025 \\
+          --teacher runs/resnet18-resnet18-cpu/checkpoint
+    """
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if options["verbose"] or not sys.stderr.isatty() else logging.WARNING,
+        format="%(asctime)s %(message)s",
+    )
+    for chatty in ("httpx", "matplotlib", "absl"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if context.invoked_subcommand is None:
+        if options["model"] is None or options["data"] is None:
+            raise click.UsageError("give --model and --data, or a subcommand; see --help")
+        with shown_to_user():
+            _train(**options)
+
+
+def _train(
+    *,
+    model: str,
+    data: Path,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    recipe: str | None,
+    output: Path | None,
+    weights: str | None,
+    teacher: Path | None,
+    report_to: str,
+    allow_leaks: bool,
+    resume: bool,
+    verbose: bool,  # noqa: ARG001 - dealt with in main
+    **overrides: int | None,
+) -> None:
+    from train.models import check_model_name
+    from train.recipe import read_recipe
+
+    check_model_name(model)
+    settings = read_recipe(recipe or f"{model}-cpu", **overrides)
+    run = output or Path("runs") / f"{model}-{settings.name}"
+    samples = _samples(data, manifest, dataset)
+    _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
+
+    from train.run_report import write_run_report
+    from train.training import train_model
+
+    checkpoint = train_model(
+        model,
+        samples,
+        settings,
+        run,
+        cache_folder=cache,
+        weights=weights,
+        teacher=teacher,
+        report_to=report_to,
+        resume=resume,
+    )
+    click.echo(f"checkpoint: {checkpoint}")
+    click.echo(write_run_report(checkpoint, samples, cache, command=_command()))
+
+
+@main.command()
+@click.argument("model", type=_Folder, metavar="CHECKPOINT_OR_BUNDLE")
+@_data_options
+@click.option(
+    "--output", type=_Folder, required=True, help="Gets metrics.json, predictions.csv and pictures."
+)
+@click.option(
+    "--split",
+    "part",
+    type=click.Choice(["train", "val", "test"]),
+    default=_EVALUATED,
+    show_default=True,
+)
+@click.option("--with-copies", is_flag=True, help="Count every copy, not one of each.")
+@click.option(
+    "--without",
+    type=click.Choice(["byte-copies", "copies"]),
+    help="Leave out pictures that have a copy in the train part: of the file, or of any kind.",
+)
+@click.option("--title", help="Names the data in tables and pictures.")
+def evaluate(
+    model: Path,
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    output: Path,
+    part: str,
+    with_copies: bool,
+    without: str | None,
+    title: str | None,
+) -> None:
+    """Measure a checkpoint or a bundle on one part of a data set, beside two baselines.
+
+    \b
+    Example:
+      brain-train evaluate runs/cvt13-cvt13-cpu/checkpoint --data DATA --manifest DATA/manifest.csv \\
+          --dataset brisc2025 --output runs/eval/brisc
+    """
+    with shown_to_user():
+        if data is None:
+            raise click.UsageError("give --data")
+        from train.evaluation import evaluate as run_evaluation
+        from train.evaluation import summary
+        from train.predictors import predictor
+        from train.sample_rows import part_rows, rows_without_copies
+
+        samples = _samples(data, manifest, dataset)
+        predict = predictor(model)
+        rows = part_rows(samples, part, one_of_each_copy=not with_copies, all_classes=False)
+        if without is not None:
+            rows = rows_without_copies(
+                samples, rows, cache, byte_copies_only=without == "byte-copies"
+            )
+        from train.pixel_cache import PixelCache
+
+        with progress_bar("Reading") as progress:
+            pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
+        name = dataset or data.name
+        with progress_bar("Evaluating") as progress:
+            metrics = run_evaluation(
+                predict,
+                samples,
+                pixels,
+                rows,
+                output,
+                title=title or f"{predict.name} on {name}, {part} part",
+                temperature=predict.temperature,
+                provenance={
+                    "command": _command(),
+                    "model": predict.identity,
+                    "data": name,
+                    "part": part,
+                },
+                progress=progress,
+            )
+        click.echo(summary(metrics))
+        click.echo(RESEARCH_USE_ONLY)
+
+
+def _samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
+    from train.layouts import load_samples
+
+    if dataset and manifest is None:
+        raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+    with progress_bar("Checking") as progress:
+        return load_samples(data, manifest=manifest, dataset=dataset, progress=progress)
+
+
+def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:
+    from train.leaks import find_leaks, refuse_leaks
+
+    with progress_bar("Looking for leaks") as progress:
+        leaks = find_leaks(samples, cache=cache, progress=progress)
+    if not leaks:
+        click.echo("no leak found between the parts", err=True)
+    elif allow_leaks:
+        click.echo(f"warning: the split leaks: {leaks}", err=True)
+    else:
+        refuse_leaks(leaks)
+
+
+def _command() -> str:
+    """Return the command as typed, with file paths shortened to their names: reports travel."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["brain-train", *words])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The loss with a teacher: labels, the teacher's softened answers, and its features as a guide.
+
+Distilling the knowledge in a neural network, Hinton et al. 2015 (arXiv 1503.02531); locality guidance for vision
+transformers on tiny datasets, Li et al. 2022 (arXiv 2207.10026): a transformer trained from nothing on a few thousand
+pictures gains most from imitating the features of a small CNN.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.recipe import Distillation
+
+__all__ = ["Guide", "distillation_loss"]
+
+
+class Guide(nn.Module):
+    """Maps student features onto the teacher's width; thrown away after training.
+
+    Args:
+        student_dim: Channels of the student's features.
+        teacher_dim: Channels of the teacher's features.
+    """
+
+    def __init__(self, student_dim: int, teacher_dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(student_dim, teacher_dim, kernel_size=1)
+
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Return one minus the mean cosine of (B, student_dim, h, w) and (B, teacher_dim, h', w')."""
+        projected = self.projection(student).float()
+        pooled = F.adaptive_avg_pool2d(projected, (teacher.shape[2], teacher.shape[3]))
+        return 1 - F.cosine_similarity(pooled, teacher.float(), dim=1).mean()
+
+
+def distillation_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    classification_loss: Tensor,
+    settings: Distillation,
+) -> Tensor:
+    """Mix the loss on the labels with the divergence from the teacher.
+
+    Args:
+        student_logits: (B, classes).
+        teacher_logits: (B, classes), without gradient.
+        classification_loss: Scalar, on the labels.
+        settings: Temperature and weight.
+    """
+    T = settings.temperature  # noqa: N806 - the paper's name
+    divergence = F.kl_div(
+        F.log_softmax(student_logits.float() / T, dim=1),
+        F.softmax(teacher_logits.float() / T, dim=1),
+        reduction="batchmean",
+    )
+    share = settings.logit_weight
+    mixed: Tensor = torch.lerp(classification_loss, divergence * T * T, share)
+    return mixed

@@ -1,0 +1,187 @@
+"""Figures with their number and 95 % interval. Nothing is published without both.
+
+Shares (accuracy, recall, precision) carry Wilson's score interval (Wilson 1927). Figures that are no share (macro F1,
+balanced accuracy, AUC) and the accuracy once more carry a percentile bootstrap over patient groups: pictures of one
+patient are not independent, so whole groups are drawn (Efron and Tibshirani 1993, ch. 8).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, roc_auc_score
+
+__all__ = ["Figure", "classification_metrics", "wilson_interval"]
+
+_Z = 1.959963984540054  # the normal quantile at 97.5 %
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure as it may be published.
+
+    Attributes:
+        value: Between 0 and 1; NaN never, None where it is undefined.
+        n: Pictures it rests on.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        interval: ``wilson`` or ``group_bootstrap``.
+    """
+
+    value: float | None
+    n: int
+    low: float | None
+    high: float | None
+    interval: str
+
+
+def wilson_interval(successes: int, n: int) -> Figure:
+    """Return a share with Wilson's 95 % score interval."""
+    if n == 0:
+        return Figure(value=None, n=0, low=None, high=None, interval="wilson")
+    share = successes / n
+    centre = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
+    half = _Z / (1 + _Z * _Z / n) * math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
+    return Figure(
+        value=share,
+        n=n,
+        low=max(0.0, centre - half),
+        high=min(1.0, centre + half),
+        interval="wilson",
+    )
+
+
+def classification_metrics(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    class_names: Sequence[str],
+    *,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Compute everything metrics.json holds of one test set.
+
+    Args:
+        labels: (N,), true class ids.
+        probabilities: (N, classes).
+        class_names: In class order.
+        groups: Patient or copy group of each picture; empty names stand for themselves.
+        seed: Of the bootstrap.
+    """
+    predicted = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, labels=range(len(class_names)))
+    draws = _group_draws(groups, len(labels), seed)
+
+    def bootstrapped(statistic: Callable[[NDArray[np.int64]], float | None]) -> dict[str, Any]:
+        return asdict(_bootstrap(statistic, draws, len(labels)))
+
+    per_class: dict[str, Any] = {}
+    for index, name in enumerate(class_names):
+        correct, true, called = (
+            int(value)
+            for value in (matrix[index, index], matrix[index].sum(), matrix[:, index].sum())
+        )
+        per_class[name] = {
+            "recall": asdict(wilson_interval(correct, true)),
+            "precision": asdict(wilson_interval(correct, called)),
+            "f1": bootstrapped(partial(_class_f1, labels, predicted, index)),
+            "roc_auc": bootstrapped(partial(_class_auc, labels, probabilities, index)),
+        }
+    classes = range(len(class_names))
+    metrics = {
+        "n": len(labels),
+        "groups": len({group for group in groups if group}) if groups else 0,
+        "accuracy": asdict(wilson_interval(int((predicted == labels).sum()), len(labels))),
+        "accuracy_by_group": bootstrapped(
+            lambda rows: float((predicted[rows] == labels[rows]).mean())
+        ),
+        "balanced_accuracy": bootstrapped(
+            lambda rows: _mean([_recall(labels[rows], predicted[rows], k) for k in classes])
+        ),
+        "macro_f1": bootstrapped(
+            lambda rows: _mean([_f1(labels[rows], predicted[rows], k) for k in classes])
+        ),
+        "roc_auc_macro": bootstrapped(
+            lambda rows: _mean([_auc(labels[rows] == k, probabilities[rows, k]) for k in classes])
+        ),
+        "per_class": per_class,
+        "confusion_matrix": {
+            "labels": list(class_names),
+            "rows_true_columns_predicted": matrix.tolist(),
+        },
+    }
+    if "no_tumor" in class_names:
+        healthy = list(class_names).index("no_tumor")
+        missed = int(matrix[:, healthy].sum() - matrix[healthy, healthy])
+        metrics["tumor_called_no_tumor"] = asdict(
+            wilson_interval(missed, int((labels != healthy).sum()))
+        )
+    return metrics
+
+
+def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:
+    """Return row indices of each resample; a picture without a group is one of its own."""
+    names = [group or f"picture {row}" for row, group in enumerate(groups or [""] * n)]
+    members: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        members.setdefault(name, []).append(row)
+    blocks = [np.array(rows) for rows in members.values()]
+    generator = np.random.default_rng(seed)
+    return [
+        np.concatenate(
+            [blocks[chosen] for chosen in generator.integers(0, len(blocks), len(blocks))]
+        )
+        for _ in range(_RESAMPLES)
+    ]
+
+
+def _bootstrap(
+    statistic: Callable[[NDArray[np.int64]], float | None], draws: list[NDArray[np.int64]], n: int
+) -> Figure:
+    value = statistic(np.arange(n))
+    values = [drawn for drawn in (statistic(rows) for rows in draws) if drawn is not None]
+    if value is None or not values:
+        return Figure(value=None, n=n, low=None, high=None, interval="group_bootstrap")
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Figure(value=value, n=n, low=float(low), high=float(high), interval="group_bootstrap")
+
+
+def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> float | None:
+    true = labels == k
+    return float((predicted[true] == k).mean()) if true.any() else None
+
+
+def _f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> float | None:
+    true, called = labels == k, predicted == k
+    if not (true.any() or called.any()):
+        return None
+    return float(2 * (true & called).sum() / (true.sum() + called.sum()))
+
+
+def _auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
+    if positive.all() or not positive.any():
+        return None
+    return float(roc_auc_score(positive, scores))
+
+
+def _class_f1(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int, rows: NDArray[np.int64]
+) -> float | None:
+    return _f1(labels[rows], predicted[rows], k)
+
+
+def _class_auc(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], k: int, rows: NDArray[np.int64]
+) -> float | None:
+    return _auc(labels[rows] == k, probabilities[rows, k])
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """Return the mean over the classes that occur."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

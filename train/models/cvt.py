@@ -1,0 +1,160 @@
+"""CvT-13: transformers' convolutional vision transformer with a head whose evidence adds up.
+
+CvT: Introducing Convolutions to Vision Transformers. Wu, Xiao, Codella, Liu, Dai, Yuan, Zhang; 2021.
+https://arxiv.org/abs/2103.15808; reference code microsoft/CvT. How ours differs:
+
+- No class token: the logits are the mean over the last stage's tokens (see ``models.output``). transformers'
+  ``CvtForImageClassification`` raises IndexError without a class token (seen in 4.57), so only ``CvtModel`` is used.
+  Parameter names are kept (``cvt.*``, ``layernorm.*``, ``classifier.*``): its checkpoints load.
+- Started from nothing, the weights are drawn so that a block begins as a small convolution with attention to similar
+  tokens: Mimetic initialization of self-attention layers, Trockman and Kolter 2023, https://arxiv.org/abs/2305.09828.
+  With transformers' own initial values (0.02 everywhere) all branches start near zero and training crawls.
+- Depthwise convolutions stay in float32 under bf16 autocast: their bf16 backward is ten times slower on CPUs.
+- Attention is scaled by the full width, not the head's (microsoft/CvT lib/models/cls_cvt.py:100). That is
+  transformers' behaviour too, and the pretrained weights expect it.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import CvtConfig, CvtModel
+
+from train.models.output import ClassifierOutput, standardize, token_evidence
+
+__all__ = ["CvtClassifier", "cvt13", "cvt_test"]
+
+
+class CvtClassifier(nn.Module):
+    """CvT features, layer norm, linear classifier of every token, mean.
+
+    Args:
+        num_classes: Classes of the classifier.
+        embed_dim: Width of each of the three stages.
+        depth: Blocks of each stage.
+        num_heads: Heads of each stage.
+        drop_path_rate: Stochastic depth of the last stage.
+    """
+
+    feature_name = "cvt"
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        embed_dim: Sequence[int],
+        depth: Sequence[int],
+        num_heads: Sequence[int],
+        drop_path_rate: float,
+    ) -> None:
+        super().__init__()
+        config = CvtConfig(
+            embed_dim=list(embed_dim),
+            depth=list(depth),
+            num_heads=list(num_heads),
+            drop_path_rate=[0.0, 0.0, drop_path_rate],
+            cls_token=[False, False, False],
+        )
+        self.cvt = CvtModel(config)
+        self.feature_dim = config.embed_dim[-1]
+        self.layernorm = nn.LayerNorm(self.feature_dim)
+        self.classifier = nn.Linear(self.feature_dim, num_classes)
+        _keep_depthwise_in_float32(self.cvt)
+        _initialize(self)
+
+    def forward_features(self, pixel_values: Tensor) -> Tensor:
+        """Return the last stage's feature map, (B, dim, h, w), for pixel_values (B, 3, H, W)."""
+        features: Tensor = self.cvt(standardize(pixel_values))[0]
+        return features
+
+    def forward_head(self, features: Tensor) -> ClassifierOutput:
+        """Classify a feature map (B, dim, h, w)."""
+        normed = self.layernorm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return token_evidence(normed, self.classifier)
+
+    def forward(self, pixel_values: Tensor) -> ClassifierOutput:
+        """Classify pixel_values: float, (B, 3, H, W)."""
+        return self.forward_head(self.forward_features(pixel_values))
+
+
+def cvt13(num_classes: int) -> CvtClassifier:
+    """Build CvT-13 (microsoft/cvt-13's sizes, 19.6 M parameters)."""
+    return CvtClassifier(
+        num_classes,
+        embed_dim=(64, 192, 384),
+        depth=(1, 2, 10),
+        num_heads=(1, 3, 6),
+        drop_path_rate=0.1,
+    )
+
+
+def cvt_test(num_classes: int) -> CvtClassifier:
+    """Build a small CvT for tests: same code, little work.
+
+    transformers takes one drop-path rate per stage at the stage's own index (modeling_cvt.py, CvtStage), so a stage
+    needs more blocks than its index.
+    """
+    return CvtClassifier(
+        num_classes,
+        embed_dim=(16, 32, 64),
+        depth=(1, 2, 3),
+        num_heads=(1, 2, 4),
+        drop_path_rate=0.1,
+    )
+
+
+class _Float32DepthwiseConv(nn.Conv2d):
+    """A convolution that leaves bf16 autocast."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
+        if not torch.is_autocast_enabled(input.device.type):
+            return super().forward(input)
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float())
+
+
+def _keep_depthwise_in_float32(module: nn.Module) -> None:
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d) and child.groups > 1:
+            child.__class__ = _Float32DepthwiseConv  # same parameters, same names, another forward
+
+
+def _initialize(model: CvtClassifier) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, _Float32DepthwiseConv):
+            # The centre tap passes its channel on, the others disturb it: the projections begin as near-identity.
+            nn.init.normal_(module.weight, std=0.15)
+            with torch.no_grad():
+                module.weight[:, :, 1, 1] += 1.0
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    for module in model.cvt.modules():
+        if type(module).__name__ == "CvtAttention":
+            _initialize_attention(module)
+
+
+def _initialize_attention(attention: Any) -> None:
+    """Draw the products W_q W_k^T near 0.7 I + noise and W_v W_out near -0.4 I + noise (arXiv 2305.09828)."""
+    heads = attention.attention  # transformers' CvtSelfAttention
+    dim, num_heads = int(heads.embed_dim), int(heads.num_heads)
+    head_dim = dim // num_heads
+    with torch.no_grad():
+        for head in range(num_heads):
+            rows = slice(head * head_dim, (head + 1) * head_dim)
+            left, values, right = torch.linalg.svd(0.7 * _noise(dim) + 0.7 * torch.eye(dim))
+            scale = values[:head_dim].sqrt()
+            heads.projection_query.weight[rows] = (left[:, :head_dim] * scale).T
+            heads.projection_key.weight[rows] = (right.T[:, :head_dim] * scale).T
+        left, values, right = torch.linalg.svd(0.4 * _noise(dim) - 0.4 * torch.eye(dim))
+        heads.projection_value.weight.copy_(values.sqrt()[:, None] * right)
+        attention.output.dense.weight.copy_(left * values.sqrt())
+
+
+def _noise(dim: int) -> Tensor:
+    return torch.randn(dim, dim) / math.sqrt(dim)

@@ -1,0 +1,58 @@
+"""What every model returns, and the head that makes its evidence add up."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+__all__ = ["ClassifierOutput", "standardize", "token_evidence"]
+
+
+class ClassifierOutput(NamedTuple):
+    """The outputs of a model, in the order of the exported graph.
+
+    Attributes:
+        logits: (B, classes).
+        embeddings: (B, dim), the pooled features before the classifier.
+        evidence: (B, classes, h, w); its mean over h and w is ``logits``.
+    """
+
+    logits: Tensor
+    embeddings: Tensor
+    evidence: Tensor
+
+
+def standardize(pixel_values: Tensor) -> Tensor:
+    """Give each picture zero mean and unit variance, inside the graph.
+
+    MRI has no absolute intensity unit, so the scale of a scan is an accident of scanner and export. Done here rather
+    than in preprocessing, every runtime does the same by construction.
+
+    Args:
+        pixel_values: float, (B, 3, H, W).
+
+    Returns:
+        Same shape; mean 0 and standard deviation 1 over channels, rows and columns of each picture.
+    """
+    mean = pixel_values.mean(dim=(1, 2, 3), keepdim=True)
+    centred = pixel_values - mean
+    variance = (centred * centred).mean(dim=(1, 2, 3), keepdim=True)
+    return centred / (variance + 1e-6).sqrt()
+
+
+def token_evidence(features: Tensor, classifier: nn.Linear) -> ClassifierOutput:
+    """Classify by the mean over places.
+
+    A linear classifier of a mean is the mean of linear classifiers: what a place adds to a class is exact, not an
+    attribution made afterwards (the class activation map of Zhou et al. 2016, arXiv 1512.04150).
+
+    Args:
+        features: (B, dim, h, w).
+        classifier: dim -> classes.
+    """
+    tokens = features.flatten(2).transpose(1, 2)  # (B, dim, h, w) -> (B, h*w, dim)
+    per_token = classifier(tokens).transpose(1, 2)  # (B, classes, h*w)
+    return ClassifierOutput(
+        logits=per_token.mean(dim=2),
+        embeddings=tokens.mean(dim=1),
+        evidence=per_token.unflatten(2, features.shape[2:]),
+    )

@@ -1,0 +1,61 @@
+"""A run's folder: what was asked for, so that a resumed run is the same run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.errors import CannotWrite
+
+__all__ = ["CHECKPOINT", "claim_run_folder", "newest_run"]
+
+#: The finished checkpoint inside a run's folder.
+CHECKPOINT = "checkpoint"
+
+_REQUEST = "run.json"
+
+
+def claim_run_folder(run: Path, request: dict[str, Any], *, resume: bool) -> None:
+    """Make the folder of a new run, or check that an old one is the same run.
+
+    Args:
+        run: The folder.
+        request: Everything that decides the result: model, recipe, data hash, teacher, weights.
+        resume: Whether an existing run goes on.
+
+    Raises:
+        CannotWrite: The folder holds another run, or the same one without ``resume``.
+    """
+    path = run / _REQUEST
+    request = json.loads(json.dumps(request))  # tuples become lists, as in the file
+    if path.is_file():
+        if not resume:
+            raise CannotWrite(
+                f"{run} holds a run already", hint="pass --resume to go on, or another --output"
+            )
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != request:
+            changed = sorted(key for key in before | request if before.get(key) != request.get(key))
+            raise CannotWrite(
+                f"{run} was started with other settings: {', '.join(changed)}",
+                hint="pass another --output",
+            )
+        return
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{run}: {error.strerror}") from error
+    write_bytes_atomically(path, (json.dumps(request, indent=2, sort_keys=True) + "\n").encode())
+
+
+def newest_run(runs: Path, model: str) -> Path | None:
+    """Return the checkpoint of the newest finished run of a model below a folder, or None."""
+    finished: list[Path] = []
+    for path in runs.glob(f"*/{_REQUEST}"):
+        checkpoint = path.parent / CHECKPOINT
+        if (
+            json.loads(path.read_text(encoding="utf-8")).get("model") == model
+            and checkpoint.is_dir()
+        ):
+            finished.append(checkpoint)
+    return max(finished, key=lambda folder: folder.stat().st_mtime, default=None)

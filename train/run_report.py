@@ -1,0 +1,54 @@
+"""What a finished training run leaves for people: its curve and its test table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from train.checkpoint import load_checkpoint
+from train.evaluation import evaluate, summary
+from train.pixel_cache import PixelCache
+from train.plots import plot_curve
+from train.predictors import predictor
+from train.sample_rows import part_rows
+from train.samples import Sample
+
+__all__ = ["write_run_report"]
+
+
+def write_run_report(
+    checkpoint: Path, samples: Sequence[Sample], cache_folder: Path, *, command: str
+) -> str:
+    """Draw the curve and evaluate on the val and test parts, one of each copy.
+
+    Args:
+        checkpoint: The run's finished checkpoint.
+        samples: As trained on.
+        cache_folder: Where decoded pictures are kept.
+        command: How the run was started.
+
+    Returns:
+        The tables, for the terminal.
+    """
+    run = checkpoint.parent
+    loaded = load_checkpoint(checkpoint)
+    plot_curve(
+        loaded.training["history"],
+        f"{loaded.name}, {loaded.training['recipe']['name']}",
+        run / "curve.png",
+    )
+    predict = predictor(checkpoint)
+    pixels = PixelCache.build(samples, predict.preprocessor, cache_folder).pixels
+    tables: list[str] = []
+    for part in ("val", "test"):
+        rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+        if rows:
+            metrics = evaluate(
+                predict,
+                samples,
+                pixels,
+                rows,
+                run / "evaluation" / part,
+                title=f"{predict.name} on {loaded.training['data']}, {part} part",
+                provenance={"command": command, "model": predict.identity, "part": part},
+            )
+            tables.append(summary(metrics))
+    return "\n".join(tables)

@@ -1,0 +1,67 @@
+"""Which pictures of a data set take part: by split, without conflicts, with or without copies."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import DataRefused
+from train.audit import audit
+from train.samples import Sample
+
+__all__ = ["part_rows", "rows_without_copies"]
+
+
+def part_rows(
+    samples: Sequence[Sample],
+    split: str,
+    *,
+    one_of_each_copy: bool = False,
+    all_classes: bool = True,
+) -> list[int]:
+    """Return the indices of one part, without label conflicts.
+
+    Args:
+        samples: All of the data set.
+        split: ``train``, ``val`` or ``test``.
+        one_of_each_copy: Leave out further copies of a picture.
+        all_classes: Every class must occur, as training needs.
+
+    Raises:
+        DataRefused: A class is missing.
+    """
+    rows = [
+        index
+        for index, sample in enumerate(samples)
+        if sample.split == split
+        and not sample.label_conflict
+        and not (one_of_each_copy and sample.is_copy)
+    ]
+    missing = sorted(set(LABELS) - {samples[index].class_name for index in rows})
+    if all_classes and missing:
+        raise DataRefused(
+            f"the {split} part has no picture of {', '.join(missing)}",
+            hint="brain-data split writes a manifest with all parts; pass it with --manifest",
+        )
+    return rows
+
+
+def rows_without_copies(
+    samples: Sequence[Sample], rows: Sequence[int], cache: Path, *, byte_copies_only: bool
+) -> list[int]:
+    """Leave out the pictures that have a copy in the train part.
+
+    Args:
+        samples: All of the data set.
+        rows: The pictures in question.
+        cache: Folder for thumbnails and pairs.
+        byte_copies_only: Only copies of the same bytes count, not re-encoded, mirrored or turned ones.
+    """
+    report = audit(samples, cache=cache)
+    copied: set[int] = set()
+    for pair in report.across:
+        if byte_copies_only and pair.kind != "bytes":
+            continue
+        splits = {samples[pair.first].split: pair.first, samples[pair.second].split: pair.second}
+        if "train" in splits:
+            copied |= set(splits.values()) - {splits["train"]}
+    return [row for row in rows if row not in copied]
