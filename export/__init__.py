@@ -1,0 +1,1 @@
+"""From checkpoint to bundle: export to ONNX, check, quantize, gate, write. Importing this loads nothing heavy."""

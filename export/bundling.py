@@ -1,0 +1,243 @@
+"""Checkpoint to bundle: export, compare, quantize, judge, write."""
+
+import dataclasses
+import json
+import logging
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from edge_infer.bundle import Bundle, write_bundle
+from edge_infer.contract import LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
+from edge_infer.errors import QualityGateFailed
+from edge_infer.manifest import canonical_json
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.session import Session, open_session
+from edge_infer.version import __version__
+from export.calibration import ExportPictures
+from export.gate import GateReport, judge
+from export.model_card import INTENDED_USE, model_card
+from export.parity import check_parity
+from export.quantization import CANDIDATES, prepare
+from export.temperature import expected_calibration_error, fit_temperature
+from export.to_onnx import export_graph
+from train.checkpoint import Checkpoint
+
+__all__ = ["FP16_ATOL", "Report", "export_bundle"]
+
+logger = logging.getLogger(__name__)
+
+#: fp16 weights and activations: largest logit difference allowed.
+FP16_ATOL = 0.1
+
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an export did.
+
+    Attributes:
+        bundle: The bundle, as loaded back.
+        tried: Name and verdict of each quantization that was tried.
+    """
+
+    bundle: Bundle
+    tried: dict[str, GateReport]
+
+
+def export_bundle(
+    checkpoint: Checkpoint,
+    target: Path,
+    *,
+    precision: str,
+    pictures: ExportPictures | None,
+    metrics: dict[str, Any],
+    command: str,
+    step: Callable[[str], None] = logger.info,
+) -> Report:
+    """Write a bundle.
+
+    Args:
+        checkpoint: The trained model.
+        target: The bundle's folder; an older bundle there stays whole unless this one is good.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        pictures: For calibration, gate and temperature; INT8 needs them.
+        metrics: Evaluations for the model card, as ``train.evaluation`` writes them.
+        command: How the bundle was made.
+        step: Told what is being done.
+
+    Raises:
+        ParityFailed: The graph does not give what PyTorch gives.
+        QualityGateFailed: No quantization is good enough; nothing is written.
+    """
+    preprocessor = checkpoint.preprocessor
+    size = {"height": preprocessor.height, "width": preprocessor.width}
+    step(f"exporting {checkpoint.name} to ONNX at {size['height']} x {size['width']}")
+    graph = export_graph(checkpoint.model, **size)
+    reference = open_session(graph.SerializeToString())
+    parity = check_parity(checkpoint.model, reference, **size)
+    step(
+        f"parity with PyTorch: largest difference {max(parity['max_abs_difference'].values()):.1e}"
+    )
+    tried: dict[str, GateReport] = {}
+    quantization: dict[str, Any] = {"method": "none"}
+    gate: dict[str, Any] | None = None
+    if precision == "fp16":
+        graph = convert_float_to_float16(graph, keep_io_types=True)
+        parity["fp16"] = check_parity(checkpoint.model, _session(graph), **size, atol=FP16_ATOL)
+    elif precision == "int8":
+        if pictures is None:
+            raise ValueError("int8 needs pictures for calibration and gate")
+        graph, name, tried = _quantize(graph, reference, pictures, preprocessor, step)
+        quantization = {
+            **next(candidate.description for candidate in CANDIDATES if candidate.name == name),
+            "calibration": {
+                "n": len(pictures.calibration),
+                "source": pictures.source,
+                "part": "train",
+            },
+            "tried": {
+                key: {"passed": report.passed, **report.table} for key, report in tried.items()
+            },
+        }
+        gate = {"source": pictures.source, "synthetic": pictures.synthetic, **tried[name].table}
+    body: dict[str, Any] = {
+        "model": checkpoint.name,
+        "precision": precision,
+        "quantization": quantization,
+        "gate": gate,
+        "parity": parity,
+        "metrics": metrics,
+        "calibration": _calibration(graph, pictures, preprocessor),
+        "golden": [],
+        "provenance": _provenance(checkpoint, command),
+        "intended_use": INTENDED_USE,
+    }
+    files = {
+        "model.onnx": _with_metadata(graph, checkpoint, precision),
+        "config.json": canonical_json({**checkpoint.config, "torch_dtype": "float32"}),
+        "preprocessor_config.json": preprocessor.to_json().encode(),
+        "README.md": model_card(body).encode(),
+    }
+    step(f"writing {target}")
+    return Report(bundle=write_bundle(target, files, body), tried=tried)
+
+
+def _quantize(
+    graph: onnx.ModelProto,
+    reference: Session,
+    pictures: ExportPictures,
+    preprocessor: PreprocessorConfig,
+    step: Callable[[str], None],
+) -> tuple[onnx.ModelProto, str, dict[str, GateReport]]:
+    """Try the candidates in their order until one passes the gate."""
+    prepared = prepare(graph)
+    fp32_logits = _logits(reference, pictures.gate, preprocessor)
+    tried: dict[str, GateReport] = {}
+    for candidate in CANDIDATES:
+        step(f"quantizing: {candidate.name}, {len(pictures.calibration)} calibration pictures")
+        quantized = candidate.quantize(prepared, pictures.calibration, preprocessor)
+        quantized.ir_version = min(quantized.ir_version, graph.ir_version)
+        int8_logits = _logits(_session(quantized), pictures.gate, preprocessor)
+        report = judge(pictures.gate_labels, fp32_logits, int8_logits)
+        tried[candidate.name] = report
+        step(f"gate, {candidate.name}: {'passed' if report.passed else 'failed'}\n{report.text()}")
+        if report.passed:
+            return quantized, candidate.name, tried
+    reasons = "; ".join(f"{name}: {', '.join(report.failures)}" for name, report in tried.items())
+    raise QualityGateFailed(
+        f"no INT8 model passed the gate ({reasons}); nothing was written",
+        hint="calibrate on pictures like those of the training, or ship --fp16 or --fp32",
+    )
+
+
+def _session(graph: onnx.ModelProto) -> Session:
+    return open_session(graph.SerializeToString())
+
+
+def _logits(
+    session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
+) -> NDArray[np.float32]:
+    batches = [
+        session.run(to_pixel_values(grey[start : start + _BATCH], preprocessor))[0]
+        for start in range(0, len(grey), _BATCH)
+    ]
+    return np.concatenate(batches)
+
+
+def _calibration(
+    graph: onnx.ModelProto, pictures: ExportPictures | None, preprocessor: PreprocessorConfig
+) -> dict[str, Any]:
+    """Fit the temperature on real validation pictures; phantoms would teach a wrong one."""
+    if pictures is None or pictures.synthetic:
+        return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
+    logits = _logits(_session(graph), pictures.gate, preprocessor)
+    temperature = fit_temperature(logits, pictures.gate_labels)
+    return {
+        "temperature": temperature,
+        "fitted_on": f"validation part of {pictures.source}, n {len(logits)}",
+        "ece_before": round(expected_calibration_error(logits, pictures.gate_labels, 1.0), 4),
+        "ece_after": round(
+            expected_calibration_error(logits, pictures.gate_labels, temperature), 4
+        ),
+    }
+
+
+def _with_metadata(graph: onnx.ModelProto, checkpoint: Checkpoint, precision: str) -> bytes:
+    """Write the contract into the graph, so that the file alone is enough; plus the keys others read."""
+    preprocessor = checkpoint.preprocessor
+    contract = {
+        "version": 1,
+        "labels": list(LABELS),
+        "model": checkpoint.name,
+        "precision": precision,
+        "outputs": list(OUTPUT_NAMES),
+        "preprocessing": dataclasses.asdict(preprocessor),
+        "research_use_only": RESEARCH_USE_ONLY,
+    }
+    properties = {
+        METADATA_KEY: json.dumps(contract, sort_keys=True),
+        # Ultralytics' keys, as JSON
+        "task": "classify",
+        "names": json.dumps({str(index): label for index, label in enumerate(LABELS)}),
+        "imgsz": json.dumps([preprocessor.height, preprocessor.width]),
+        "license": "Apache-2.0",
+        "description": RESEARCH_USE_ONLY,
+        # The ONNX standard's (docs/MetadataProps.md)
+        "Image.BitmapPixelFormat": "Rgb8",
+        "Image.ColorSpaceGamma": "SRGB",
+        "Image.NominalPixelRange": "Normalized_0_1",
+    }
+    onnx.helper.set_model_props(graph, properties)
+    graph.producer_name, graph.producer_version = "brain-edge", __version__
+    return bytes(graph.SerializeToString())
+
+
+def _provenance(checkpoint: Checkpoint, command: str) -> dict[str, Any]:
+    recipe = checkpoint.training.get("recipe", {})
+    return {
+        "command": command,
+        "recipe": recipe.get("name", "unknown"),
+        "seed": recipe.get("seed", "unknown"),
+        "data_sha256": checkpoint.training.get("data_sha256", "unknown"),
+        "data": checkpoint.training.get("data", "unknown"),
+        "n_train": checkpoint.training.get("n_train", 0),
+        "best_val_accuracy": checkpoint.training.get("best_val_accuracy", "unknown"),
+        "versions": {
+            "brain-edge": __version__,
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "python": platform.python_version(),
+        },
+    }

@@ -1,0 +1,131 @@
+"""Pictures that show the quantizer which values occur, and pictures the gate judges on.
+
+Calibration is of activation ranges, on training pictures only; the gate looks at validation pictures only. Without a
+data set both are drawn as phantoms, and the bundle says so: such a gate guards against a broken quantization, it is
+no evidence about patients.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader
+from PIL import Image
+
+from edge_infer.contract import INPUT_NAME, LABELS
+from edge_infer.errors import DataRefused
+from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
+from train.phantoms import phantom
+from train.pixel_cache import PixelCache
+from train.samples import Progress, Sample
+
+__all__ = ["ExportPictures", "PixelReader", "from_data_set", "from_phantoms"]
+
+_BATCH = 16
+_CALIBRATION_PICTURES = 192
+_PHANTOMS_PER_CLASS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPictures:
+    """What quantization and gate work on.
+
+    Attributes:
+        calibration: uint8, (N, H, W), of the train part.
+        gate: uint8, (M, H, W), of the validation part.
+        gate_labels: int64, (M,).
+        source: Where they come from, for the manifest and the model card.
+        synthetic: Whether they are phantoms.
+    """
+
+    calibration: NDArray[np.uint8] = field(repr=False)
+    gate: NDArray[np.uint8] = field(repr=False)
+    gate_labels: NDArray[np.int64] = field(repr=False)
+    source: str
+    synthetic: bool
+
+
+class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
+    """Feeds pictures to onnxruntime's calibrator in batches.
+
+    Args:
+        grey: uint8, (N, H, W).
+        config: How they become pixel values.
+    """
+
+    def __init__(self, grey: NDArray[np.uint8], config: PreprocessorConfig) -> None:
+        self._batches = iter(
+            to_pixel_values(grey[start : start + _BATCH], config)
+            for start in range(0, len(grey), _BATCH)
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next feed, or None at the end."""
+        batch = next(self._batches, None)
+        return None if batch is None else {INPUT_NAME: batch}
+
+
+def from_data_set(
+    samples: Sequence[Sample],
+    config: PreprocessorConfig,
+    cache_folder: Path,
+    *,
+    source: str,
+    seed: int,
+    progress: Progress | None = None,
+) -> ExportPictures:
+    """Take calibration pictures from the train part, evenly by class, and all validation pictures for the gate.
+
+    Raises:
+        DataRefused: The train or val part lacks a class.
+    """
+    usable = [not sample.label_conflict for sample in samples]
+    train = [
+        row
+        for row, sample in enumerate(samples)
+        if sample.split == "train" and usable[row] and not sample.is_copy
+    ]
+    val = [row for row, sample in enumerate(samples) if sample.split == "val" and usable[row]]
+    for part, rows in (("train", train), ("val", val)):
+        missing = sorted(set(LABELS) - {samples[row].class_name for row in rows})
+        if missing:
+            raise DataRefused(
+                f"the {part} part has no picture of {', '.join(missing)}",
+                hint="pass a data set with train and val parts, or a --manifest of brain-data split",
+            )
+    generator = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for label in range(len(LABELS)):
+        of_class = [row for row in train if samples[row].label == label]
+        count = min(len(of_class), _CALIBRATION_PICTURES // len(LABELS))
+        chosen += generator.choice(of_class, count, replace=False).tolist()
+    pixels = PixelCache.build(samples, config, cache_folder, progress).pixels
+    return ExportPictures(
+        calibration=np.asarray(pixels[sorted(chosen)]),
+        gate=np.asarray(pixels[val]),
+        gate_labels=np.array([samples[row].label for row in val]),
+        source=source,
+        synthetic=False,
+    )
+
+
+def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportPictures:
+    """Draw phantoms: other ones for calibration and gate."""
+    generator = np.random.default_rng(seed)
+    pictures: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    for _ in range(2 * _PHANTOMS_PER_CLASS):
+        for label, name in enumerate(LABELS):
+            drawn = Image.fromarray(phantom(name, generator, 256))
+            pictures.append(resize_grey(drawn, config))
+            labels.append(label)
+    half = len(pictures) // 2
+    return ExportPictures(
+        calibration=np.stack(pictures[:half][:_CALIBRATION_PICTURES]),
+        gate=np.stack(pictures[half:]),
+        gate_labels=np.array(labels[half:]),
+        source=f"synthetic phantoms, seed {seed}",
+        synthetic=True,
+    )

@@ -1,0 +1,43 @@
+"""Which checkpoint to export: the one named, else the newest run, else the one shipped with the project."""
+
+from pathlib import Path
+
+from edge_infer.errors import BundleIncomplete
+from train.models import check_model_name
+from train.run_folder import newest_run
+
+__all__ = ["find_checkpoint", "shipped_checkpoint"]
+
+
+def find_checkpoint(
+    model: str, given: Path | None, *, runs: Path = Path("runs")
+) -> tuple[Path, str]:
+    """Return a checkpoint folder and where it comes from, in words.
+
+    Args:
+        model: The model's name.
+        given: What the user named, if anything.
+        runs: Folder of training runs.
+
+    Raises:
+        BundleIncompatible: There is no such model.
+        BundleIncomplete: There is no checkpoint of it.
+    """
+    check_model_name(model)
+    if given is not None:
+        return given, "as named"
+    trained = newest_run(runs, model)
+    if trained is not None:
+        return trained, "the newest run"
+    shipped = shipped_checkpoint(model)
+    if shipped.is_dir():
+        return shipped, "shipped with the project"
+    raise BundleIncomplete(
+        f"there is no checkpoint of {model}: none named, no run in {runs}/, none shipped",
+        hint=f"train one with brain-train --model {model}, or pass --checkpoint",
+    )
+
+
+def shipped_checkpoint(model: str) -> Path:
+    """Return where a shipped checkpoint of this model would lie."""
+    return Path(__file__).parent / "checkpoints" / model

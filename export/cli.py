@@ -1,0 +1,153 @@
+"""``brain-export``: a checkpoint in, a verified bundle out."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_infer.console import progress_bar, results_stream, shown_to_user
+from edge_infer.contract import RESEARCH_USE_ONLY
+
+if TYPE_CHECKING:
+    from edge_infer.preprocessing import PreprocessorConfig
+    from export.calibration import ExportPictures
+
+__all__ = ["main"]
+
+_Folder = click.Path(path_type=Path, file_okay=False)
+_File = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(epilog=RESEARCH_USE_ONLY)
+@click.option("--model", required=True, help="Which model: cvt13, resnet18.")
+@click.option(
+    "--int8", "precision", flag_value="int8", help="Quantize, and write only what passes the gate."
+)
+@click.option("--fp16", "precision", flag_value="fp16", help="Half-precision weights.")
+@click.option(
+    "--fp32", "precision", flag_value="fp32", default="fp32", help="As trained (the default)."
+)
+@click.option(
+    "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
+)
+@click.option(
+    "--output", type=_Folder, help="The bundle's folder; default: bundles/MODEL-PRECISION."
+)
+@click.option(
+    "--data", type=_Folder, help="Data set for calibration and gate; default: synthetic phantoms."
+)
+@click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels.")
+@click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
+@click.option(
+    "--cache", type=_Folder, default=Path("runs/cache"), show_default=True, help="Decoded pictures."
+)
+@click.option(
+    "--metrics", type=_File, multiple=True, help="metrics.json of brain-train, for the model card."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of the calibration pictures.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(
+    model: str,
+    precision: str,
+    checkpoint: Path | None,
+    output: Path | None,
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    metrics: tuple[Path, ...],
+    seed: int,
+    debug: bool,
+) -> None:
+    """Export a checkpoint to a bundle that brain-infer loads.
+
+    The graph is compared with PyTorch. With --int8 it is quantized and judged on validation pictures, class by class;
+    what does not pass is not written (exit status 86).
+
+    \b
+    Example:
+      brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
+    """
+    with shown_to_user(debug=debug), results_stream() as results:
+        if dataset and manifest is None:
+            raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+        from export.bundling import export_bundle
+        from export.checkpoints import find_checkpoint
+        from train.checkpoint import load_checkpoint
+
+        folder, origin = find_checkpoint(model, checkpoint)
+        click.echo(f"checkpoint: {folder} ({origin})", err=True)
+        loaded = load_checkpoint(folder)
+        pictures = None
+        if precision == "int8" or data is not None:
+            pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed)
+        report = export_bundle(
+            loaded,
+            output or Path("bundles") / f"{model}-{precision}",
+            precision=precision,
+            pictures=pictures,
+            metrics=_metrics(folder, metrics),
+            command=_command(),
+            step=lambda text: click.echo(text, err=True),
+        )
+        size = len(report.bundle.model_bytes)
+        results.write(f"bundle: {report.bundle.path} (model.onnx {size / 1e6:.1f} MB)\n")
+        results.write(
+            f"try it: brain-infer --bundle {shlex.quote(str(report.bundle.path))} scan.jpg\n"
+        )
+        results.write(f"{RESEARCH_USE_ONLY}\n")
+
+
+def _pictures(
+    preprocessor: "PreprocessorConfig",
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    seed: int,
+) -> "ExportPictures":
+    from export.calibration import from_data_set, from_phantoms
+
+    if data is None:
+        click.echo(
+            "no --data: calibrating and judging on synthetic phantoms, which is no evidence about patients",
+            err=True,
+        )
+        return from_phantoms(preprocessor, seed=seed)
+    from train.layouts import load_samples
+
+    with progress_bar("Reading") as progress:
+        samples = load_samples(data, manifest=manifest, dataset=dataset, verify=False)
+        return from_data_set(
+            samples, preprocessor, cache, source=dataset or data.name, seed=seed, progress=progress
+        )
+
+
+def _metrics(checkpoint: Path, given: tuple[Path, ...]) -> dict[str, Any]:
+    """Collect evaluations: those named, and those that lie beside the checkpoint's weights."""
+    paths = [*sorted(checkpoint.glob("*.metrics.json")), *given]
+    return {
+        f"{number}-{path.parent.name if path.name == 'metrics.json' else path.name.partition('.')[0]}": json.loads(
+            path.read_text(encoding="utf-8")
+        )
+        for number, path in enumerate(paths, start=1)
+    }
+
+
+def _command() -> str:
+    """Return the command as typed, with file paths shortened to their names: bundles travel."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["brain-export", *words])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The model card: README.md of a bundle, generated from its manifest and never typed by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge_infer.contract import RESEARCH_USE_ONLY
+
+__all__ = ["INTENDED_USE", "model_card"]
+
+INTENDED_USE = (
+    "Research on classifying single grey brain MRI slices into glioma, meningioma, pituitary tumour and no tumour. "
+    "Not for diagnosis, triage or any decision about a patient. Trained on T1-weighted slices of adults from public "
+    "collections; other sequences, scanners, ages and body parts are outside of what it has seen, and it always "
+    "answers with one of the four classes, whatever the picture shows."
+)
+
+
+def model_card(manifest: Mapping[str, Any]) -> str:
+    """Render the card.
+
+    Args:
+        manifest: The manifest's fields as they will be written.
+    """
+    sections = [
+        _front_matter(),
+        f"# {manifest['model']}, {manifest['precision']}\n\n**{RESEARCH_USE_ONLY}**\n",
+        f"## Intended use\n\n{INTENDED_USE}\n",
+        _measured(manifest["metrics"]),
+        _gate(manifest["gate"]),
+        _provenance(manifest),
+    ]
+    return "\n".join(section for section in sections if section)
+
+
+def _front_matter() -> str:
+    return "---\nlicense: apache-2.0\npipeline_tag: image-classification\ntags: [brain-tumor, mri, onnx]\n---\n"
+
+
+def _measured(metrics: Mapping[str, Any]) -> str:
+    lines = ["## Measured\n"]
+    if not metrics:
+        lines.append("Nothing was measured: this bundle was made without a data set.\n")
+    for name, entry in metrics.items():
+        lines.append(f"### {entry['title']}\n")
+        lines.append("| figure | value | 95 % interval | n |\n|---|---|---|---|")
+        lines += [
+            _row(label, entry["model"].get(key))
+            for key, label in _FIGURES
+            if entry["model"].get(key)
+        ]
+        lines += [
+            _row(f"recall {label}", figures["recall"])
+            for label, figures in entry["model"]["per_class"].items()
+        ]
+        for baseline, figures in entry["baselines"].items():
+            lines.append(
+                _row(f"accuracy of the baseline {baseline.replace('_', ' ')}", figures["accuracy"])
+            )
+        lines.append(f"\nMeasured by: `{entry['provenance'].get('command', name)}`\n")
+    return "\n".join(lines)
+
+
+_FIGURES = (
+    ("accuracy", "accuracy"),
+    ("accuracy_by_group", "accuracy, interval by patient group"),
+    ("balanced_accuracy", "balanced accuracy"),
+    ("macro_f1", "macro F1"),
+    ("roc_auc_macro", "ROC AUC, mean of the classes"),
+    ("tumor_called_no_tumor", "tumour called no_tumor"),
+)
+
+
+def _row(label: str, figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return f"| {label} | - | - | {figure['n']} |"
+    return (
+        f"| {label} | {100 * figure['value']:.2f} % | {100 * figure['low']:.1f}..{100 * figure['high']:.1f} % "
+        f"| {figure['n']} |"
+    )
+
+
+def _gate(gate: Mapping[str, Any] | None) -> str:
+    if gate is None:
+        return ""
+    agreement = gate["agreement"]
+    lines = [
+        "## INT8 gate\n",
+        f"Judged on {gate['source']}. "
+        + (
+            "**Synthetic pictures: this says nothing about patients.**"
+            if gate["synthetic"]
+            else "Validation part only."
+        ),
+        (
+            f"\nAgreement with FP32: {100 * agreement['value']:.2f} % "
+            f"({100 * agreement['low']:.2f}..{100 * agreement['high']:.2f}), n {agreement['n']}; "
+            f"required {100 * gate['min_agreement']:.0f} %.\n"
+        ),
+        "| class | n | recall FP32 | recall INT8 | flips |\n|---|---|---|---|---|",
+    ]
+    for name, row in gate["per_class"].items():
+        lines.append(
+            f"| {name} | {row['n']} | {100 * row['recall_fp32']:.2f} % | {100 * row['recall_int8']:.2f} % "
+            f"| {row['flips']} |"
+        )
+    lines.append(
+        f"\nTumour to no_tumor flips where FP32 was right: {gate['tumor_to_no_tumor_flips']}.\n"
+    )
+    return "\n".join(lines)
+
+
+def _provenance(manifest: Mapping[str, Any]) -> str:
+    lines = ["## Where it comes from\n", "| field | value |\n|---|---|"]
+    lines += [
+        f"| {key} | {value} |"
+        for key, value in manifest["provenance"].items()
+        if not isinstance(value, dict)
+    ]
+    lines.append(
+        f"| temperature | {manifest['calibration']['temperature']} ({manifest['calibration']['fitted_on']}) |"
+    )
+    lines.append(
+        "\nTraining data: BRISC 2025, Fateh et al., arXiv 2506.14318, CC BY 4.0, where the provenance names it.\n"
+    )
+    return "\n".join(lines)

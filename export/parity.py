@@ -1,0 +1,64 @@
+"""An export is not done until it is compared with PyTorch: names, shapes, then values, at several batch sizes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from edge_infer.contract import OUTPUT_NAMES
+from edge_infer.errors import ParityFailed
+from edge_infer.session import Session
+
+__all__ = ["ATOL", "check_parity"]
+
+#: Largest absolute difference allowed, in logit units, for a float32 graph.
+ATOL = 1e-4
+
+_BATCH_SIZES = (1, 3, 8)
+
+
+def check_parity(
+    model: nn.Module, session: Session, *, height: int, width: int, atol: float = ATOL
+) -> dict[str, Any]:
+    """Compare a graph with the PyTorch model on random pictures.
+
+    Args:
+        model: In evaluation mode.
+        session: Of the exported graph.
+        height: Rows of pixel_values.
+        width: Columns of pixel_values.
+        atol: Largest absolute difference allowed.
+
+    Returns:
+        For the manifest: largest difference of each output, tolerance, batch sizes.
+
+    Raises:
+        ParityFailed: A shape or a value differs.
+    """
+    generator = torch.Generator().manual_seed(0)
+    worst = dict.fromkeys(OUTPUT_NAMES, 0.0)
+    for batch in _BATCH_SIZES:
+        pixel_values = torch.rand(batch, 3, height, width, generator=generator)
+        with torch.inference_mode():
+            expected = model(pixel_values)
+        for name, reference, given in zip(
+            OUTPUT_NAMES, expected, session.run(pixel_values.numpy()), strict=True
+        ):
+            if tuple(reference.shape) != given.shape:
+                raise ParityFailed(
+                    f"parity: {name} has shape {given.shape} at batch {batch}, expected {tuple(reference.shape)}"
+                )
+            difference = float(np.abs(reference.numpy() - given).max())
+            worst[name] = max(worst[name], difference)
+            if not difference <= atol:
+                raise ParityFailed(
+                    f"parity: {name} differs by {difference:.1e} at batch {batch}, allowed is {atol:.0e}",
+                    hint="report it with the versions of torch and onnx; the bundle was not written",
+                )
+    return {
+        "atol": atol,
+        "batch_sizes": list(_BATCH_SIZES),
+        "max_abs_difference": worst,
+        "reference": "PyTorch float32",
+    }

@@ -1,0 +1,75 @@
+"""Turn a PyTorch model into one ONNX graph with named inputs and outputs and a dynamic batch."""
+
+import contextlib
+import io
+import warnings
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES
+
+__all__ = ["IR_VERSION", "OPSET", "export_graph"]
+
+#: Antialiased Resize, LayerNormalization and friends; Optimum's default too.
+OPSET = 18
+
+#: Older onnxruntime and onnxruntime-web refuse newer ones (microsoft/onnxruntime#20559, #23602).
+IR_VERSION = 10
+
+
+class _NamedOutputs(nn.Module):
+    """Gives the exporter a plain tuple in the contract's order."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits, embeddings, evidence."""
+        output = self.model(pixel_values)
+        return output.logits, output.embeddings, output.evidence
+
+
+def export_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto:
+    """Export a model in evaluation mode.
+
+    Traced with a batch of 2 and an explicit batch dimension: with 1 the exporter silently fixes the batch
+    (pytorch/pytorch#148886), and every other batch then fails at run time.
+
+    Args:
+        model: Takes pixel_values, float32 (B, 3, height, width).
+        height: Rows.
+        width: Columns.
+
+    Returns:
+        One graph, weights inside, opset 18, IR version 10.
+    """
+    example = torch.rand(2, 3, height, width)
+    # The exporter reports its progress on stdout and warns of its own internals; stdout is for results.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _NamedOutputs(model.eval()),
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=list(OUTPUT_NAMES),
+            dynamic_shapes={"pixel_values": {0: Dim("batch", min=1, max=1024)}},
+            opset_version=OPSET,
+            external_data=False,
+            dynamo=True,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    graph = program.model_proto
+    graph.ir_version = min(graph.ir_version, IR_VERSION)
+    # Value infos and per-node notes of the exporter hold paths of the build machine; the graph needs neither.
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del graph.graph.value_info[:]
+    del graph.functions[:]
+    onnx.checker.check_model(graph)
+    return graph
