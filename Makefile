@@ -1,0 +1,47 @@
+# Two commands on a fresh machine with Python 3.11+, git and make: `make demo` and `make test`. Both can be run again.
+# VENV names another environment; PIP_ARGS is passed on to pip.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP_ARGS ?=
+export ORT_DISABLE_TELEMETRY := 1
+# The onnxruntime and torch of this project never need a hub at test time; say so to the libraries.
+export HF_HUB_OFFLINE := 1
+
+EXAMPLES := $(sort $(wildcard examples/synthetic_*.png))
+BUNDLE := bundles/cvt13-int8
+
+.PHONY: demo test check docs clean
+
+demo: $(VENV)/.installed
+	$(BIN)/brain-export --model cvt13 --int8 --checkpoint export/checkpoints/cvt13 --output $(BUNDLE)
+	@mkdir -p runs/demo
+	$(BIN)/brain-infer --bundle $(BUNDLE) --heatmap runs/demo $(EXAMPLES)
+	$(BIN)/brain-infer --bundle $(BUNDLE) --json $(EXAMPLES) > runs/demo/result.jsonl
+	@echo
+	@echo "bundle:   $(BUNDLE)"
+	@echo "result:   runs/demo/result.jsonl"
+	@echo "heatmaps: runs/demo/*.heatmap.png"
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@test -z "$$(find tests -name __init__.py)" || { echo "tests/ must hold no __init__.py"; exit 1; }
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/make_cli_docs.py
+
+# Made again when the dependencies change.
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(PIP_ARGS) --quiet --disable-pip-version-check -e '.[cpu,export,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) bundles runs/demo
