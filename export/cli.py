@@ -10,6 +10,7 @@ import click
 
 from edge_infer.console import progress_bar, results_stream, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.errors import BundleIncompatible, UnreadableInput
 
 if TYPE_CHECKING:
     from edge_infer.preprocessing import PreprocessorConfig
@@ -87,6 +88,11 @@ def main(
         folder, origin = find_checkpoint(model, checkpoint)
         click.echo(f"checkpoint: {folder} ({origin})", err=True)
         loaded = load_checkpoint(folder)
+        if loaded.name != model:
+            raise BundleIncompatible(
+                f"checkpoint {folder} is of {loaded.name}, expected {model}",
+                hint=f"pass --model {loaded.name}, or another --checkpoint",
+            )
         pictures = None
         if precision == "int8" or data is not None:
             pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed)
@@ -136,11 +142,27 @@ def _metrics(checkpoint: Path, given: tuple[Path, ...]) -> dict[str, Any]:
     """Collect evaluations: those named, and those that lie beside the checkpoint's weights."""
     paths = [*sorted(checkpoint.glob("*.metrics.json")), *given]
     return {
-        f"{number}-{path.parent.name if path.name == 'metrics.json' else path.name.partition('.')[0]}": json.loads(
-            path.read_text(encoding="utf-8")
+        f"{number}-{path.parent.name if path.name == 'metrics.json' else path.name.partition('.')[0]}": _evaluation(
+            path
         )
         for number, path in enumerate(paths, start=1)
     }
+
+
+def _evaluation(path: Path) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnreadableInput(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UnreadableInput(f"{path}: is not JSON ({error})") from error
+    needed = {"title", "model", "baselines", "provenance"}
+    if not isinstance(fields, dict) or not needed <= set(fields):
+        raise UnreadableInput(
+            f"{path}: lacks {', '.join(sorted(needed - set(fields)))}",
+            hint="pass a metrics.json that brain-train wrote",
+        )
+    return fields
 
 
 def _command() -> str:

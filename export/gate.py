@@ -40,6 +40,7 @@ class GateReport:
     def text(self) -> str:
         """Render as a table for the terminal."""
         agreement = self.table["agreement"]
+        difference = self.table["mean_abs_probability_difference"]
         lines = [
             (
                 f"agreement with FP32: {100 * agreement['value']:.2f} % "
@@ -55,7 +56,7 @@ class GateReport:
             )
         lines.append(
             f"tumour -> no_tumor flips where FP32 was right: {self.table['tumor_to_no_tumor_flips']}; "
-            f"mean absolute probability difference {self.table['mean_abs_probability_difference']:.4f}"
+            f"mean absolute probability difference {'-' if difference is None else f'{difference:.4f}'}"
         )
         lines += [f"FAILED: {failure}" for failure in self.failures]
         return "\n".join(lines)
@@ -104,10 +105,17 @@ def judge(
         "agreement": asdict(agreement),
         "per_class": per_class,
         "tumor_to_no_tumor_flips": int(missed.sum()),
-        "mean_abs_probability_difference": float(
-            np.abs(softmax(fp32_logits) - softmax(int8_logits)).mean()
-        ),
+        "mean_abs_probability_difference": _difference(fp32_logits, int8_logits),
         "min_agreement": MIN_AGREEMENT,
         "max_recall_loss": MAX_RECALL_LOSS,
     }
     return GateReport(failures=tuple(failures), table=table)
+
+
+def _difference(
+    fp32_logits: NDArray[np.float32], int8_logits: NDArray[np.float32]
+) -> float | None:
+    """Return the mean absolute difference of the probabilities; None where logits are not finite."""
+    if not (np.isfinite(fp32_logits).all() and np.isfinite(int8_logits).all()):
+        return None  # the table goes into JSON, which knows no NaN
+    return float(np.abs(softmax(fp32_logits) - softmax(int8_logits)).mean())

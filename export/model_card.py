@@ -5,7 +5,7 @@ from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 
-__all__ = ["INTENDED_USE", "model_card"]
+__all__ = ["INTENDED_USE", "measured", "model_card"]
 
 INTENDED_USE = (
     "Research on classifying single grey brain MRI slices into glioma, meningioma, pituitary tumour and no tumour. "
@@ -25,7 +25,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         _front_matter(),
         f"# {manifest['model']}, {manifest['precision']}\n\n**{RESEARCH_USE_ONLY}**\n",
         f"## Intended use\n\n{INTENDED_USE}\n",
-        _measured(manifest["metrics"]),
+        "## Measured\n",
+        measured(manifest["metrics"])
+        or "Nothing was measured: this bundle was made without an evaluation.\n",
         _gate(manifest["gate"]),
         _provenance(manifest),
     ]
@@ -36,10 +38,13 @@ def _front_matter() -> str:
     return "---\nlicense: apache-2.0\npipeline_tag: image-classification\ntags: [brain-tumor, mri, onnx]\n---\n"
 
 
-def _measured(metrics: Mapping[str, Any]) -> str:
-    lines = ["## Measured\n"]
-    if not metrics:
-        lines.append("Nothing was measured: this bundle was made without a data set.\n")
+def measured(metrics: Mapping[str, Any]) -> str:
+    """Render evaluations as tables, each with its command.
+
+    Args:
+        metrics: By name, what ``train.evaluation`` writes to metrics.json.
+    """
+    lines: list[str] = []
     for name, entry in metrics.items():
         lines.append(f"### {entry['title']}\n")
         lines.append("| figure | value | 95 % interval | n |\n|---|---|---|---|")

@@ -139,7 +139,9 @@ def _json(fields: dict[str, Any]) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BundleIntegrity(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(fields, dict):
+        raise BundleIntegrity(f"{path}: is not an object")
     return fields

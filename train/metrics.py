@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.metrics import confusion_matrix
 
 __all__ = ["Figure", "classification_metrics", "wilson_interval"]
 
@@ -164,9 +164,16 @@ def _f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> floa
 
 
 def _auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    if positive.all() or not positive.any():
+    """Return the share of pairs in the right order, ties counting half (Mann and Whitney 1947).
+
+    Not scikit-learn's: its checks cost milliseconds a call, and the bootstrap makes 8,000 calls a table.
+    """
+    given, others = scores[positive], np.sort(scores[~positive])
+    if not (len(given) and len(others)):
         return None
-    return float(roc_auc_score(positive, scores))
+    below = np.searchsorted(others, given, side="left")
+    not_above = np.searchsorted(others, given, side="right")
+    return float((below + not_above).sum() / (2 * len(given) * len(others)))
 
 
 def _class_f1(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from edge_infer.errors import BundleIncompatible, BundleIncomplete, UnreadableInput
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity, UnreadableInput
 
 __all__ = ["load_pretrained"]
 
@@ -25,6 +26,7 @@ def load_pretrained(model: nn.Module, source: str) -> None:
     Raises:
         UnreadableInput: No such folder, and the Hub cannot be reached or has no such model.
         BundleIncomplete: No ``model.safetensors`` there (``pytorch_model.bin`` is pickle and is not read).
+        BundleIntegrity: The file is damaged.
         BundleIncompatible: Backbone weights are missing or have other shapes.
     """
     weights = _folder(source) / "model.safetensors"
@@ -33,7 +35,10 @@ def load_pretrained(model: nn.Module, source: str) -> None:
             f"weights {source}: model.safetensors is missing",
             hint="files of pickle (.bin, .pt) are not read; convert them with safetensors first",
         )
-    given = load_file(weights)
+    try:
+        given = load_file(weights)
+    except SafetensorError as error:
+        raise BundleIntegrity(f"weights {source}: model.safetensors is damaged ({error})") from error
     own = model.state_dict()
     replaced = {
         name

@@ -169,6 +169,9 @@ class BrainTrainer(Trainer):
             optimizer.add_param_group(
                 {"params": list(self.guide.parameters()), "weight_decay": 0.0}
             )
+            # Trainer zeroes the gradients of the model alone; the guide's would add up over the whole run.
+            guide = self.guide
+            optimizer.register_step_post_hook(lambda *_: guide.zero_grad())
             self._guide_added = True
         return optimizer
 
@@ -206,9 +209,9 @@ class BrainTrainer(Trainer):
             self.guide.load_state_dict(load_state(folder, "guide"))
 
     def _load_best_model(self) -> None:
-        self.model.load_state_dict(
-            load_state(Path(str(self.state.best_model_checkpoint)), "weights")
-        )
+        # By name: the run's folder may have been moved, or be named in another way, since it was started.
+        best = Path(self.args.output_dir) / Path(str(self.state.best_model_checkpoint)).name
+        self.model.load_state_dict(load_state(best, "weights"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)

@@ -33,10 +33,17 @@ def standardize(pixel_values: Tensor) -> Tensor:
     Returns:
         Same shape; mean 0 and standard deviation 1 over channels, rows and columns of each picture.
     """
-    mean = pixel_values.mean(dim=(1, 2, 3), keepdim=True)
-    centred = pixel_values - mean
-    variance = (centred * centred).mean(dim=(1, 2, 3), keepdim=True)
-    return centred / (variance + 1e-6).sqrt()
+    centred = pixel_values - _mean_per_picture(pixel_values)
+    return centred / (_mean_per_picture(centred * centred) + 1e-6).sqrt()
+
+
+def _mean_per_picture(values: Tensor) -> Tensor:
+    """Return the mean of (B, C, H, W) as (B, 1, 1, 1), one axis after the other.
+
+    onnxruntime sums an axis one by one in float32. Over all 50,000 values at once that costs four digits, and the graph
+    would differ from PyTorch by 4e-3 in the evidence (measured); in steps of a few hundred it differs by 1e-5.
+    """
+    return values.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
 
 
 def token_evidence(features: Tensor, classifier: nn.Linear) -> ClassifierOutput:

@@ -1,0 +1,81 @@
+"""Write docs/cli.md: the ``--help`` of every command in pyproject.toml, and all exit codes.
+
+    python docs/make_cli_docs.py
+
+tests/architecture/test_docs.py compares the page with what this gives, so help cannot rot.
+"""
+
+import importlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from edge_infer import errors
+from edge_infer.atomic import write_bytes_atomically
+
+__all__ = ["PAGE", "commands", "render"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+PAGE = _ROOT / "docs" / "cli.md"
+_WIDTH = 80
+
+_INTRODUCTION = """# Commands
+
+<!-- Written by docs/make_cli_docs.py; do not edit. -->
+
+Results go to stdout, all else to stderr. Every command ends with one of the [exit codes](#exit-codes) below.
+"""
+
+#: Exit statuses that belong to no error class.
+_OTHERS = (
+    (0, "", "Done."),
+    (1, "", "A bug: please report it with the traceback."),
+    (2, "", "The command was used wrongly."),
+    (errors.EXIT_BATCH_WITH_FAILURES, "", "Some of several pictures failed; the others have answers."),
+    (130, "", "Interrupted (Ctrl-C)."),
+    (141, "", "The reader of stdout went away."),
+    (143, "", "Terminated (SIGTERM)."),
+)
+
+
+def commands() -> dict[str, click.Command]:
+    """Import the commands of ``[project.scripts]``; costs no torch, they import it when run."""
+    scripts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    found = {}
+    for name, target in sorted(scripts.items()):
+        module, _, attribute = target.partition(":")
+        found[name] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def render() -> str:
+    """Render the page."""
+    sections = [_INTRODUCTION]
+    for name, command in commands().items():
+        context = click.Context(command, info_name=name, terminal_width=_WIDTH)
+        sections += _help(context, level=2)
+    return "\n".join([*sections, _exit_codes()])
+
+
+def _help(context: click.Context, *, level: int) -> Iterator[str]:
+    text = context.command.get_help(context)
+    yield f"{'#' * level} {context.command_path}\n\n```text\n{text}\n```\n"
+    if isinstance(context.command, click.Group):
+        for name, command in sorted(context.command.commands.items()):
+            child = click.Context(command, parent=context, info_name=name, terminal_width=_WIDTH)
+            yield from _help(child, level=level + 1)
+
+
+def _exit_codes() -> str:
+    classes = [getattr(errors, name) for name in errors.__all__]
+    kinds = [kind for kind in classes if isinstance(kind, type) and kind.exit_code != 1]
+    rows = [*_OTHERS, *((x.exit_code, f"`{x.code}`", x.__doc__.splitlines()[0]) for x in kinds)]
+    lines = ["## Exit codes\n", "| Code | Name in JSON | Meaning |", "|---|---|---|"]
+    lines += [f"| {number} | {name} | {meaning} |" for number, name, meaning in sorted(rows)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    write_bytes_atomically(PAGE, render().encode())
