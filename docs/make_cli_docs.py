@@ -1,4 +1,4 @@
-"""Write docs/cli.md: the ``--help`` of every command in pyproject.toml, and all exit codes.
+"""Write docs/cli.md: the ``--help`` of every command, and all exit codes.
 
     python docs/make_cli_docs.py
 
@@ -6,6 +6,7 @@ tests/architecture/test_docs.py compares the page with what this gives, so help 
 """
 
 import importlib
+import inspect
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,11 @@ _OTHERS = (
     (0, "", "Done."),
     (1, "", "A bug: please report it with the traceback."),
     (2, "", "The command was used wrongly."),
-    (errors.EXIT_BATCH_WITH_FAILURES, "", "Some of several pictures failed; the others have answers."),
+    (
+        errors.EXIT_BATCH_WITH_FAILURES,
+        "",
+        "Some of several pictures failed; the others have answers.",
+    ),
     (130, "", "Interrupted (Ctrl-C)."),
     (141, "", "The reader of stdout went away."),
     (143, "", "Terminated (SIGTERM)."),
@@ -41,9 +46,10 @@ _OTHERS = (
 
 
 def commands() -> dict[str, click.Command]:
-    """Import the commands of ``[project.scripts]``; costs no torch, they import it when run."""
+    """Import every command by its name; costs no torch, they import it when run."""
     scripts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    found = {}
+    scripts["python -m benchmarks"] = "benchmarks.cli:main"  # not installed, so no script
+    found: dict[str, click.Command] = {}
     for name, target in sorted(scripts.items()):
         module, _, attribute = target.partition(":")
         found[name] = getattr(importlib.import_module(module), attribute)
@@ -69,11 +75,16 @@ def _help(context: click.Context, *, level: int) -> Iterator[str]:
 
 
 def _exit_codes() -> str:
-    classes = [getattr(errors, name) for name in errors.__all__]
-    kinds = [kind for kind in classes if isinstance(kind, type) and kind.exit_code != 1]
-    rows = [*_OTHERS, *((x.exit_code, f"`{x.code}`", x.__doc__.splitlines()[0]) for x in kinds)]
+    named = [getattr(errors, name) for name in errors.__all__]
+    kinds = [x for x in named if isinstance(x, type) and issubclass(x, errors.BrainError)]
+    rows = [
+        (kind.exit_code, f"`{kind.code}`", (inspect.getdoc(kind) or "").partition("\n")[0])
+        for kind in kinds
+        if kind.exit_code != errors.BrainError.exit_code  # the branches of the tree have none
+    ]
     lines = ["## Exit codes\n", "| Code | Name in JSON | Meaning |", "|---|---|---|"]
-    lines += [f"| {number} | {name} | {meaning} |" for number, name, meaning in sorted(rows)]
+    for number, name, meaning in sorted([*_OTHERS, *rows]):
+        lines.append(f"| {number} | {name} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
