@@ -151,18 +151,19 @@ def _metrics(checkpoint: Path, given: tuple[Path, ...]) -> dict[str, Any]:
 
 def _evaluation(path: Path) -> dict[str, Any]:
     try:
-        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnreadableInput(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise UnreadableInput(f"{path}: is not JSON ({error})") from error
-    needed = {"title", "model", "baselines", "provenance"}
-    if not isinstance(fields, dict) or not needed <= set(fields):
+    given = fields if isinstance(fields, dict) else {}
+    missing = {"title", "model", "baselines", "provenance"} - set(given)
+    if missing:
         raise UnreadableInput(
-            f"{path}: lacks {', '.join(sorted(needed - set(fields)))}",
+            f"{path}: lacks {', '.join(sorted(missing))}",
             hint="pass a metrics.json that brain-train wrote",
         )
-    return fields
+    return given
 
 
 def _command() -> str:

@@ -112,9 +112,7 @@ def judge(
     return GateReport(failures=tuple(failures), table=table)
 
 
-def _difference(
-    fp32_logits: NDArray[np.float32], int8_logits: NDArray[np.float32]
-) -> float | None:
+def _difference(fp32_logits: NDArray[np.float32], int8_logits: NDArray[np.float32]) -> float | None:
     """Return the mean absolute difference of the probabilities; None where logits are not finite."""
     if not (np.isfinite(fp32_logits).all() and np.isfinite(int8_logits).all()):
         return None  # the table goes into JSON, which knows no NaN

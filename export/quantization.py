@@ -47,7 +47,7 @@ class Candidate:
 def prepare(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Fold constants and batch norms and infer shapes, as the quantizer needs."""
     with _workspace() as folder:
-        quant_pre_process(graph, folder / "prepared.onnx", skip_symbolic_shape=True)
+        quant_pre_process(_saved(graph, folder), folder / "prepared.onnx", skip_symbolic_shape=True)
         return onnx.load(folder / "prepared.onnx")
 
 
@@ -56,7 +56,7 @@ def _static(
 ) -> onnx.ModelProto:
     with _workspace() as folder:
         quantize_static(
-            graph,
+            _saved(graph, folder),
             folder / "int8.onnx",
             PixelReader(calibration, config),
             quant_format=QuantFormat.QDQ,
@@ -79,7 +79,7 @@ def _dynamic(
 ) -> onnx.ModelProto:
     with _workspace() as folder:
         quantize_dynamic(
-            graph,
+            _saved(graph, folder),
             folder / "int8.onnx",
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
@@ -106,6 +106,16 @@ def _kept_in_float(graph: onnx.ModelProto) -> list[str]:
         if node.op_type == "MatMul" and node.input[1] not in weights
     ]
     return [*convolutions[:1], *products[-1:], *attention]
+
+
+def _saved(graph: onnx.ModelProto, folder: Path) -> Path:
+    """Save a graph, because onnxruntime's quantizer takes the weights out of one that is given in memory.
+
+    The next candidate would find it empty (onnxruntime 1.31: "should be stored in ..., but it is not regular file").
+    """
+    path = folder / "graph.onnx"
+    onnx.save(graph, path)
+    return path
 
 
 @contextlib.contextmanager

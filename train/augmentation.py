@@ -36,18 +36,23 @@ def augment(
         )
     if settings.noise:
         sigma = _uniform(grey, 0.0, settings.noise * strength, generator)
-        views = views + sigma * torch.randn(views.shape, generator=generator)
+        views = views + sigma * torch.randn(views.shape, generator=generator).to(grey.device)
     if settings.erase:
         views = _erase(views, settings.erase * strength, generator)
     return views.clamp(0.0, 1.0)
 
 
 def _uniform(grey: Tensor, low: float, high: float, generator: Generator) -> Tensor:
-    return torch.rand((len(grey), 1, 1, 1), generator=generator) * (high - low) + low
+    return _draws(grey, generator) * (high - low) + low
 
 
 def _chance(grey: Tensor, probability: float, generator: Generator) -> Tensor:
-    return torch.rand((len(grey), 1, 1, 1), generator=generator) < probability
+    return _draws(grey, generator) < probability
+
+
+def _draws(grey: Tensor, generator: Generator) -> Tensor:
+    """Draw one number of 0..1 for each picture, on the CPU, where the generator lives."""
+    return torch.rand((len(grey), 1, 1, 1), generator=generator).to(grey.device)
 
 
 def _warp(grey: Tensor, settings: Augmentation, generator: Generator, strength: float) -> Tensor:
@@ -62,7 +67,9 @@ def _warp(grey: Tensor, settings: Augmentation, generator: Generator, strength: 
     stretch = 1 + symmetric(settings.aspect)
     flip_x = 1 - 2 * _chance(grey, settings.horizontal_flip, generator).flatten().float()
     flip_y = 1 - 2 * _chance(grey, settings.vertical_flip, generator).flatten().float()
-    theta = torch.zeros(len(grey), 2, 3)  # maps output to input coordinates, both in -1..1
+    theta = torch.zeros(
+        len(grey), 2, 3, device=grey.device
+    )  # maps output to input coordinates, both in -1..1
     theta[:, 0, 0] = angle.cos() * scale * stretch * flip_x
     theta[:, 0, 1] = -angle.sin() * scale * flip_y
     theta[:, 1, 0] = angle.sin() * scale * stretch * flip_x
@@ -93,7 +100,7 @@ def _change_intensity(
 
 
 def _blurred(grey: Tensor) -> Tensor:
-    taps = torch.tensor([1.0, 2.0, 1.0])
+    taps = torch.tensor([1.0, 2.0, 1.0], device=grey.device)
     kernel = (taps[:, None] * taps[None] / 16)[None, None]
     return F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernel)
 
@@ -101,8 +108,8 @@ def _blurred(grey: Tensor) -> Tensor:
 def _erase(grey: Tensor, probability: float, generator: Generator) -> Tensor:
     """Set one rectangle of a tenth to a third of each side to the picture's mean."""
     H, W = grey.shape[2:]
-    rows = torch.arange(H).view(1, 1, H, 1) / H
-    columns = torch.arange(W).view(1, 1, 1, W) / W
+    rows = torch.arange(H, device=grey.device).view(1, 1, H, 1) / H
+    columns = torch.arange(W, device=grey.device).view(1, 1, 1, W) / W
     height, width = (_uniform(grey, 0.1, 0.33, generator) for _ in range(2))
     top, left = (_uniform(grey, 0.0, 0.8, generator) for _ in range(2))
     inside = (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)

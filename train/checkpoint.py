@@ -1,6 +1,7 @@
 """A checkpoint folder: config.json, preprocessor_config.json, model.safetensors. Hugging Face's shape, no pickle."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ def save_checkpoint(
     preprocessor: PreprocessorConfig,
     training: dict[str, Any],
     dtype: torch.dtype = torch.float32,
+    more_files: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a checkpoint folder in one piece; an older one at the same place stays whole until then.
 
@@ -73,6 +75,7 @@ def save_checkpoint(
         preprocessor: Goes beside it.
         training: Goes into training.json.
         dtype: float16 halves the size, for shipping.
+        more_files: Files to lie beside it, by name.
     """
     tensors = {
         key: value.detach().to(dtype).contiguous()
@@ -86,6 +89,8 @@ def save_checkpoint(
         (folder / "config.json").write_text(_json(config), encoding="utf-8")
         (folder / "preprocessor_config.json").write_text(preprocessor.to_json(), encoding="utf-8")
         (folder / "training.json").write_text(_json(training), encoding="utf-8")
+        for name_beside, content in (more_files or {}).items():
+            (folder / name_beside).write_bytes(content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -212,6 +212,38 @@ def evaluate(
         click.echo(RESEARCH_USE_ONLY)
 
 
+@main.command()
+@click.argument("checkpoint", type=_Folder)
+@click.option("--output", type=_Folder, required=True, help="The folder to write.")
+@click.option(
+    "--metrics", type=_File, multiple=True, help="metrics.json to lie beside it, for model cards."
+)
+def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
+    """Write a checkpoint in half precision, with its evaluations, for shipping.
+
+    \b
+    Example:
+      brain-train pack runs/cvt13-cvt13-cpu/checkpoint --output export/checkpoints/cvt13 \\
+          --metrics runs/cvt13-cvt13-cpu/evaluation/test/metrics.json
+    """
+    with shown_to_user():
+        import torch
+
+        from train.checkpoint import load_checkpoint, save_checkpoint
+
+        loaded = load_checkpoint(checkpoint)
+        save_checkpoint(
+            output,
+            name=loaded.name,
+            model=loaded.model,
+            preprocessor=loaded.preprocessor,
+            training=loaded.training,
+            dtype=torch.float16,
+            more_files={f"{path.parent.name}.metrics.json": path.read_bytes() for path in metrics},
+        )
+        click.echo(f"checkpoint: {output}")
+
+
 def _samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
     from train.layouts import load_samples
 

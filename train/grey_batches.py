@@ -43,6 +43,6 @@ def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
     Returns:
         float32, (B, 3, H, W).
     """
-    mean = torch.tensor(config.image_mean).view(1, 3, 1, 1)
-    std = torch.tensor(config.image_std).view(1, 3, 1, 1)
+    mean = torch.tensor(config.image_mean, device=grey.device).view(1, 3, 1, 1)
+    std = torch.tensor(config.image_std, device=grey.device).view(1, 3, 1, 1)
     return (grey * (255 * config.rescale_factor) - mean) / std

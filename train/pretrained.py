@@ -38,7 +38,9 @@ def load_pretrained(model: nn.Module, source: str) -> None:
     try:
         given = load_file(weights)
     except SafetensorError as error:
-        raise BundleIntegrity(f"weights {source}: model.safetensors is damaged ({error})") from error
+        raise BundleIntegrity(
+            f"weights {source}: model.safetensors is damaged ({error})"
+        ) from error
     own = model.state_dict()
     replaced = {
         name

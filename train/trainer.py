@@ -99,8 +99,12 @@ class BrainTrainer(Trainer):
         )
         self.recipe = recipe
         self.preprocessor = preprocessor
-        self.teacher = teacher
-        self.guide = Guide(model.feature_dim, teacher.feature_dim) if teacher is not None else None
+        self.teacher = None if teacher is None else teacher.to(arguments.device)
+        self.guide = (
+            None
+            if teacher is None
+            else Guide(model.feature_dim, teacher.feature_dim).to(arguments.device)
+        )
 
     # --- the step -----------------------------------------------------------------------------------------------
 

@@ -38,8 +38,6 @@ class CvtClassifier(nn.Module):
         drop_path_rate: Stochastic depth of the last stage.
     """
 
-    feature_name = "cvt"
-
     def __init__(
         self,
         num_classes: int,

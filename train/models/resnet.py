@@ -21,8 +21,6 @@ class ResNetClassifier(nn.Module):
         num_classes: Classes of the classifier.
     """
 
-    feature_name = "backbone"
-
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         backbone = torchvision_resnet18(weights=None)
