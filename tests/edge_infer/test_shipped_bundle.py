@@ -1,0 +1,57 @@
+"""The bundle inside the package: whole, gated on real pictures, and answering."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from edge_infer import Classifier, load_bundle
+from edge_infer.bundle import Bundle, shipped_bundle_path
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("synthetic_*.png"))
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(shipped_bundle_path())
+
+
+def test_it_is_an_int8_cvt13_whose_gate_passed_on_real_validation_pictures(bundle: Bundle) -> None:
+    gate = bundle.manifest["gate"]
+    assert (bundle.manifest["model"], bundle.manifest["precision"]) == ("cvt13", "int8")
+    assert not gate["synthetic"]
+    assert gate["agreement"]["n"] >= 500
+    assert gate["agreement"]["value"] >= 0.99
+    assert all(row["recall_loss"] <= 0.01 for row in gate["per_class"].values())
+
+
+def test_its_card_holds_the_measured_figures_with_n_and_the_notice(bundle: Bundle) -> None:
+    card = (bundle.path / "README.md").read_text(encoding="utf-8")
+    assert RESEARCH_USE_ONLY in card
+    (metrics,) = bundle.manifest["metrics"].values()
+    accuracy = metrics["model"]["accuracy"]
+    assert accuracy["n"] == 813
+    assert f"{100 * accuracy['value']:.2f} %" in card
+
+
+def test_its_manifest_names_no_path_of_the_machine_that_made_it(bundle: Bundle) -> None:
+    for name in ("manifest.json", "README.md", "config.json"):
+        text = (bundle.path / name).read_text(encoding="utf-8")
+        assert "/home/" not in text
+        assert str(Path(__file__).parents[2]) not in text
+
+
+@pytest.mark.parametrize("scan", EXAMPLES, ids=lambda path: path.stem)
+def test_it_answers_each_example_with_evidence_that_adds_up(scan: Path) -> None:
+    prediction = Classifier.load().predict(scan)
+    assert prediction.label in LABELS
+    assert math.isclose(sum(prediction.probabilities.values()), 1.0, abs_tol=1e-9)
+    for index, label in enumerate(LABELS):
+        assert prediction.evidence[index].mean() == pytest.approx(
+            prediction.logits[label], abs=1e-3
+        )
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 4
