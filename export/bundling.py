@@ -39,8 +39,6 @@ logger = logging.getLogger(__name__)
 #: fp16 weights and activations: largest logit difference allowed.
 FP16_ATOL = 0.1
 
-_BATCH = 32
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -168,11 +166,12 @@ def _session(graph: onnx.ModelProto) -> Session:
 def _logits(
     session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
 ) -> NDArray[np.float32]:
-    batches = [
-        session.run(to_pixel_values(grey[start : start + _BATCH], preprocessor))[0]
-        for start in range(0, len(grey), _BATCH)
+    """Run pictures one by one, as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
+    answers = [
+        session.run(to_pixel_values(grey[row : row + 1], preprocessor))[0]
+        for row in range(len(grey))
     ]
-    return np.concatenate(batches)
+    return np.concatenate(answers)
 
 
 def _calibration(

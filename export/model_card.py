@@ -1,5 +1,6 @@
 """The model card: README.md of a bundle, generated from its manifest and never typed by hand."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     Args:
         manifest: The manifest's fields as they will be written.
     """
+    manifest = json.loads(
+        json.dumps(manifest, sort_keys=True)
+    )  # so the written one gives the same card
     sections = [
         _front_matter(),
         f"# {manifest['model']}, {manifest['precision']}\n\n**{RESEARCH_USE_ONLY}**\n",

@@ -216,7 +216,10 @@ def evaluate(
 @click.argument("checkpoint", type=_Folder)
 @click.option("--output", type=_Folder, required=True, help="The folder to write.")
 @click.option(
-    "--metrics", type=_File, multiple=True, help="metrics.json to lie beside it, for model cards."
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    multiple=True,
+    help="metrics.json to lie beside it, for model cards.",
 )
 def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
     """Write a checkpoint in half precision, with its evaluations, for shipping.
@@ -227,6 +230,11 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
           --metrics runs/cvt13-cvt13-cpu/evaluation/test/metrics.json
     """
     with shown_to_user():
+        beside = {f"{path.parent.name}.metrics.json": path for path in metrics}
+        if len(beside) < len(metrics):
+            raise click.UsageError(
+                "--metrics: two files lie in folders of the same name, which names them here"
+            )
         import torch
 
         from train.checkpoint import load_checkpoint, save_checkpoint
@@ -239,7 +247,7 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
             preprocessor=loaded.preprocessor,
             training=loaded.training,
             dtype=torch.float16,
-            more_files={f"{path.parent.name}.metrics.json": path.read_bytes() for path in metrics},
+            more_files={name: path.read_bytes() for name, path in beside.items()},
         )
         click.echo(f"checkpoint: {output}")
 

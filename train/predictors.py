@@ -53,7 +53,10 @@ def predictor(path: Path) -> Predictor:
             identity=f"bundle {bundle.manifest['manifest_sha256']}",
             preprocessor=bundle.preprocessor,
             temperature=bundle.temperature,
-            logits=lambda pixel_values: session.run(pixel_values)[0],
+            # One by one, as brain-infer runs them: dynamic INT8 takes its ranges over a whole batch.
+            logits=lambda pixel_values: np.concatenate(
+                [session.run(pixel_values[row : row + 1])[0] for row in range(len(pixel_values))]
+            ),
         )
     checkpoint = load_checkpoint(path)
 

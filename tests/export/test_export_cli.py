@@ -1,0 +1,192 @@
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_infer.bundle import load_bundle
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from export import bundling
+from export.cli import main
+from export.quantization import Candidate
+from train.checkpoint import load_checkpoint, save_checkpoint
+
+Traced = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
+
+
+@pytest.fixture(scope="module")
+def data(
+    tmp_path_factory: pytest.TempPathFactory,
+    textures: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.int64]]],
+) -> Path:
+    """Textures as a train/val/test tree."""
+    folder = tmp_path_factory.mktemp("data") / "set"
+    for seed, split in enumerate(("train", "val", "test")):
+        grey, labels = textures(16, 30 + seed)
+        for number, (picture, label) in enumerate(zip(grey, labels, strict=True)):
+            path = folder / split / LABELS[label] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_int8_of_a_data_set(
+    checkpoint_folder: Path, data: Path, traced_once: Traced, tmp_path: Path
+) -> None:
+    with traced_once():
+        code, out, err = run(
+            *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
+        )
+    assert code == 0, err
+    bundle = load_bundle(tmp_path / "bundles" / "cvt_test-int8")
+    assert out.splitlines()[0].startswith("bundle: ")
+    assert "try it: brain-infer --bundle" in out
+    assert RESEARCH_USE_ONLY in out
+    assert "as named" in err
+    assert "agreement with FP32: 100.00 %" in err
+    manifest = bundle.manifest
+    assert manifest["quantization"]["calibration"]["n"] == 16
+    assert manifest["gate"]["agreement"]["n"] == 16
+    assert manifest["gate"]["source"] == "set"
+    assert manifest["provenance"]["command"].startswith("brain-export")
+    assert str(tmp_path) not in json.dumps(manifest)
+
+
+def test_fp32_is_the_default_and_the_newest_run_is_taken(
+    checkpoint_folder: Path, traced_once: Traced, tmp_path: Path
+) -> None:
+    loaded = load_checkpoint(checkpoint_folder)
+    save_checkpoint(
+        tmp_path / "runs" / "mine" / "checkpoint",
+        name="cvt_test",
+        model=loaded.model,
+        preprocessor=loaded.preprocessor,
+        training=loaded.training,
+    )
+    (tmp_path / "runs" / "mine" / "run.json").write_text('{"model": "cvt_test"}')
+    evaluation = tmp_path / "metrics.json"
+    figure = {"value": 0.5, "n": 8, "low": 0.2, "high": 0.8, "interval": "wilson"}
+    evaluation.write_text(
+        json.dumps(
+            {
+                "title": "cvt_test on eight pictures",
+                "model": {"accuracy": figure, "per_class": {}},
+                "baselines": {},
+                "provenance": {"command": "brain-train evaluate"},
+            }
+        )
+    )
+    with traced_once():
+        code, _, err = run("--model", "cvt_test", "--metrics", evaluation)
+    assert code == 0, err
+    assert "the newest run" in err
+    bundle = load_bundle(tmp_path / "bundles" / "cvt_test-fp32")
+    assert bundle.manifest["precision"] == "fp32"
+    card = (bundle.path / "README.md").read_text()
+    assert "### cvt_test on eight pictures" in card
+    assert "| accuracy | 50.00 % | 20.0..80.0 % | 8 |" in card
+
+
+def test_a_failed_gate_exits_with_86_and_leaves_the_older_bundle(
+    checkpoint_folder: Path, data: Path, traced_once: Traced, tmp_path: Path
+) -> None:
+    older = tmp_path / "bundles" / "cvt_test-int8"
+    older.mkdir(parents=True)
+    (older / "model.onnx").write_bytes(b"older")
+    with traced_once() as patch:
+        # An exchange of the outputs' sign, as a quantization that is nothing like its original.
+        def negated(graph: object, *_: object) -> object:
+            import onnx
+
+            spoilt = onnx.load_from_string(graph.SerializeToString())  # type: ignore[attr-defined]
+            for node in spoilt.graph.node:
+                for place, output in enumerate(node.output):
+                    if output == "logits":
+                        node.output[place] = "unsigned_logits"
+            spoilt.graph.node.append(onnx.helper.make_node("Neg", ["unsigned_logits"], ["logits"]))
+            return spoilt
+
+        bad = Candidate(name="negated", description={}, quantize=negated)  # type: ignore[arg-type]
+        patch.setattr(bundling, "CANDIDATES", (bad,))
+        code, out, err = run(
+            *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
+        )
+    assert (code, out) == (86, "")
+    assert "no INT8 model passed the gate (negated: agreement" in err
+    assert "hint: " in err
+    assert {path.name: path.read_bytes() for path in older.iterdir()} == {"model.onnx": b"older"}
+    assert [path.name for path in older.parent.iterdir()] == ["cvt_test-int8"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "--model"),
+        (["--model", "vgg"], 32, "'vgg'"),
+        (["--model", "cvt_test"], 30, "brain-train --model cvt_test"),
+        (["--model", "cvt_test", "--checkpoint", "none"], 30, "config.json is missing"),
+        (["--model", "resnet18", "--checkpoint", "CHECKPOINT"], 32, "is of cvt_test"),
+        (["--model", "cvt_test", "--dataset", "x"], 2, "--manifest"),
+        (
+            ["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--metrics", "none.json"],
+            20,
+            "none.json",
+        ),
+        (
+            ["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--metrics", "TEXT"],
+            20,
+            "not JSON",
+        ),
+        (["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--metrics", "OTHER"], 20, "title"),
+        (["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--data", "none"], 20, "none"),
+        (
+            ["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--data", "TRAIN"],
+            26,
+            "brain-data",
+        ),
+    ],
+)
+def test_a_wrong_call_has_its_exit_code_and_says_why(
+    checkpoint_folder: Path,
+    data: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    said: str,
+) -> None:
+    (tmp_path / "text.json").write_text("accuracy: high")
+    (tmp_path / "other.json").write_text('{"model": {}}')
+    named = {
+        "CHECKPOINT": checkpoint_folder,
+        "OTHER": tmp_path / "other.json",
+        "TEXT": tmp_path / "text.json",
+        "TRAIN": data / "train",
+    }
+    given, out, err = run(*(named.get(argument, argument) for argument in arguments))
+    assert (given, out) == (code, ""), err
+    assert said in err
+    assert not (tmp_path / "bundles").exists()
+
+
+def test_help_shows_its_example_on_a_line_of_its_own() -> None:
+    code, out, _ = run("--help")
+    assert code == 0
+    assert "\n  Example:\n    brain-export --model cvt13 --int8 " in out

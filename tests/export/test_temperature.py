@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_infer.prediction import softmax
+from export.temperature import expected_calibration_error, fit_temperature
+
+
+def drawn(temperature: float, n: int = 6000) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits, and labels drawn from what the logits over ``temperature`` say."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 3, (n, 4)).astype(np.float32)
+    cumulated = softmax(logits, temperature).cumsum(axis=1)
+    labels = (generator.random((n, 1)) > cumulated).sum(axis=1).astype(np.int64)
+    return logits, labels.clip(0, 3)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_the_temperature_the_labels_were_drawn_with_is_found(temperature: float) -> None:
+    logits, labels = drawn(temperature)
+    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.06)
+
+
+def test_the_fitted_temperature_calibrates_and_changes_no_answer() -> None:
+    logits, labels = drawn(2.0)
+    temperature = fit_temperature(logits, labels)
+    before = expected_calibration_error(logits, labels, 1.0)
+    after = expected_calibration_error(logits, labels, temperature)
+    assert before > 0.1
+    assert after < 0.02
+    assert (softmax(logits, temperature).argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_a_model_that_is_always_right_is_sharpened_no_further_than_the_lower_bound() -> None:
+    labels = np.arange(40) % 4
+    assert fit_temperature(np.eye(4, dtype=np.float32)[labels], labels) == pytest.approx(0.2)
+
+
+def test_the_calibration_error_of_a_case_done_by_hand() -> None:
+    # Two bins: confidence 0.6 and half of them right, confidence 0.9 and all of them right.
+    confidence = np.array([0.6] * 4 + [0.9] * 4)
+    logits = np.log(np.stack([confidence, 1 - confidence], axis=1)).astype(np.float32)
+    labels = np.array([0, 0, 1, 1, 0, 0, 0, 0])
+    error = expected_calibration_error(logits, labels, 1.0, bins=2)
+    assert error == pytest.approx(0.5 * 0.1 + 0.5 * 0.1, abs=1e-6)

@@ -1,0 +1,125 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.preprocessing import PreprocessorConfig
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.models import create_model
+
+PREPROCESSOR = PreprocessorConfig(height=32, width=32)
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return create_model("cvt_test", len(LABELS))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model: nn.Module) -> Path:
+    target = tmp_path / "run" / "checkpoint"
+    save_checkpoint(
+        target, name="cvt_test", model=model, preprocessor=PREPROCESSOR, training={"seed": 1}
+    )
+    return target
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(folder: Path, model: nn.Module) -> None:
+    loaded = load_checkpoint(folder)
+    assert (loaded.name, loaded.preprocessor, loaded.training) == (
+        "cvt_test",
+        PREPROCESSOR,
+        {"seed": 1},
+    )
+    assert not loaded.model.training
+    expected = model.state_dict()
+    given = loaded.model.state_dict()
+    assert set(given) == set(expected)
+    assert all(torch.equal(given[name], expected[name]) for name in expected)
+
+
+def test_a_half_precision_checkpoint_is_half_as_large_and_loads_as_float32(
+    folder: Path, tmp_path: Path, model: nn.Module
+) -> None:
+    half = tmp_path / "half"
+    save_checkpoint(
+        half,
+        name="cvt_test",
+        model=model,
+        preprocessor=PREPROCESSOR,
+        training={},
+        dtype=torch.float16,
+    )
+    sizes = [(path / "model.safetensors").stat().st_size for path in (half, folder)]
+    assert sizes[0] < 0.6 * sizes[1]
+    loaded = load_checkpoint(half)
+    for name, value in model.state_dict().items():
+        assert loaded.model.state_dict()[name].dtype == value.dtype
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(loaded.model.state_dict()[name], expected)
+    assert json.loads((half / "config.json").read_text())["torch_dtype"] == "float16"
+
+
+def test_config_is_in_hugging_faces_shape(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    assert config["model_type"] == "cvt"
+    assert config["id2label"] == {str(index): label for index, label in enumerate(LABELS)}
+    assert config["label2id"] == {label: index for index, label in enumerate(LABELS)}
+
+
+def test_an_older_checkpoint_is_replaced_as_a_whole(folder: Path, model: nn.Module) -> None:
+    (folder / "stray.txt").write_text("old")
+    save_checkpoint(
+        folder, name="cvt_test", model=model, preprocessor=PREPROCESSOR, training={"seed": 2}
+    )
+    assert load_checkpoint(folder).training == {"seed": 2}
+    assert not (folder / "stray.txt").exists()
+    assert [path.name for path in folder.parent.iterdir()] == ["checkpoint"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(BundleIncomplete, match=name) as refused:
+        load_checkpoint(folder)
+    assert refused.value.exit_code == 30
+
+
+@pytest.mark.parametrize("kept", [0, 7, 1000, -1])
+def test_truncated_weights_are_damaged(folder: Path, kept: int) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    with pytest.raises(BundleIntegrity, match="damaged") as refused:
+        load_checkpoint(folder)
+    assert refused.value.exit_code == 31
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_a_config_that_is_no_object_is_damaged(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
+    with pytest.raises(BundleIntegrity, match=r"config\.json"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"brain_edge_model": "vgg"},
+        {"brain_edge_model": "resnet18"},  # the weights have other names
+        {"id2label": {"0": "glioma", "1": "no_tumor", "2": "meningioma", "3": "pituitary"}},
+        {"id2label": {}},
+    ],
+)
+def test_a_checkpoint_of_something_else_is_incompatible(
+    folder: Path, change: dict[str, object]
+) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(BundleIncompatible) as refused:
+        load_checkpoint(folder)
+    assert refused.value.exit_code == 32

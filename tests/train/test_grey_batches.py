@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from train.augmentation import augment
+from train.grey_batches import GreyPictures, pixel_values_from_grey
+from train.recipe import Augmentation
+
+IMAGENET = PreprocessorConfig(
+    height=16, width=16, image_mean=(0.485, 0.456, 0.406), image_std=(0.229, 0.224, 0.225)
+)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PreprocessorConfig(height=16, width=16),
+        PreprocessorConfig(height=16, width=16, rescale_factor=1 / 127.5),
+        IMAGENET,
+    ],
+)
+def test_training_scales_pictures_as_the_runtime_does(config: PreprocessorConfig) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
+    in_torch = pixel_values_from_grey(torch.from_numpy(grey)[:, None].float() / 255, config)
+    assert in_torch.shape == (3, 3, 16, 16) or config.image_mean == (0.0, 0.0, 0.0)
+    expected = to_pixel_values(grey, config)
+    np.testing.assert_allclose(in_torch.numpy(), expected, rtol=0, atol=2e-6)
+    assert in_torch.shape == expected.shape
+
+
+def test_pictures_on_a_gpu_are_varied_and_scaled_there() -> None:
+    # No GPU is needed: fake tensors know their device, and refuse to mix two.
+    settings = Augmentation(
+        rotation_degrees=9, gamma=0.1, contrast=0.1, brightness=0.1, noise=0.1, blur=0.5, erase=0.5
+    )
+    with FakeTensorMode():
+        grey = torch.empty(2, 1, 16, 16, device="cuda")
+        views = augment(grey, settings, torch.Generator().manual_seed(0))
+        pixel_values = pixel_values_from_grey(views, IMAGENET)
+    assert (pixel_values.device.type, pixel_values.shape) == ("cuda", (2, 3, 16, 16))
+
+
+def test_a_part_holds_its_own_rows_and_labels() -> None:
+    pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
+    pixels.setflags(write=False)  # as a memory map is
+    part = GreyPictures(pixels, [4, 1], [3, 0])
+    assert len(part) == 2
+    assert part[0]["grey"].tolist() == [[16, 17], [18, 19]]
+    assert [int(part[index]["labels"]) for index in range(2)] == [3, 0]
+    assert part[0]["grey"].dtype == torch.uint8
+    part[1]["grey"].zero_()
+    assert part[1]["grey"].tolist() == [[4, 5], [6, 7]]

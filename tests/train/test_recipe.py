@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from edge_infer.errors import DataRefused, UnreadableInput
+from train.recipe import builtin_recipes, read_recipe
+
+NUMBERS = "epochs = 1\nbatch_size = 2\nlearning_rate = 1e-3\nweight_decay = 0.0\n"
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "own.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_every_shipped_recipe_can_be_read() -> None:
+    assert set(builtin_recipes()) >= {"seed", "cvt13-cpu", "resnet18-cpu"}
+    for name in builtin_recipes():
+        assert read_recipe(name).name == name
+
+
+def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
+    seed = read_recipe("seed")
+    assert (seed.learning_rate, seed.epochs, seed.batch_size) == (2e-5, 10, 16)
+    assert (seed.weight_decay, seed.image_size, seed.schedule) == (0.01, 224, "linear")
+    views = seed.augmentation
+    assert (views.rotation_degrees, views.scale) == (15, (0.8, 1.0))
+    assert (views.horizontal_flip, views.vertical_flip) == (0.5, 0.5)
+    assert (views.brightness, views.contrast) == (0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (NUMBERS + "learnig_rate = 1.0\n", "learnig_rate"),
+        (NUMBERS + "[augmentation]\nrotate = 15\n", "rotate"),
+        (NUMBERS + "[distillation]\nheat = 3\n", "heat"),
+        (NUMBERS + 'schedule = "constant"\n', "constant"),
+        (NUMBERS.replace("epochs = 1", "epochs = 0"), "epochs"),
+        (NUMBERS.replace("epochs = 1", ""), "epochs"),
+        (NUMBERS + "[augmentation]\nscale = [1.0]\n", "values"),
+        ("epochs = = 1\n", "own.toml"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_and_what_is_wrong_is_named(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    with pytest.raises(DataRefused, match=named) as refused:
+        read_recipe(written(tmp_path, text))
+    assert refused.value.exit_code == 26
+
+
+def test_a_recipe_that_is_not_there_is_unreadable_and_the_shipped_ones_are_listed() -> None:
+    with pytest.raises(UnreadableInput, match="cvt13-cpu") as refused:
+        read_recipe("no-such-recipe")
+    assert refused.value.exit_code == 20
+
+
+def test_the_command_line_overrides_a_number_and_none_leaves_it(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, NUMBERS), epochs=7, seed=None)
+    assert (recipe.name, recipe.epochs, recipe.seed, recipe.batch_size) == ("own", 7, 42, 2)
+
+
+def test_an_override_is_checked_as_the_file_is(tmp_path: Path) -> None:
+    with pytest.raises(DataRefused):
+        read_recipe(written(tmp_path, NUMBERS), batch_size=0)

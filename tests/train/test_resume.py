@@ -1,0 +1,246 @@
+"""A run killed with kill -9 and resumed ends with the very weights of an unbroken one.
+
+Each run is a process of its own, forked from a server that has imported torch once.
+"""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import CannotWrite
+from edge_infer.preprocessing import PreprocessorConfig
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.models import create_model
+from train.recipe import Augmentation, Recipe
+from train.samples import Sample
+from train.trainer import EpochSampler, newest_complete_checkpoint
+from train.training import train_model
+
+RECIPE = Recipe(
+    name="tiny",
+    epochs=3,
+    batch_size=4,  # of 28 pictures: a last batch of one has no variance to normalise with
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    warmup_ratio=0.1,
+    schedule="cosine",
+    label_smoothing=0.05,
+    image_size=32,
+    balance_classes=True,
+    seed=7,
+    augmentation=Augmentation(
+        rotation_degrees=20, scale=(0.8, 1.2), horizontal_flip=0.5, noise=0.05, erase=0.3
+    ),
+)
+
+Run = Callable[..., ForkServerProcess]
+
+
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums depend on the number of threads
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["train.training"])
+    return context
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher, and room for the cache and for runs."""
+    folder = tmp_path_factory.mktemp("resume")
+    torch.manual_seed(3)
+    save_checkpoint(
+        folder / "teacher" / "checkpoint",
+        name="cvt_test",
+        model=create_model("cvt_test", len(LABELS)),
+        preprocessor=PreprocessorConfig(height=32, width=32),
+        training={},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(context: ForkServerContext, shared: Path, phantom_samples: list[Sample]) -> Run:
+    def start(run: Path, **options: Any) -> ForkServerProcess:
+        process = context.Process(
+            target=train_model,
+            args=("cvt_test", phantom_samples, RECIPE, run),
+            kwargs={
+                "cache_folder": shared / "cache",
+                "teacher": shared / "teacher" / "checkpoint",
+                "report_to": "none",
+                **options,
+            },
+        )
+        process.start()
+        return process
+
+    return start
+
+
+def finished(process: ForkServerProcess) -> None:
+    process.join(600)
+    assert process.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def unbroken(start: Run, shared: Path) -> Path:
+    run = shared / "unbroken"
+    finished(start(run))
+    return run
+
+
+@pytest.fixture(scope="module")
+def resumed(start: Run, shared: Path, unbroken: Path) -> Path:
+    """Killed in its second epoch, moved to another folder, spoilt with half a checkpoint, resumed."""
+    assert unbroken.is_dir()
+    run = shared / "killed"
+    process = start(run)
+    deadline = time.monotonic() + 600
+    while not list(run.glob("checkpoint-*/COMPLETE")):
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert not (run / "checkpoint").exists(), "it was killed before its end"
+
+    moved = run.rename(shared / "moved")
+    half = moved / "checkpoint-9999"  # as if killed while writing: the newest by its number
+    half.mkdir()
+    (half / "weights.safetensors").write_bytes(b"\x00" * 100)
+    (half / "trainer_state.json").write_text("{")
+    finished(start(moved, resume=True))
+    assert not half.exists()
+    return moved
+
+
+def newest(run: Path) -> Path:
+    return max(run.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+
+
+def test_the_finished_weights_are_bit_for_bit_those_of_the_unbroken_run(
+    unbroken: Path, resumed: Path
+) -> None:
+    files = [run / "checkpoint" / "model.safetensors" for run in (unbroken, resumed)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["weights", "guide", "optimizer", "random_state"])
+def test_the_last_epoch_is_the_same_too(unbroken: Path, resumed: Path, name: str) -> None:
+    # The finished weights are those of the best epoch, which may lie before the kill.
+    assert newest(unbroken).name == newest(resumed).name == "checkpoint-21"
+    first, second = (load_file(newest(run) / f"{name}.safetensors") for run in (unbroken, resumed))
+    assert set(first) == set(second)
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+def test_the_run_learnt_and_its_history_is_whole(unbroken: Path, resumed: Path) -> None:
+    histories = [
+        load_checkpoint(run / "checkpoint").training["history"] for run in (unbroken, resumed)
+    ]
+    for history in histories:
+        assert [entry["epoch"] for entry in history if "eval_accuracy" in entry] == [1, 2, 3]
+    losses = [[entry["loss"] for entry in history if "loss" in entry] for history in histories]
+    assert losses[0] == losses[1]
+    assert losses[0][2] < losses[0][0]
+    torch.manual_seed(RECIPE.seed)
+    first = create_model("cvt_test", len(LABELS)).state_dict()
+    last = load_checkpoint(unbroken / "checkpoint").model.state_dict()
+    assert any(not torch.equal(first[name], last[name]) for name in first)
+
+
+def test_a_finished_run_holds_no_pickle(unbroken: Path) -> None:
+    files = [path for path in unbroken.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".json", ".safetensors", ""}
+    assert {path.name for path in files if not path.suffix} == {"COMPLETE"}
+    for path in files:
+        start = path.read_bytes()[:4]
+        assert not start.startswith((b"\x80", b"PK")), (
+            f"{path.name} looks like pickle or torch's zip"
+        )
+
+
+def test_only_the_newest_and_the_best_checkpoint_are_kept(unbroken: Path) -> None:
+    folders = list(unbroken.glob("checkpoint-*"))
+    assert 1 <= len(folders) <= 2
+    state = json.loads((newest(unbroken) / "trainer_state.json").read_text())
+    assert {folder.name for folder in folders} == {
+        newest(unbroken).name,
+        Path(state["best_model_checkpoint"]).name,
+    }
+
+
+def test_resuming_a_finished_run_changes_nothing(start: Run, unbroken: Path) -> None:
+    before = (unbroken / "checkpoint" / "model.safetensors").read_bytes()
+    finished(start(unbroken, resume=True))
+    assert (unbroken / "checkpoint" / "model.safetensors").read_bytes() == before
+
+
+def test_other_settings_are_refused_before_anything_is_done(
+    unbroken: Path, shared: Path, phantom_samples: list[Sample]
+) -> None:
+    before = sorted(path.name for path in unbroken.rglob("*"))
+    changed = dataclasses.replace(RECIPE, learning_rate=1e-3)
+    with pytest.raises(CannotWrite, match="other settings: recipe, teacher;") as refused:
+        train_model(
+            "cvt_test",
+            phantom_samples,
+            changed,
+            unbroken,
+            cache_folder=shared / "cache",
+            resume=True,
+        )
+    assert refused.value.exit_code == 40
+    with pytest.raises(CannotWrite, match="other settings: data_sha256;"):
+        train_model(
+            "cvt_test",
+            phantom_samples[1:],
+            RECIPE,
+            unbroken,
+            cache_folder=shared / "cache",
+            teacher=shared / "teacher" / "checkpoint",
+            resume=True,
+        )
+    assert sorted(path.name for path in unbroken.rglob("*")) == before
+
+
+def test_the_newest_whole_checkpoint_counts_and_half_ones_are_removed(tmp_path: Path) -> None:
+    assert newest_complete_checkpoint(tmp_path) is None
+    for step, complete in ((9, True), (10, True), (200, False)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "weights.json").write_text("{}")
+        if complete:
+            (tmp_path / f"checkpoint-{step}" / "COMPLETE").touch()
+    assert newest_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert not (tmp_path / "checkpoint-200").exists()
+
+
+def test_the_order_of_pictures_depends_on_seed_and_epoch_alone() -> None:
+    labels = torch.tensor([0] * 30 + [1] * 10)
+
+    def order(seed: int, epoch: int, *, balance: bool = False) -> list[int]:
+        sampler = EpochSampler(labels, seed=seed, balance=balance)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 2) == order(1, 2)
+    assert sorted(order(1, 2)) == list(range(40))
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 2)
+    drawn = [row for epoch in range(25) for row in order(1, epoch, balance=True)]
+    share = sum(row >= 30 for row in drawn) / len(drawn)
+    assert 0.45 < share < 0.55  # one half; 1,000 draws, standard deviation 0.016

@@ -1,0 +1,73 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_infer.errors import CannotWrite
+from train.run_folder import CHECKPOINT, claim_run_folder, newest_run
+
+REQUEST = {"model": "cvt_test", "recipe": {"epochs": 2, "scale": (0.8, 1.0)}, "teacher": None}
+
+
+def test_the_same_run_goes_on(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "first"
+    claim_run_folder(run, REQUEST, resume=False)
+    claim_run_folder(run, REQUEST, resume=True)
+    assert json.loads((run / "run.json").read_text())["model"] == "cvt_test"
+
+
+def test_resume_without_an_earlier_run_starts_one(tmp_path: Path) -> None:
+    claim_run_folder(tmp_path / "run", REQUEST, resume=True)
+    assert (tmp_path / "run" / "run.json").is_file()
+
+
+def test_a_second_start_without_resume_is_refused(tmp_path: Path) -> None:
+    claim_run_folder(tmp_path, REQUEST, resume=False)
+    with pytest.raises(CannotWrite, match="holds a run already") as refused:
+        claim_run_folder(tmp_path, REQUEST, resume=False)
+    assert refused.value.exit_code == 40
+    assert "--resume" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": {"epochs": 3, "scale": (0.8, 1.0)}},
+        {"model": "cvt13"},
+        {"teacher": "resnet18-cpu"},
+        {"weights": "microsoft/cvt-13"},
+    ],
+)
+def test_other_settings_are_refused_and_named(tmp_path: Path, change: dict[str, object]) -> None:
+    claim_run_folder(tmp_path, REQUEST, resume=False)
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(CannotWrite, match=f"other settings: {next(iter(change))};") as refused:
+        claim_run_folder(tmp_path, {**REQUEST, **change}, resume=True)
+    assert refused.value.exit_code == 40
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite):
+        claim_run_folder(tmp_path / "file" / "run", REQUEST, resume=False)
+
+
+def test_the_newest_finished_run_of_a_model_is_found(tmp_path: Path) -> None:
+    for age, (name, model, finished) in enumerate(
+        [
+            ("broken-off", "cvt13", False),
+            ("other", "resnet18", True),
+            ("newer", "cvt13", True),
+            ("older", "cvt13", True),
+        ]
+    ):
+        claim_run_folder(tmp_path / name, {"model": model}, resume=False)
+        if finished:
+            (tmp_path / name / CHECKPOINT).mkdir()
+            os.utime(tmp_path / name / CHECKPOINT, (1e9 - age, 1e9 - age))
+    (tmp_path / "cache").mkdir()
+    assert newest_run(tmp_path, "cvt13") == tmp_path / "newer" / CHECKPOINT
+    assert newest_run(tmp_path, "vit") is None
+    assert newest_run(tmp_path / "none", "cvt13") is None
