@@ -99,7 +99,7 @@ class BrainTrainer(Trainer):
         )
         self.recipe = recipe
         self.preprocessor = preprocessor
-        self.teacher = None if teacher is None else teacher.to(arguments.device)
+        self.teacher: Any = None if teacher is None else teacher.to(arguments.device)
         self.guide = (
             None
             if teacher is None
@@ -214,7 +214,7 @@ class BrainTrainer(Trainer):
 
     def _load_best_model(self) -> None:
         # By name: the run's folder may have been moved, or be named in another way, since it was started.
-        best = Path(self.args.output_dir) / Path(str(self.state.best_model_checkpoint)).name
+        best = Path(str(self.args.output_dir)) / Path(str(self.state.best_model_checkpoint)).name
         self.model.load_state_dict(load_state(best, "weights"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
