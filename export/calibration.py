@@ -25,7 +25,8 @@ __all__ = ["ExportPictures", "PixelReader", "from_data_set", "from_phantoms"]
 
 _BATCH = 16
 _CALIBRATION_PICTURES = 192
-_PHANTOMS_PER_CLASS = 50
+# The gate allows a class one point of recall: enough phantoms that one picture is half a point, not two.
+_GATE_PHANTOMS = 800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +115,18 @@ def from_data_set(
 def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportPictures:
     """Draw phantoms: other ones for calibration and gate."""
     generator = np.random.default_rng(seed)
-    pictures: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
-    for _ in range(2 * _PHANTOMS_PER_CLASS):
-        for label, name in enumerate(LABELS):
-            drawn = Image.fromarray(phantom(name, generator, 256))
-            pictures.append(resize_grey(drawn, config))
-            labels.append(label)
-    half = len(pictures) // 2
+    count = _CALIBRATION_PICTURES + _GATE_PHANTOMS
+    labels = np.arange(count) % len(LABELS)  # all classes in turn, in both parts
+    pictures = np.stack(
+        [
+            resize_grey(Image.fromarray(phantom(LABELS[label], generator, 256)), config)
+            for label in labels
+        ]
+    )
     return ExportPictures(
-        calibration=np.stack(pictures[:half][:_CALIBRATION_PICTURES]),
-        gate=np.stack(pictures[half:]),
-        gate_labels=np.array(labels[half:]),
+        calibration=pictures[:_CALIBRATION_PICTURES],
+        gate=pictures[_CALIBRATION_PICTURES:],
+        gate_labels=labels[_CALIBRATION_PICTURES:],
         source=f"synthetic phantoms, seed {seed}",
         synthetic=True,
     )
