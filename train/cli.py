@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, shown_to_user
+from edge_infer.console import progress_bar, results_stream, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
 
 if TYPE_CHECKING:
@@ -117,19 +117,20 @@ def _train(
     from train.run_report import write_run_report
     from train.training import train_model
 
-    checkpoint = train_model(
-        model,
-        samples,
-        settings,
-        run,
-        cache_folder=cache,
-        weights=weights,
-        teacher=teacher,
-        report_to=report_to,
-        resume=resume,
-    )
-    click.echo(f"checkpoint: {checkpoint}")
-    click.echo(write_run_report(checkpoint, samples, cache, command=_command()))
+    with results_stream() as results:  # transformers prints its log to stdout
+        checkpoint = train_model(
+            model,
+            samples,
+            settings,
+            run,
+            cache_folder=cache,
+            weights=weights,
+            teacher=teacher,
+            report_to=report_to,
+            resume=resume,
+        )
+        results.write(f"checkpoint: {checkpoint}\n")
+        results.write(write_run_report(checkpoint, samples, cache, command=_command()) + "\n")
 
 
 @main.command()

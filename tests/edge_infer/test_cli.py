@@ -234,7 +234,12 @@ def test_signals_end_the_run_with_their_status(
     scan().save(inputs[0])
     command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(bundle_path)]
     with subprocess.Popen(
-        [*command, *inputs], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, *inputs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell has SIGINT ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]  # it has begun to answer
