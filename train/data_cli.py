@@ -1,15 +1,11 @@
 """brain-data: look at a data set, divide it, or draw a synthetic one."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from edge_infer.console import shown_to_user
+from edge_infer.console import progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.samples import Progress
 
 __all__ = ["main"]
 
@@ -53,7 +49,7 @@ def audit(
 
         _check_dataset(dataset, manifest)
         samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
-        with _progress("Reading") as progress:
+        with progress_bar("Reading") as progress:
             report = run_audit(samples, cache=cache, progress=progress)
         if json_file is not None:
             report.write_json(json_file)
@@ -98,10 +94,10 @@ def split(
         _check_dataset(dataset, manifest)
         if val + test >= 1:
             raise click.UsageError("--val and --test leave nothing to train on")
-        with _progress("Reading") as progress:
+        with progress_bar("Reading") as progress:
             samples = load_samples(folder, manifest=manifest, dataset=dataset, progress=progress)
         fractions = (1 - val - test, val, test)
-        with _progress("Comparing") as progress:
+        with progress_bar("Comparing") as progress:
             divided = divide(
                 samples, fractions=fractions, seed=seed, cache=cache, progress=progress
             )
@@ -124,7 +120,7 @@ def phantoms(folder: Path, per_class: int, seed: int, size: int) -> None:
     with shown_to_user():
         from train.phantoms import write_phantoms
 
-        with _progress("Drawing") as progress:
+        with progress_bar("Drawing") as progress:
             samples = write_phantoms(
                 folder, per_class=per_class, seed=seed, size=size, progress=progress
             )
@@ -134,20 +130,6 @@ def phantoms(folder: Path, per_class: int, seed: int, size: int) -> None:
 def _check_dataset(dataset: str, manifest: Path | None) -> None:
     if dataset and manifest is None:
         raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """Show a bar on stderr where that is a terminal."""
-    with click.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield show
 
 
 if __name__ == "__main__":
