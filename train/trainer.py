@@ -5,6 +5,8 @@ they go through ``train.torch_state``. A checkpoint counts only once ``COMPLETE`
 so that a run killed at any moment resumes from a whole one.
 """
 
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,7 @@ from train.torch_state import load_random_state, load_state, save_random_state, 
 __all__ = ["BrainTrainer", "EpochSampler", "newest_complete_checkpoint"]
 
 _COMPLETE = "COMPLETE"
+_STATE = "trainer_state.json"
 
 
 class EpochSampler(Sampler[int]):
@@ -213,14 +216,16 @@ class BrainTrainer(Trainer):
             self.guide.load_state_dict(load_state(folder, "guide"))
 
     def _load_best_model(self) -> None:
-        # By name: the run's folder may have been moved, or be named in another way, since it was started.
-        best = Path(str(self.args.output_dir)) / Path(str(self.state.best_model_checkpoint)).name
+        best = Path(str(self.state.best_model_checkpoint))
         self.model.load_state_dict(load_state(best, "weights"))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         run = Path(str(self.args.output_dir))
         newest = run / f"checkpoint-{self.state.global_step}"
+        for path in newest.iterdir():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
         write_bytes_atomically(newest / _COMPLETE, b"")
         # Only now may older ones go; the arguments' own save_total_limit would remove them too early.
         keep = {newest.name, Path(str(self.state.best_model_checkpoint)).name}
@@ -230,11 +235,27 @@ class BrainTrainer(Trainer):
 
 
 def newest_complete_checkpoint(run: Path) -> Path | None:
-    """Return the newest whole checkpoint of a run, or None; half-written ones are removed."""
+    """Return the newest whole checkpoint of a run, ready to resume, or None; half-written ones are removed."""
     whole: list[Path] = []
     for folder in run.glob("checkpoint-*"):
         if (folder / _COMPLETE).is_file():
             whole.append(folder)
         else:
             shutil.rmtree(folder)
-    return max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    newest = max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    if newest is not None:
+        _find_best_again(newest)
+    return newest
+
+
+def _find_best_again(checkpoint: Path) -> None:
+    """Correct the path of the best checkpoint, since a run may have been moved or be named from elsewhere.
+
+    transformers would forget the best epoch with a mere warning, and the run would end with its last one.
+    """
+    path = checkpoint / _STATE
+    state = json.loads(path.read_text(encoding="utf-8"))
+    if state["best_model_checkpoint"] is not None:
+        name = Path(state["best_model_checkpoint"]).name
+        state["best_model_checkpoint"] = str(checkpoint.with_name(name))
+        write_bytes_atomically(path, json.dumps(state, indent=2, sort_keys=True).encode() + b"\n")

@@ -184,10 +184,18 @@ def test_only_the_newest_and_the_best_checkpoint_are_kept(unbroken: Path) -> Non
     }
 
 
-def test_resuming_a_finished_run_changes_nothing(start: Run, unbroken: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing_wherever_it_lies_now(
+    start: Run, unbroken: Path, shared: Path
+) -> None:
     before = (unbroken / "checkpoint" / "model.safetensors").read_bytes()
-    finished(start(unbroken, resume=True))
-    assert (unbroken / "checkpoint" / "model.safetensors").read_bytes() == before
+    elsewhere = unbroken.rename(
+        shared / "elsewhere"
+    )  # its state names checkpoints by their old path
+    try:
+        finished(start(elsewhere, resume=True))
+        assert (elsewhere / "checkpoint" / "model.safetensors").read_bytes() == before
+    finally:
+        elsewhere.rename(unbroken)
 
 
 def test_other_settings_are_refused_before_anything_is_done(
@@ -222,11 +230,14 @@ def test_the_newest_whole_checkpoint_counts_and_half_ones_are_removed(tmp_path: 
     assert newest_complete_checkpoint(tmp_path) is None
     for step, complete in ((9, True), (10, True), (200, False)):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "weights.json").write_text("{}")
+        state = '{"best_model_checkpoint": "runs/mine/checkpoint-9"}'
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
         if complete:
             (tmp_path / f"checkpoint-{step}" / "COMPLETE").touch()
     assert newest_complete_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
     assert not (tmp_path / "checkpoint-200").exists()
+    state = json.loads((tmp_path / "checkpoint-10" / "trainer_state.json").read_text())
+    assert state["best_model_checkpoint"] == str(tmp_path / "checkpoint-9")
 
 
 def test_the_order_of_pictures_depends_on_seed_and_epoch_alone() -> None:
