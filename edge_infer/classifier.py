@@ -152,7 +152,9 @@ class Classifier:
         Args:
             sources: May be endless; no more than ``batch_size`` are held.
             batch_size: Pictures per run of the graph. 1 gives the same bits as ``predict``; more
-                may differ in the last digits, since onnxruntime sums in another order.
+                may differ in the last digits, since onnxruntime sums in another order. With a bundle
+                whose ``quantization.method`` is ``dynamic`` more differs: its activation range is
+                taken over the whole batch, so keep 1 there (the gate judged one by one).
 
         Yields:
             One outcome per source, in order.
