@@ -3,11 +3,13 @@
 import contextlib
 import io
 import os
+import shlex
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
@@ -15,7 +17,7 @@ import click
 
 from edge_infer.errors import BrainError, InferenceFailed
 
-__all__ = ["progress_bar", "report_error", "results_stream", "shown_to_user"]
+__all__ = ["progress_bar", "report_error", "results_stream", "shown_to_user", "typed_command"]
 
 _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 130, 141, 143
 
@@ -83,6 +85,12 @@ def report_error(error: BrainError, *, prefix: str = "error") -> None:
     click.echo(f"{prefix}: {error.message}", err=True)
     if error.hint:
         click.echo(f"  hint: {error.hint}", err=True)
+
+
+def typed_command(name: str) -> str:
+    """Return the command as typed, absolute paths shortened to their names: reports and bundles travel."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join([name, *words])
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from edge_infer.bundle import Bundle, write_bundle
 from edge_infer.contract import LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.errors import QualityGateFailed
 from edge_infer.manifest import canonical_json
+from edge_infer.prediction import softmax
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from edge_infer.version import __version__
@@ -28,8 +29,9 @@ from export.gate import GateReport, judge
 from export.model_card import INTENDED_USE, model_card
 from export.parity import check_parity
 from export.quantization import CANDIDATES, prepare
-from export.temperature import expected_calibration_error, fit_temperature
+from export.temperature import fit_temperature
 from export.to_onnx import export_graph
+from train.calibration_error import expected_calibration_error
 from train.checkpoint import Checkpoint
 
 __all__ = ["FP16_ATOL", "Report", "export_bundle"]
@@ -181,14 +183,13 @@ def _calibration(
     if pictures is None or pictures.synthetic:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
     logits = _logits(_session(graph), pictures.gate, preprocessor)
-    temperature = fit_temperature(logits, pictures.gate_labels)
+    labels = pictures.gate_labels
+    temperature = fit_temperature(logits, labels)
     return {
         "temperature": temperature,
         "fitted_on": f"validation part of {pictures.source}, n {len(logits)}",
-        "ece_before": round(expected_calibration_error(logits, pictures.gate_labels, 1.0), 4),
-        "ece_after": round(
-            expected_calibration_error(logits, pictures.gate_labels, temperature), 4
-        ),
+        "ece_before": round(expected_calibration_error(labels, softmax(logits)), 4),
+        "ece_after": round(expected_calibration_error(labels, softmax(logits, temperature)), 4),
     }
 
 

@@ -15,10 +15,10 @@ from onnxruntime.quantization import CalibrationDataReader
 from PIL import Image
 
 from edge_infer.contract import INPUT_NAME, LABELS
-from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
 from train.phantoms import phantom
 from train.pixel_cache import PixelCache
+from train.sample_rows import part_rows
 from train.samples import Progress, Sample
 
 __all__ = ["ExportPictures", "PixelReader", "from_data_set", "from_phantoms"]
@@ -82,20 +82,8 @@ def from_data_set(
     Raises:
         DataRefused: The train or val part lacks a class.
     """
-    usable = [not sample.label_conflict for sample in samples]
-    train = [
-        row
-        for row, sample in enumerate(samples)
-        if sample.split == "train" and usable[row] and not sample.is_copy
-    ]
-    val = [row for row, sample in enumerate(samples) if sample.split == "val" and usable[row]]
-    for part, rows in (("train", train), ("val", val)):
-        missing = sorted(set(LABELS) - {samples[row].class_name for row in rows})
-        if missing:
-            raise DataRefused(
-                f"the {part} part has no picture of {', '.join(missing)}",
-                hint="pass a data set with train and val parts, or a --manifest of brain-data split",
-            )
+    train = part_rows(samples, "train", one_of_each_copy=True)
+    val = part_rows(samples, "val")
     generator = np.random.default_rng(seed)
     chosen: list[int] = []
     for label in range(len(LABELS)):

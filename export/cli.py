@@ -2,13 +2,12 @@
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, results_stream, shown_to_user
+from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
 
@@ -102,7 +101,7 @@ def main(
             precision=precision,
             pictures=pictures,
             metrics=_metrics(folder, metrics),
-            command=_command(),
+            command=typed_command("brain-export"),
             step=lambda text: click.echo(text, err=True),
         )
         size = len(report.bundle.model_bytes)
@@ -164,12 +163,6 @@ def _evaluation(path: Path) -> dict[str, Any]:
             hint="pass a metrics.json that brain-train wrote",
         )
     return given
-
-
-def _command() -> str:
-    """Return the command as typed, with file paths shortened to their names: bundles travel."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["brain-export", *words])
 
 
 if __name__ == "__main__":

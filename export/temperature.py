@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_infer.prediction import softmax
 
-__all__ = ["expected_calibration_error", "fit_temperature"]
+__all__ = ["fit_temperature"]
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5.0), 321))
 
@@ -26,17 +26,3 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         -np.log(softmax(logits, float(t))[rows, labels] + 1e-12).mean() for t in _TEMPERATURES
     ]
     return round(float(_TEMPERATURES[int(np.argmin(losses))]), 4)
-
-
-def expected_calibration_error(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float, *, bins: int = 15
-) -> float:
-    """Return the mean gap between confidence and accuracy over bins of equal size."""
-    probabilities = softmax(logits, temperature)
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    parts = [rows for rows in np.array_split(np.argsort(confidence), bins) if len(rows)]
-    gaps = [
-        len(rows) * abs(float(confidence[rows].mean()) - float(correct[rows].mean()))
-        for rows in parts
-    ]
-    return sum(gaps) / len(labels)

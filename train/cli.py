@@ -1,14 +1,13 @@
 """``brain-train``: pictures in, a checkpoint out; and the evaluation of checkpoints and bundles."""
 
 import logging
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, results_stream, shown_to_user
+from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 
 if TYPE_CHECKING:
@@ -130,7 +129,10 @@ def _train(
             resume=resume,
         )
         results.write(f"checkpoint: {checkpoint}\n")
-        results.write(write_run_report(checkpoint, samples, cache, command=_command()) + "\n")
+        results.write(
+            write_run_report(checkpoint, samples, cache, command=typed_command("brain-train"))
+            + "\n"
+        )
 
 
 @main.command()
@@ -202,7 +204,7 @@ def evaluate(
                 title=title or f"{predict.name} on {name}, {part} part",
                 temperature=predict.temperature,
                 provenance={
-                    "command": _command(),
+                    "command": typed_command("brain-train"),
                     "model": predict.identity,
                     "data": name,
                     "part": part,
@@ -259,7 +261,10 @@ def _samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
     if dataset and manifest is None:
         raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
     with progress_bar("Checking") as progress:
-        return load_samples(data, manifest=manifest, dataset=dataset, progress=progress)
+        # A manifest tells sizes and modes; damaged files are then named by the cache, which decodes all anyway.
+        return load_samples(
+            data, manifest=manifest, dataset=dataset, verify=manifest is None, progress=progress
+        )
 
 
 def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:
@@ -273,12 +278,6 @@ def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) ->
         click.echo(f"warning: the split leaks: {leaks}", err=True)
     else:
         refuse_leaks(leaks)
-
-
-def _command() -> str:
-    """Return the command as typed, with file paths shortened to their names: reports travel."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["brain-train", *words])
 
 
 if __name__ == "__main__":

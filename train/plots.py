@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from train.calibration_error import confidence_bins, expected_calibration_error
 
 __all__ = ["plot_confusion", "plot_curve", "plot_reliability", "plot_roc"]
 
@@ -62,19 +63,13 @@ def plot_reliability(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], title: str, path: Path
 ) -> None:
     """Draw accuracy against confidence in ten bins of equal size, and the expected calibration error."""
-    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    bins = [rows for rows in np.array_split(np.argsort(confidence), 10) if len(rows)]
-    mean_confidence = [float(confidence[rows].mean()) for rows in bins]
-    accuracy = [float(correct[rows].mean()) for rows in bins]
-    error = sum(
-        len(rows) * abs(sure - right)
-        for rows, sure, right in zip(bins, mean_confidence, accuracy, strict=True)
-    ) / len(labels)
+    binned = confidence_bins(labels, probabilities, bins=10)
+    error = expected_calibration_error(labels, probabilities, bins=10)
     figure, axes = _figure(title, 5.6, 5.2)
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1, linestyle="--")
     axes.plot(
-        mean_confidence,
-        accuracy,
+        [sure for _, sure, _ in binned],
+        [right for _, _, right in binned],
         color=_COLOURS[0],
         marker="o",
         label=f"ECE {error:.3f}, n {len(labels)}",

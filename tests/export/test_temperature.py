@@ -3,7 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_infer.prediction import softmax
-from export.temperature import expected_calibration_error, fit_temperature
+from export.temperature import fit_temperature
+from train.calibration_error import expected_calibration_error
 
 
 def drawn(temperature: float, n: int = 6000) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -24,8 +25,8 @@ def test_the_temperature_the_labels_were_drawn_with_is_found(temperature: float)
 def test_the_fitted_temperature_calibrates_and_changes_no_answer() -> None:
     logits, labels = drawn(2.0)
     temperature = fit_temperature(logits, labels)
-    before = expected_calibration_error(logits, labels, 1.0)
-    after = expected_calibration_error(logits, labels, temperature)
+    before = expected_calibration_error(labels, softmax(logits, 1.0))
+    after = expected_calibration_error(labels, softmax(logits, temperature))
     assert before > 0.1
     assert after < 0.02
     assert (softmax(logits, temperature).argmax(axis=1) == logits.argmax(axis=1)).all()
@@ -41,5 +42,5 @@ def test_the_calibration_error_of_a_case_done_by_hand() -> None:
     confidence = np.array([0.6] * 4 + [0.9] * 4)
     logits = np.log(np.stack([confidence, 1 - confidence], axis=1)).astype(np.float32)
     labels = np.array([0, 0, 1, 1, 0, 0, 0, 0])
-    error = expected_calibration_error(logits, labels, 1.0, bins=2)
+    error = expected_calibration_error(labels, softmax(logits, 1.0), bins=2)
     assert error == pytest.approx(0.5 * 0.1 + 0.5 * 0.1, abs=1e-6)

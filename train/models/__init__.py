@@ -1,29 +1,17 @@
-"""The models by name: one explicit dict."""
+"""The models by name: one explicit dict.
+
+Training and export ask of each: ``feature_dim``, ``classifier``, ``forward_features`` and ``forward_head``.
+"""
 
 from collections.abc import Callable
-from typing import Protocol
 
-from torch import Tensor, nn
+from torch import nn
 
 from edge_infer.errors import BundleIncompatible
 from train.models.cvt import cvt13, cvt_test
-from train.models.output import ClassifierOutput
 from train.models.resnet import resnet18
 
-__all__ = ["MODELS", "MODEL_TYPES", "Classifier", "check_model_name", "create_model"]
-
-
-class Classifier(Protocol):
-    """What training and export need of a model (each is also an ``nn.Module``)."""
-
-    feature_dim: int
-    classifier: nn.Linear
-
-    def forward_features(self, pixel_values: Tensor) -> Tensor:
-        """Return a feature map, (B, feature_dim, h, w)."""
-
-    def forward_head(self, features: Tensor) -> ClassifierOutput:
-        """Classify a feature map."""
+__all__ = ["MODELS", "MODEL_TYPES", "check_model_name", "create_model"]
 
 
 MODELS: dict[str, Callable[[int], nn.Module]] = {
