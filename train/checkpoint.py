@@ -41,9 +41,12 @@ class Checkpoint:
     training: dict[str, Any]
 
 
-def model_config(name: str, preprocessor: PreprocessorConfig) -> dict[str, Any]:
+def model_config(
+    name: str, preprocessor: PreprocessorConfig, sizes: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return config.json's fields for a model of this project."""
     return {
+        **({"brain_edge_sizes": dict(sizes)} if sizes else {}),
         "architectures": [f"brain-edge/{name}"],
         "brain_edge_model": name,
         "id2label": {str(index): label for index, label in enumerate(LABELS)},
@@ -63,6 +66,7 @@ def save_checkpoint(
     model: nn.Module,
     preprocessor: PreprocessorConfig,
     training: dict[str, Any],
+    sizes: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float32,
     more_files: Mapping[str, bytes] | None = None,
 ) -> None:
@@ -74,6 +78,7 @@ def save_checkpoint(
         model: Its weights are written.
         preprocessor: Goes beside it.
         training: Goes into training.json.
+        sizes: What the model was built with, as ``create_model`` takes them.
         dtype: float16 halves the size, for shipping.
         more_files: Files to lie beside it, by name.
     """
@@ -83,7 +88,10 @@ def save_checkpoint(
         else value.detach().contiguous()
         for key, value in model.state_dict().items()
     }
-    config = {**model_config(name, preprocessor), "torch_dtype": str(dtype).removeprefix("torch.")}
+    config = {
+        **model_config(name, preprocessor, sizes),
+        "torch_dtype": str(dtype).removeprefix("torch."),
+    }
     with replace_folder_atomically(target) as folder:
         (folder / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
         (folder / "config.json").write_text(_json(config), encoding="utf-8")
@@ -114,7 +122,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     labels = tuple(config.get("id2label", {}).get(str(index)) for index in range(len(LABELS)))
     if labels != LABELS:
         raise BundleIncompatible(f"checkpoint {path}: id2label is {labels}, expected {LABELS}")
-    model = create_model(name, len(LABELS))
+    model = create_model(
+        name,
+        len(LABELS),
+        image_size=preprocessor.height,
+        sizes=config.get("brain_edge_sizes"),
+    )
     try:
         tensors = load_file(path / "model.safetensors")
     except SafetensorError as error:

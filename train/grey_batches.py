@@ -18,19 +18,30 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
         pixels: uint8, (N, H, W), usually a memory map.
         rows: Which of them belong to this part.
         labels: One class id for each row of ``rows``.
+        with_originals: Hold every row twice; the second time it is marked to stay as it is.
     """
 
-    def __init__(self, pixels: NDArray[np.uint8], rows: list[int], labels: list[int]) -> None:
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        rows: list[int],
+        labels: list[int],
+        *,
+        with_originals: bool = False,
+    ) -> None:
         self.pixels = pixels
-        self.rows = rows
-        self.labels = torch.tensor(labels, dtype=torch.int64)
+        self.varied = len(rows)
+        times = 2 if with_originals else 1
+        self.rows = rows * times
+        self.labels = torch.tensor(labels * times, dtype=torch.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         grey = torch.from_numpy(np.array(self.pixels[self.rows[index]]))
-        return {"grey": grey, "labels": self.labels[index]}
+        vary = torch.tensor(index < self.varied)
+        return {"grey": grey, "labels": self.labels[index], "vary": vary}
 
 
 def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:

@@ -8,7 +8,14 @@ from typing import Any
 
 from edge_infer.errors import DataRefused, UnreadableInput
 
-__all__ = ["Augmentation", "Distillation", "Recipe", "builtin_recipes", "read_recipe"]
+__all__ = [
+    "Augmentation",
+    "Autoencoder",
+    "Distillation",
+    "Recipe",
+    "builtin_recipes",
+    "read_recipe",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,23 @@ class Distillation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Autoencoder:
+    """How the layers of the stacked autoencoder are trained, before its classifier and after.
+
+    Attributes:
+        epochs: Passes over the training part for each layer.
+        learning_rate: Peak of each layer's schedule.
+        finetune_epochs: Passes with encoders and classifier together at the end; 0 keeps the encoders frozen.
+        finetune_learning_rate: Peak of that schedule.
+    """
+
+    epochs: int = 20
+    learning_rate: float = 1e-3
+    finetune_epochs: int = 0
+    finetune_learning_rate: float = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One training run.
 
@@ -81,9 +105,12 @@ class Recipe:
         bf16: Autocast to bfloat16.
         one_of_each_copy: Train on one picture of each copy group only.
         balance_classes: Draw each class equally often.
+        keep_originals: Show each picture twice an epoch, as it is and varied, as the seed's doubled train set does.
         seed: Of weights, order and augmentation.
         augmentation: See there.
         distillation: Used with a teacher only.
+        autoencoder: Used for ``sae`` only.
+        model: Sizes of the model itself, such as ``dim`` and ``depth``; see ``train.models``.
     """
 
     name: str
@@ -99,15 +126,25 @@ class Recipe:
     bf16: bool = True
     one_of_each_copy: bool = False
     balance_classes: bool = False
+    keep_originals: bool = False
     seed: int = 42
     augmentation: Augmentation = field(default_factory=Augmentation)
     distillation: Distillation = field(default_factory=Distillation)
+    autoencoder: Autoencoder = field(default_factory=Autoencoder)
+    model: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.schedule not in ("cosine", "linear"):
             raise ValueError(f"schedule is {self.schedule!r}, expected cosine or linear")
         if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0:
             raise ValueError("epochs, batch_size and learning_rate must be positive")
+
+
+_SECTIONS: dict[str, type] = {
+    "augmentation": Augmentation,
+    "autoencoder": Autoencoder,
+    "distillation": Distillation,
+}
 
 
 def builtin_recipes() -> dict[str, Path]:
@@ -137,8 +174,8 @@ def read_recipe(name_or_path: str, **overrides: Any) -> Recipe:
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
         fields.update({key: value for key, value in overrides.items() if value is not None})
-        fields["augmentation"] = _section(Augmentation, fields.pop("augmentation", {}))
-        fields["distillation"] = _section(Distillation, fields.pop("distillation", {}))
+        for name, kind in _SECTIONS.items():
+            fields[name] = _section(kind, fields.pop(name, {}))
         return Recipe(name=path.stem, **fields)
     except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         known = ", ".join(sorted(entry.name for entry in dataclasses.fields(Recipe)))

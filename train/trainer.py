@@ -71,6 +71,7 @@ class BrainTrainer(Trainer):
         model: With the project's interface.
         arguments: transformers' own.
         recipe: Augmentation, distillation, label smoothing.
+        layer: Of the stacked autoencoder, to be trained on its reconstruction; None to learn classes.
         preprocessor: For scaling pixel values as the runtime does.
         teacher: In evaluation mode, or None.
         datasets: Training and validation part.
@@ -88,6 +89,7 @@ class BrainTrainer(Trainer):
         arguments: TrainingArguments,
         *,
         recipe: Recipe,
+        layer: int | None = None,
         preprocessor: Any,
         teacher: Any,
         datasets: tuple[Dataset[Any], Dataset[Any]],
@@ -101,11 +103,12 @@ class BrainTrainer(Trainer):
             **options,
         )
         self.recipe = recipe
+        self.layer = layer
         self.preprocessor = preprocessor
         self.teacher: Any = None if teacher is None else teacher.to(arguments.device)
         self.guide = (
             None
-            if teacher is None
+            if teacher is None or layer is not None or not recipe.distillation.feature_weight
             else Guide(model.feature_dim, teacher.feature_dim).to(arguments.device)
         )
 
@@ -121,11 +124,19 @@ class BrainTrainer(Trainer):
         """Return the loss of a batch of grey uint8 pictures, (B, H, W), and optionally the logits."""
         labels = inputs["labels"]
         grey = inputs["grey"][:, None].float() / 255  # (B, 1, H, W)
+        if self.layer is not None:
+            views = self._augmented(grey, inputs["vary"]) if model.training else grey
+            pixel_values = pixel_values_from_grey(views, self.preprocessor)
+            with torch.autocast(grey.device.type, dtype=torch.bfloat16, enabled=self.recipe.bf16):
+                loss = model.reconstruction_loss(pixel_values, self.layer)
+            return (loss, {"loss": loss}) if return_outputs else loss
         if not model.training:
             logits = model(pixel_values_from_grey(grey, self.preprocessor)).logits.float()
             loss = F.cross_entropy(logits, labels)
             return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
-        pixel_values = pixel_values_from_grey(self._augmented(grey), self.preprocessor)
+        pixel_values = pixel_values_from_grey(
+            self._augmented(grey, inputs["vary"]), self.preprocessor
+        )
         # accelerate casts inside forward() only; the features are asked for directly.
         with torch.autocast(grey.device.type, dtype=torch.bfloat16, enabled=self.recipe.bf16):
             features = model.forward_features(pixel_values)
@@ -137,14 +148,15 @@ class BrainTrainer(Trainer):
                 loss = self._with_teacher(loss, pixel_values, features, logits)
         return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
 
-    def _augmented(self, grey: Tensor) -> Tensor:
+    def _augmented(self, grey: Tensor, vary: Tensor) -> Tensor:
         # Seeded by step: the same step sees the same views, resumed or not.
         generator = torch.Generator().manual_seed(
             self.recipe.seed * 1_000_003 + self.state.global_step
         )
         start = self.recipe.augmentation.strength_from
         strength = min(1.0, start + (1 - start) * 2 * self._progress())
-        return augment(grey, self.recipe.augmentation, generator, strength=strength)
+        views = augment(grey, self.recipe.augmentation, generator, strength=strength)
+        return torch.where(vary[:, None, None, None], views, grey)
 
     def _with_teacher(
         self, loss: Tensor, pixel_values: Tensor, features: Tensor, logits: Tensor

@@ -2,17 +2,13 @@
 
 import dataclasses
 import logging
-import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import transformers
 from torch import nn
-from transformers import TrainerCallback, TrainingArguments
 
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
@@ -20,13 +16,14 @@ from train.checkpoint import load_checkpoint, save_checkpoint
 from train.grey_batches import GreyPictures
 from train.manifest_csv import manifest_hash
 from train.models import create_model
+from train.phase_run import PhaseSetting, run_phase
+from train.phases import phases_of
 from train.pixel_cache import PixelCache
 from train.pretrained import load_pretrained
 from train.recipe import Recipe
 from train.run_folder import CHECKPOINT, claim_run_folder
 from train.sample_rows import part_rows
 from train.samples import Sample
-from train.trainer import BrainTrainer, newest_complete_checkpoint
 
 __all__ = ["train_model"]
 
@@ -58,7 +55,7 @@ def train_model(
         cache_folder: Where decoded pictures are kept.
         weights: Hub id or local folder of pretrained weights, or None to start from nothing.
         teacher: Checkpoint folder of a model that guides, or None.
-        report_to: ``tensorboard``, ``wandb`` or ``none``.
+        report_to: As transformers takes it: ``tensorboard``, ``wandb`` or ``none``.
         resume: Go on with a run that was stopped.
 
     Returns:
@@ -80,48 +77,61 @@ def train_model(
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
-    datasets = (_pictures(pixels, samples, train_rows), _pictures(pixels, samples, val_rows))
 
     transformers.set_seed(recipe.seed)
-    model = create_model(name, len(LABELS))
+    model = create_model(name, len(LABELS), image_size=recipe.image_size, sizes=recipe.model)
     if weights is not None:
         load_pretrained(model, weights)
-    epochs = _EpochLog(recipe.epochs)
-    trainer = BrainTrainer(
-        model,
-        _arguments(recipe, run, len(train_rows), report_to),
+    elif hasattr(model, "pretrained_class"):
+        logger.warning(
+            "%s starts from nothing, with %d pictures for %.0f M weights: expect hours and a poor result; "
+            "pretrained weights (--weights) are what it is made for",
+            name,
+            len(train_rows),
+            sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+        )
+    setting = PhaseSetting(
+        name=name,
         recipe=recipe,
+        run=run,
         preprocessor=preprocessor,
         teacher=None if teacher is None else _teacher(teacher, preprocessor),
-        datasets=datasets,
-        compute_metrics=_accuracy,
-        callbacks=[epochs],
+        datasets=(
+            _pictures(pixels, samples, train_rows, with_originals=recipe.keep_originals),
+            _pictures(pixels, samples, val_rows),
+        ),
+        report_to=report_to,
+        resume=resume,
     )
-    started = time.monotonic()
-    newest = newest_complete_checkpoint(run) if resume else None
-    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    results = [run_phase(model, phase, setting) for phase in phases_of(model, recipe)]
+    best = max(results, key=lambda result: result.best_val_accuracy)
+    model.load_state_dict(best.weights)
     training = {
         **request,
         "data": ", ".join(sorted({sample.dataset or "unnamed" for sample in samples})),
-        "best_val_accuracy": trainer.state.best_metric,
-        "history": [
-            entry
-            for entry in trainer.state.log_history
-            if "eval_accuracy" in entry or "loss" in entry
-        ],
+        "best_val_accuracy": best.best_val_accuracy,
+        "history": [entry for result in results for entry in result.history],
         "n_train": len(train_rows),
         "n_val": len(val_rows),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(sum(entry.get("seconds", 0) for r in results for entry in r.history), 1),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
     save_checkpoint(
-        run / CHECKPOINT, name=name, model=model, preprocessor=preprocessor, training=training
+        run / CHECKPOINT,
+        name=name,
+        model=model,
+        sizes=recipe.model,
+        preprocessor=preprocessor,
+        training=training,
     )
     return run / CHECKPOINT
 
 
-def _pictures(pixels: Any, samples: Sequence[Sample], rows: list[int]) -> GreyPictures:
-    return GreyPictures(pixels, rows, [samples[index].label for index in rows])
+def _pictures(
+    pixels: Any, samples: Sequence[Sample], rows: list[int], *, with_originals: bool = False
+) -> GreyPictures:
+    labels = [samples[index].label for index in rows]
+    return GreyPictures(pixels, rows, labels, with_originals=with_originals)
 
 
 def _teacher(path: Path, preprocessor: PreprocessorConfig) -> nn.Module:
@@ -134,64 +144,3 @@ def _teacher(path: Path, preprocessor: PreprocessorConfig) -> nn.Module:
             preprocessor.height,
         )
     return checkpoint.model.requires_grad_(False)
-
-
-def _arguments(recipe: Recipe, run: Path, train_pictures: int, report_to: str) -> TrainingArguments:
-    steps = math.ceil(train_pictures / recipe.batch_size) * recipe.epochs
-    return TrainingArguments(
-        output_dir=str(run),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=64,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warmup_steps=round(steps * recipe.warmup_ratio),
-        lr_scheduler_type=recipe.schedule,
-        max_grad_norm=recipe.max_grad_norm,
-        optim="adamw_torch_fused",
-        bf16=recipe.bf16,
-        use_cpu=not torch.cuda.is_available(),
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        logging_strategy="epoch",
-        load_best_model_at_end=True,
-        metric_for_best_model="accuracy",
-        greater_is_better=True,
-        report_to=report_to,
-        remove_unused_columns=False,  # the pictures' columns are read by compute_loss, not by forward
-        label_names=["labels"],
-        dataloader_pin_memory=False,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-    )
-
-
-def _accuracy(prediction: Any) -> dict[str, float]:
-    predicted = np.asarray(prediction.predictions).argmax(axis=1)
-    return {"accuracy": float((predicted == prediction.label_ids).mean())}
-
-
-class _EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """One line an epoch, for logs that nobody watches."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.loss = math.nan
-        self.started = time.monotonic()
-
-    def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
-        """Remember the loss."""
-        self.loss = (logs or {}).get("loss", self.loss)
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
-        """Say how far the run is."""
-        seconds = time.monotonic() - self.started
-        logger.info(
-            "epoch %d of %d: loss %.3f, val accuracy %.2f %%, %.0f s",
-            round(state.epoch),
-            self.epochs,
-            self.loss,
-            100 * given["metrics"].get("eval_accuracy", math.nan),
-            seconds,
-        )
-        self.started = time.monotonic()

@@ -1,3 +1,4 @@
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -6,21 +7,65 @@ from torch import Tensor, nn
 
 from edge_infer.errors import BundleIncompatible
 from train.models import MODEL_TYPES, MODELS, create_model
-from train.models.cvt import CvtClassifier
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
-SIZES = {"cvt_test": 48, "resnet18": 96}
+
+@dataclass(frozen=True, kw_only=True)
+class Small:
+    """A model as small as it can be built, and what its answers look like."""
+
+    image_size: int
+    sizes: dict[str, Any] = field(default_factory=dict)
+    grid: int = 3  # of the evidence
+    feature_grid: int = 3
+    no_class_learns: tuple[str, ...] = ()  # parameters that the classes' loss does not reach
 
 
-@pytest.fixture(scope="module", params=list(SIZES))
-def model(request: pytest.FixtureRequest) -> Any:
+SMALL = {
+    "cvt_test": Small(image_size=48),
+    "resnet18": Small(image_size=96),
+    "sae": Small(
+        image_size=48,
+        sizes={"widths": (32, 16), "evidence_grid": 3},
+        feature_grid=1,
+        no_class_learns=("decoders.",),
+    ),
+    "vit": Small(image_size=48, sizes={"patch_size": 16, "dim": 24, "depth": 2, "num_heads": 3}),
+    "vit-base": Small(
+        image_size=48,
+        sizes={
+            "hidden_size": 24,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 3,
+            "intermediate_size": 48,
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=list(SMALL))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def small(name: str) -> Small:
+    return SMALL[name]
+
+
+def build(name: str) -> Any:
     torch.manual_seed(1)
-    return create_model(request.param, 4).eval()
+    return create_model(name, 4, image_size=SMALL[name].image_size, sizes=SMALL[name].sizes)
+
+
+@pytest.fixture(scope="module")
+def model(name: str) -> Any:
+    return build(name).eval()
 
 
 @pytest.fixture
-def pixel_values(model: Any) -> Tensor:
-    side = SIZES["cvt_test" if isinstance(model, CvtClassifier) else "resnet18"]
+def pixel_values(small: Small) -> Tensor:
+    side = small.image_size
     grey = torch.rand(3, 1, side, side, generator=torch.Generator().manual_seed(2))
     return grey.expand(3, 3, side, side)
 
@@ -32,13 +77,16 @@ def answer(model: nn.Module, pixel_values: Tensor) -> ClassifierOutput:
     return output
 
 
-def test_shapes_are_the_contracts(model: Any, pixel_values: Tensor) -> None:
+def test_shapes_are_the_contracts(model: Any, small: Small, pixel_values: Tensor) -> None:
     output = answer(model, pixel_values)
     assert output.logits.shape == (3, 4)
     assert output.embeddings.shape == (3, model.feature_dim)
-    assert output.evidence.shape == (3, 4, 3, 3)
+    assert output.evidence.shape == (3, 4, small.grid, small.grid)
     with torch.inference_mode():
-        assert model.forward_features(pixel_values).shape == (3, model.feature_dim, 3, 3)
+        features = model.forward_features(pixel_values)
+        again = model.forward_head(features)
+    assert features.shape == (3, model.feature_dim, small.feature_grid, small.feature_grid)
+    assert torch.equal(again.logits, output.logits), "what is trained is what is exported"
 
 
 def test_the_mean_of_the_evidence_is_the_logits(model: Any, pixel_values: Tensor) -> None:
@@ -62,6 +110,15 @@ def test_scale_and_offset_of_intensities_do_not_matter(model: Any, pixel_values:
     assert float((mirrored - logits).abs().max()) > 1e-3, "something else does matter"
 
 
+def test_pictures_of_0_to_255_get_the_answer_of_those_of_0_to_1(
+    model: Any, pixel_values: Tensor
+) -> None:
+    """The seed's fault, docs/preprocessing-fault.md: harmless here, whatever is normalized before."""
+    small, large = (answer(model, (pixel_values * end - 0.5) / 0.5) for end in (1, 255))
+    torch.testing.assert_close(large.logits, small.logits, rtol=0, atol=1e-4)
+    torch.testing.assert_close(large.evidence, small.evidence, rtol=0, atol=1e-3)
+
+
 def test_a_picture_alone_gets_the_answer_it_gets_among_others(
     model: Any, pixel_values: Tensor
 ) -> None:
@@ -76,16 +133,23 @@ def test_a_blank_picture_gets_a_finite_answer(model: Any, pixel_values: Tensor) 
     assert all(bool(output.isfinite().all()) for output in blank)
 
 
-def test_gradients_are_finite_under_bf16_autocast(model: Any, pixel_values: Tensor) -> None:
-    learning = create_model("cvt_test" if isinstance(model, CvtClassifier) else "resnet18", 4)
+def test_gradients_are_finite_under_bf16_autocast(
+    name: str, small: Small, pixel_values: Tensor
+) -> None:
+    learning = build(name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = learning.forward_head(learning.forward_features(pixel_values)).logits  # type: ignore[operator]
+        logits = learning.forward_head(learning.forward_features(pixel_values)).logits
         loss = nn.functional.cross_entropy(logits.float(), torch.tensor([0, 1, 2]))
     loss.backward()
-    for name, parameter in learning.named_parameters():
-        assert parameter.grad is not None, name
-        assert bool(parameter.grad.isfinite().all()), name
-    assert any(float(parameter.grad.abs().max()) > 0 for parameter in learning.parameters())  # type: ignore[union-attr]
+    gradients = {
+        key: parameter.grad
+        for key, parameter in learning.named_parameters()
+        if not key.startswith(small.no_class_learns)
+    }
+    for key, gradient in gradients.items():
+        assert gradient is not None, key
+        assert bool(gradient.isfinite().all()), key
+    assert any(float(gradient.abs().max()) > 0 for gradient in gradients.values())
 
 
 def test_the_seed_decides_the_first_weights() -> None:
@@ -124,5 +188,16 @@ def test_an_unknown_model_is_refused_and_the_known_ones_are_listed() -> None:
     assert refused.value.exit_code == 32
 
 
-def test_every_model_has_a_model_type() -> None:
-    assert set(MODEL_TYPES) == set(MODELS)
+def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, small: Small) -> None:
+    with pytest.raises(
+        BundleIncompatible, match=f"{name} has no size paches, width; it has "
+    ) as no:
+        create_model(name, 4, sizes={**small.sizes, "width": 3, "paches": 8})
+    assert no.value.exit_code == 32
+    assert "[model]" in no.value.hint
+    assert all(size in no.value.message for size in small.sizes or ("none",))
+
+
+def test_every_model_is_tested_here_and_has_a_model_type() -> None:
+    assert set(MODELS) == set(MODEL_TYPES)
+    assert set(MODELS) - set(SMALL) == {"cvt13"}, "cvt_test is its code"

@@ -3,35 +3,67 @@
 Training and export ask of each: ``feature_dim``, ``classifier``, ``forward_features`` and ``forward_head``.
 """
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from edge_infer.errors import BundleIncompatible
 from train.models.cvt import cvt13, cvt_test
 from train.models.resnet import resnet18
+from train.models.sae import sae
+from train.models.vit import vit
+from train.models.vit_base import vit_base
 
 __all__ = ["MODELS", "MODEL_TYPES", "check_model_name", "create_model"]
 
 
-MODELS: dict[str, Callable[[int], nn.Module]] = {
+#: Each takes the number of classes, the side of ``pixel_values``, and sizes of its own by name.
+MODELS: dict[str, Callable[..., nn.Module]] = {
     "cvt13": cvt13,
     "cvt_test": cvt_test,
     "resnet18": resnet18,
+    "sae": sae,
+    "vit": vit,
+    "vit-base": vit_base,
 }
 
 #: ``model_type`` of config.json, where transformers knows the family.
-MODEL_TYPES = {"cvt13": "cvt", "cvt_test": "cvt", "resnet18": "resnet"}
+MODEL_TYPES = {
+    "cvt13": "cvt",
+    "cvt_test": "cvt",
+    "resnet18": "resnet",
+    "sae": "sae",
+    "vit": "vit",
+    "vit-base": "vit",
+}
 
 
-def create_model(name: str, num_classes: int) -> nn.Module:
+def create_model(
+    name: str, num_classes: int, *, image_size: int = 224, sizes: Mapping[str, Any] | None = None
+) -> nn.Module:
     """Build a model with fresh weights.
 
+    Args:
+        name: In ``MODELS``.
+        num_classes: Classes of the classifier.
+        image_size: Side of ``pixel_values``; those with learned positions keep to it.
+        sizes: Arguments of the model itself, such as ``dim`` and ``depth``: a recipe's ``[model]``.
+
     Raises:
-        BundleIncompatible: There is no model of this name.
+        BundleIncompatible: There is no model of this name, or it has no such size.
     """
     check_model_name(name)
-    return MODELS[name](num_classes)
+    build = MODELS[name]
+    known = list(inspect.signature(build).parameters)[2:]
+    unknown = sorted(set(sizes or {}) - set(known))
+    if unknown:
+        raise BundleIncompatible(
+            f"{name} has no size {', '.join(unknown)}; it has {', '.join(known) or 'none'}",
+            hint="correct [model] in the recipe",
+        )
+    return build(num_classes, image_size, **(sizes or {}))
 
 
 def check_model_name(name: str) -> None:

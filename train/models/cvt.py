@@ -7,14 +7,12 @@ https://arxiv.org/abs/2103.15808; reference code microsoft/CvT. How ours differs
   ``CvtForImageClassification`` raises IndexError without a class token (seen in 4.57), so only ``CvtModel`` is used.
   Parameter names are kept (``cvt.*``, ``layernorm.*``, ``classifier.*``): its checkpoints load.
 - Started from nothing, the weights are drawn so that a block begins as a small convolution with attention to similar
-  tokens: Mimetic initialization of self-attention layers, Trockman and Kolter 2023, https://arxiv.org/abs/2305.09828.
-  With transformers' own initial values (0.02 everywhere) all branches start near zero and training crawls.
+  tokens (see ``models.mimetic``).
 - Depthwise convolutions stay in float32 under bf16 autocast: their bf16 backward is ten times slower on CPUs.
 - Attention is scaled by the full width, not the head's (microsoft/CvT lib/models/cls_cvt.py:100). That is
   transformers' behaviour too, and the pretrained weights expect it.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CvtConfig, CvtModel
 
+from train.models.mimetic import mimetic_query_key, mimetic_value_output
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
 __all__ = ["CvtClassifier", "cvt13", "cvt_test"]
@@ -77,7 +76,7 @@ class CvtClassifier(nn.Module):
         return self.forward_head(self.forward_features(pixel_values))
 
 
-def cvt13(num_classes: int) -> CvtClassifier:
+def cvt13(num_classes: int, _image_size: int) -> CvtClassifier:
     """Build CvT-13 (microsoft/cvt-13's sizes, 19.6 M parameters)."""
     return CvtClassifier(
         num_classes,
@@ -88,7 +87,7 @@ def cvt13(num_classes: int) -> CvtClassifier:
     )
 
 
-def cvt_test(num_classes: int) -> CvtClassifier:
+def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
     """Build a small CvT for tests: same code, little work.
 
     transformers takes one drop-path rate per stage at the stage's own index (modeling_cvt.py, CvtStage), so a stage
@@ -138,21 +137,12 @@ def _initialize(model: CvtClassifier) -> None:
 
 
 def _initialize_attention(attention: Any) -> None:
-    """Draw the products W_q W_k^T near 0.7 I + noise and W_v W_out near -0.4 I + noise (arXiv 2305.09828)."""
     heads = attention.attention  # transformers' CvtSelfAttention
     dim, num_heads = int(heads.embed_dim), int(heads.num_heads)
-    head_dim = dim // num_heads
+    query, key = mimetic_query_key(dim, num_heads)
+    value, output = mimetic_value_output(dim)
     with torch.no_grad():
-        for head in range(num_heads):
-            rows = slice(head * head_dim, (head + 1) * head_dim)
-            left, values, right = torch.linalg.svd(0.7 * _noise(dim) + 0.7 * torch.eye(dim))
-            scale = values[:head_dim].sqrt()
-            heads.projection_query.weight[rows] = (left[:, :head_dim] * scale).T
-            heads.projection_key.weight[rows] = (right.T[:, :head_dim] * scale).T
-        left, values, right = torch.linalg.svd(0.4 * _noise(dim) - 0.4 * torch.eye(dim))
-        heads.projection_value.weight.copy_(values.sqrt()[:, None] * right)
-        attention.output.dense.weight.copy_(left * values.sqrt())
-
-
-def _noise(dim: int) -> Tensor:
-    return torch.randn(dim, dim) / math.sqrt(dim)
+        heads.projection_query.weight.copy_(query)
+        heads.projection_key.weight.copy_(key)
+        heads.projection_value.weight.copy_(value)
+        attention.output.dense.weight.copy_(output)

@@ -48,6 +48,6 @@ class ResNetClassifier(nn.Module):
         return self.forward_head(self.forward_features(pixel_values))
 
 
-def resnet18(num_classes: int) -> ResNetClassifier:
+def resnet18(num_classes: int, _image_size: int) -> ResNetClassifier:
     """Build ResNet-18 (11.2 M parameters)."""
     return ResNetClassifier(num_classes)

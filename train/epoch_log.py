@@ -1,0 +1,51 @@
+"""What a training run says of itself: a line an epoch, and how long each took."""
+
+import logging
+import math
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+__all__ = ["EpochLog"]
+
+logger = logging.getLogger(__name__)
+
+
+class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped for mypy
+    """One line an epoch, for logs that nobody watches.
+
+    Args:
+        phase: Named in each line; empty where a run has only one.
+        epochs: Of the phase.
+    """
+
+    def __init__(self, phase: str, epochs: int) -> None:
+        self.phase = phase
+        self.epochs = epochs
+        self.loss = math.nan
+        self.started = time.monotonic()
+
+    def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
+        """Remember the loss."""
+        self.loss = (logs or {}).get("loss", self.loss)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
+        """Say how far the run is, and note the epoch's seconds where a resumed run finds them."""
+        seconds = time.monotonic() - self.started
+        state.log_history[-1]["seconds"] = round(seconds, 2)
+        metrics = given["metrics"]
+        if "eval_accuracy" in metrics:
+            validation = f"val accuracy {100 * metrics['eval_accuracy']:.2f} %"
+        else:
+            validation = f"val loss {metrics['eval_loss']:.4f}"
+        logger.info(
+            "%sepoch %d of %d: loss %.3f, %s, %.0f s",
+            f"{self.phase}, " if self.phase else "",
+            round(state.epoch),
+            self.epochs,
+            self.loss,
+            validation,
+            seconds,
+        )
+        self.started = time.monotonic()

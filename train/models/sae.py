@@ -1,0 +1,125 @@
+"""A stacked autoencoder with a linear classifier on its code, as in the seed's first report.
+
+Greedy layer-wise training of deep networks, Bengio, Lamblin, Popovici, Larochelle 2006 (NeurIPS 19): each layer is a
+Linear with ReLU whose linear decoder rebuilds the layer's own input; layers are trained one after the other on what
+the (then fixed) layers before give (``train.phases``).
+
+The classifier is linear and every layer piecewise linear. So a logit is, exactly, a sum over pixels of pixel times
+gradient plus a rest that belongs to no place (the biases): that is the evidence. It needs the weights twice, forwards
+and backwards, but nothing new is learned for it.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_infer.errors import BundleIncompatible
+from train.models.output import ClassifierOutput, standardize
+
+__all__ = ["StackedAutoencoder", "sae"]
+
+
+class StackedAutoencoder(nn.Module):
+    """Linear and ReLU layers on the grey pixels, each with a linear decoder; a linear classifier of the last.
+
+    Args:
+        num_classes: Classes of the classifier.
+        image_size: Side of pixel_values.
+        widths: Outputs of each layer.
+        evidence_grid: Side of the evidence; divides ``image_size``.
+
+    Raises:
+        BundleIncompatible: A size does not divide the other.
+    """
+
+    def __init__(
+        self, num_classes: int, *, image_size: int, widths: Sequence[int], evidence_grid: int
+    ) -> None:
+        super().__init__()
+        if image_size % evidence_grid:
+            raise BundleIncompatible(
+                f"sae: image size {image_size} / evidence grid {evidence_grid} must divide without remainder",
+                hint="change image_size or [model] in the recipe",
+            )
+        self.image_size = image_size
+        self.cell = image_size // evidence_grid
+        self.feature_dim = widths[-1]
+        sizes = [(image_size**2, widths[0]), *itertools.pairwise(widths)]
+        encoders = [nn.Linear(inputs, outputs) for inputs, outputs in sizes]
+        for encoder in encoders:
+            nn.init.kaiming_normal_(encoder.weight, nonlinearity="relu")
+            nn.init.zeros_(encoder.bias)
+        self.encoders = nn.ModuleList(encoders)
+        self.decoders = nn.ModuleList(nn.Linear(outputs, inputs) for inputs, outputs in sizes)
+        self.classifier = nn.Linear(self.feature_dim, num_classes)
+
+    def encode(self, pixel_values: Tensor) -> list[Tensor]:
+        """Return the grey pixels, (B, H*W), and the output of every layer, (B, width), for (B, 3, H, W)."""
+        outputs = [standardize(pixel_values).mean(dim=1).flatten(1)]
+        for encoder in self.encoders:
+            outputs.append(F.relu(encoder(outputs[-1])))
+        return outputs
+
+    def reconstruction_loss(self, pixel_values: Tensor, layer: int) -> Tensor:
+        """Return the mean squared error of one layer's decoder, relative to the variance of what it rebuilds.
+
+        0 is perfect, 1 is no better than the mean of each picture's values. The layers before get no gradient.
+        """
+        with torch.no_grad():
+            given = self.encode(pixel_values)[layer].float()
+        rebuilt = self.decoders[layer](F.relu(self.encoders[layer](given)))
+        spread = given.var(dim=1, unbiased=False).mean() + 1e-6
+        return F.mse_loss(rebuilt.float(), given) / spread
+
+    def reconstruct(self, pixel_values: Tensor, depth: int) -> Tensor:
+        """Return pictures rebuilt from the output of layer ``depth`` (1 is the first), (B, H, W), standardized grey."""
+        rebuilt = self.encode(pixel_values)[depth]
+        for layer in reversed(range(depth)):
+            rebuilt = self.decoders[layer](rebuilt)
+        return rebuilt.view(-1, self.image_size, self.image_size)
+
+    def forward_features(self, pixel_values: Tensor) -> Tensor:
+        """Return the code as a feature map of one place, (B, dim, 1, 1), for pixel_values (B, 3, H, W)."""
+        return self.encode(pixel_values)[-1][:, :, None, None]
+
+    def forward_head(self, features: Tensor) -> ClassifierOutput:
+        """Classify a code (B, dim, 1, 1); without the pixels, all evidence is in one place."""
+        code = features.flatten(1)
+        logits = self.classifier(code)
+        return ClassifierOutput(logits=logits, embeddings=code, evidence=logits[:, :, None, None])
+
+    def forward(self, pixel_values: Tensor) -> ClassifierOutput:
+        """Classify pixel_values: float, (B, 3, H, W)."""
+        outputs = self.encode(pixel_values)
+        logits = self.classifier(outputs[-1])
+        slopes = self.classifier.weight[
+            None
+        ]  # (1, classes, dim): how each logit rises with each value of the code
+        for encoder, output in zip(reversed(self.encoders), reversed(outputs[1:]), strict=True):
+            active = (output > 0)[:, None].to(slopes.dtype)
+            slopes = F.linear(
+                slopes * active, encoder.get_parameter("weight").T
+            )  # -> (B, classes, inputs)
+        shares = slopes * outputs[0][:, None]  # (B, classes, H*W)
+        picture = shares.view(*shares.shape[:2], self.image_size, self.image_size)
+        evidence = F.avg_pool2d(picture, self.cell) * self.image_size**2
+        rest = logits - evidence.mean(dim=3).mean(dim=2)  # what the biases add, spread evenly
+        return ClassifierOutput(
+            logits=logits, embeddings=outputs[-1], evidence=evidence + rest[:, :, None, None]
+        )
+
+
+def sae(
+    num_classes: int,
+    image_size: int,
+    *,
+    widths: Sequence[int] = (768, 384, 192),
+    evidence_grid: int = 8,
+) -> StackedAutoencoder:
+    """Build the stacked autoencoder; 3.5 M encoder parameters at 64 px. Arguments as of ``StackedAutoencoder``."""
+    return StackedAutoencoder(
+        num_classes, image_size=image_size, widths=tuple(widths), evidence_grid=evidence_grid
+    )
