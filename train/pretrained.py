@@ -1,8 +1,11 @@
 """Pretrained weights from the Hugging Face Hub or a local folder, put into a model of this project."""
 
 import logging
+import math
 from pathlib import Path
 
+import torch
+import torch.nn.functional as F
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
@@ -15,9 +18,15 @@ __all__ = ["load_pretrained"]
 
 logger = logging.getLogger(__name__)
 
+#: Learned positions, (1, 1 + g*g, dim), of ``vit`` and ``vit-base``.
+_POSITIONS = {"positions", "vit.embeddings.position_embeddings"}
+
 
 def load_pretrained(model: nn.Module, source: str) -> None:
     """Copy weights by name; the classifier is replaced where its number of classes differs.
+
+    Learned positions of another image size are interpolated bicubically, as the ViT's authors fine-tune at other
+    resolutions (arXiv 2010.11929, section 3.2).
 
     Args:
         model: With parameter names as in transformers (``cvt.*``, ``layernorm.*``, ``classifier.*``).
@@ -29,19 +38,10 @@ def load_pretrained(model: nn.Module, source: str) -> None:
         BundleIntegrity: The file is damaged.
         BundleIncompatible: Backbone weights are missing or have other shapes.
     """
-    weights = _folder(source) / "model.safetensors"
-    if not weights.is_file():
-        raise BundleIncomplete(
-            f"weights {source}: model.safetensors is missing",
-            hint="files of pickle (.bin, .pt) are not read; convert them with safetensors first",
-        )
-    try:
-        given = load_file(weights)
-    except SafetensorError as error:
-        raise BundleIntegrity(
-            f"weights {source}: model.safetensors is damaged ({error})"
-        ) from error
+    given = _tensors(source, model)
     own = model.state_dict()
+    for name in _POSITIONS & set(given) & set(own):
+        given[name] = _interpolated(given[name], own[name].shape[1])
     replaced = {
         name
         for name in given
@@ -68,6 +68,49 @@ def load_pretrained(model: nn.Module, source: str) -> None:
         ", ".join(unused) or "none",
         ", ".join(sorted(head - set(usable))) or "none",
     )
+
+
+def _tensors(source: str, model: nn.Module) -> dict[str, Tensor]:
+    folder = _folder(source)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise BundleIncomplete(
+            f"weights {source}: model.safetensors is missing",
+            hint="files of pickle (.bin, .pt) are not read; convert them with safetensors first",
+        )
+    try:
+        tensors = load_file(weights)
+        pretrained_class = getattr(model, "pretrained_class", None)
+        if pretrained_class is None or set(tensors) <= set(model.state_dict()):
+            return tensors
+        # transformers renames modules between versions and knows the names its older ones wrote.
+        loaded, told = pretrained_class.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
+    except SafetensorError as error:
+        raise BundleIntegrity(
+            f"weights {source}: model.safetensors is damaged ({error})"
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BundleIncompatible(
+            f"weights {source}: transformers cannot read them ({type(error).__name__})",
+            hint="are they of this model, with their config.json?",
+        ) from error
+    renamed: dict[str, Tensor] = loaded.state_dict()
+    for name in told["missing_keys"]:  # drawn anew by transformers: not the file's
+        renamed.pop(name, None)
+    unread = {name: tensors[name] for name in told["unexpected_keys"] if name in tensors}
+    return renamed | unread
+
+
+def _interpolated(positions: Tensor, tokens: int) -> Tensor:
+    """Bring (1, 1 + g*g, dim) to another grid; the class token's position stays."""
+    side, wanted = math.isqrt(positions.shape[1] - 1), math.isqrt(tokens - 1)
+    if side == wanted:
+        return positions
+    grid = positions[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, dim, g, g)
+    resized = F.interpolate(grid.float(), size=(wanted, wanted), mode="bicubic", antialias=True)
+    return torch.cat([positions[:, :1], resized.flatten(2).transpose(1, 2)], dim=1)
 
 
 def _shape(tensors: dict[str, Tensor], name: str) -> tuple[int, ...] | None:
