@@ -25,6 +25,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_infer.preprocessing import PreprocessorConfig
 from export.calibration import PixelReader
+from export.shared_weights import PRODUCTS, second_uses, share_weights, with_own_weights
 
 __all__ = ["CANDIDATES", "Candidate", "prepare"]
 
@@ -56,7 +57,7 @@ def _static(
 ) -> onnx.ModelProto:
     with _workspace() as folder:
         quantize_static(
-            _saved(graph, folder),
+            _saved(with_own_weights(graph), folder),
             folder / "int8.onnx",
             PixelReader(calibration, config),
             quant_format=QuantFormat.QDQ,
@@ -71,7 +72,7 @@ def _static(
                 "MatMulConstBOnly": True,
             },
         )
-        return onnx.load(folder / "int8.onnx")
+        return share_weights(onnx.load(folder / "int8.onnx"), second_uses(graph))
 
 
 def _dynamic(
@@ -79,7 +80,7 @@ def _dynamic(
 ) -> onnx.ModelProto:
     with _workspace() as folder:
         quantize_dynamic(
-            _saved(graph, folder),
+            _saved(with_own_weights(graph), folder),
             folder / "int8.onnx",
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
@@ -87,25 +88,40 @@ def _dynamic(
             nodes_to_exclude=_kept_in_float(graph),
             extra_options={"MatMulConstBOnly": True},
         )
-        return onnx.load(folder / "int8.onnx")
+        return share_weights(onnx.load(folder / "int8.onnx"), second_uses(graph))
 
 
 def _kept_in_float(graph: onnx.ModelProto) -> list[str]:
-    """Name the stem (the first Conv) and the classifier (the last MatMul with constant weights)."""
+    """Name the stem (the first Conv), the classifier, attention products and second uses of a weight."""
     weights = {initializer.name for initializer in graph.graph.initializer}
-    convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
-    products = [
-        node.name
-        for node in graph.graph.node
-        if node.op_type in ("MatMul", "Gemm") and node.input[1] in weights
-    ]
+    kept = [node.name for node in graph.graph.node if node.op_type == "Conv"][:1]
     # A matrix product of two activations (attention) stays in float too: its range moves with every picture.
-    attention = [
+    kept += [
         node.name
         for node in graph.graph.node
         if node.op_type == "MatMul" and node.input[1] not in weights
     ]
-    return [*convolutions[:1], *products[-1:], *attention]
+    kept += [use.node for use in second_uses(graph)]
+    classifier = _classifier(graph, weights).name
+    return [*kept, classifier, f"{classifier}_MatMul"]  # what quantize_dynamic makes of a Gemm
+
+
+def _classifier(graph: onnx.ModelProto, weights: set[str]) -> onnx.NodeProto:
+    """Find the last product with constant weights on the way to the logits."""
+    maker: dict[str, onnx.NodeProto] = {
+        output: node for node in graph.graph.node for output in node.output
+    }
+    waiting = ["logits"]
+    while waiting:
+        node = maker.get(waiting.pop(0))
+        if node is None:
+            continue
+        if node.op_type in PRODUCTS and node.input[1] in weights:
+            return node
+        waiting += node.input
+    raise ValueError(
+        "the graph has no classifier: no product with constant weights leads to the logits"
+    )
 
 
 def _saved(graph: onnx.ModelProto, folder: Path) -> Path:
