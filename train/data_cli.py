@@ -1,11 +1,16 @@
-"""brain-data: look at a data set, divide it, or draw a synthetic one."""
+"""brain-data: look at a data set, find its copies, divide it, or draw a synthetic one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from edge_infer.console import progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
+
+if TYPE_CHECKING:
+    from train.division import Unit
 
 __all__ = ["main"]
 
@@ -16,7 +21,7 @@ _Share = click.FloatRange(0, 0.9)
 
 @click.group(epilog=RESEARCH_USE_ONLY)
 def main() -> None:
-    """Find copies in a data set, divide it, or draw a synthetic one."""
+    """Find copies in a data set, divide it, look at it, or draw a synthetic one."""
 
 
 @main.command()
@@ -66,6 +71,18 @@ def audit(
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--val", type=_Share, default=0.1, show_default=True, help="Share for validation.")
 @click.option("--test", type=_Share, default=0.2, show_default=True, help="Share for the test.")
+@click.option(
+    "--keep-test",
+    is_flag=True,
+    help="Keep the test part the folders come with; divide the rest, --val being its share.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["group", "picture"]),
+    default="group",
+    show_default=True,
+    help="What goes to one side as a whole. By picture leaks between the parts.",
+)
 @click.option("--cache", type=_Folder, help="Keep thumbnails here, so that the next run is quick.")
 def split(
     folder: Path,
@@ -75,34 +92,112 @@ def split(
     seed: int,
     val: float,
     test: float,
+    keep_test: bool,
+    by: "Unit",
     cache: Path | None,
 ) -> None:
     """Divide a data set by patient and copy group into train, val and test.
 
-    The split the folders come with is not kept. Without a manifest, copies are found first, and
-    patients where file names mark them (sub-01, patient_12).
+    The split the folders come with is not kept, unless --keep-test says so for the test part.
+    Without a manifest, copies are found first, and patients where file names mark them (sub-01,
+    patient_12).
+
+    --by picture divides at random within each class, as many published works do. Copies and
+    patients then lie on several sides, and figures come out too good: for comparison only.
 
     \b
     Example:
       brain-data split brisc2025 --output brisc2025/manifest.csv --seed 1
+      brain-data split sartaj --keep-test --by picture --val 0.2 --seed 42 --output manifest.csv
     """
     with shown_to_user():
-        from train.division import divide, division_text
+        _check_dataset(dataset, manifest)
+        if keep_test:
+            source = click.get_current_context().get_parameter_source("test")
+            if source is not ParameterSource.DEFAULT:
+                raise click.UsageError("--keep-test keeps the test part as it is: leave out --test")
+            test = 0.0
+        if val + test >= 1:
+            raise click.UsageError("--val and --test leave nothing to train on")
+        from train.division import divide
+        from train.division_text import division_text, sharing_text
         from train.layouts import load_samples
         from train.manifest_csv import write_manifest
 
-        _check_dataset(dataset, manifest)
-        if val + test >= 1:
-            raise click.UsageError("--val and --test leave nothing to train on")
         with progress_bar("Reading") as progress:
             samples = load_samples(folder, manifest=manifest, dataset=dataset, progress=progress)
         fractions = (1 - val - test, val, test)
         with progress_bar("Comparing") as progress:
             divided = divide(
-                samples, fractions=fractions, seed=seed, cache=cache, progress=progress
+                samples,
+                fractions=fractions,
+                seed=seed,
+                by=by,
+                keep_test=keep_test,
+                cache=cache,
+                progress=progress,
             )
         write_manifest(output, divided, official={s.name: s.split for s in samples})
         click.echo(division_text(divided), nl=False)
+        if by == "picture":
+            click.echo("warning: --by picture does not keep copies and patients together", err=True)
+        if sharing := sharing_text(divided):
+            shown = click.format_filename(output)
+            click.echo(
+                f"warning: the split leaks: {sharing} share a patient, a group or a copy with an "
+                f"earlier part; brain-data audit DIR --manifest {shown} lists the copies",
+                err=True,
+            )
+
+
+@main.command()
+@click.argument("folder", type=_Folder, metavar="DIR")
+@click.option("--output", type=_Folder, required=True, help="Gets the PNG files.")
+@click.option("--manifest", type=_File, help="manifest.csv that gives splits and labels.")
+@click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
+@click.option(
+    "--per-class",
+    type=click.IntRange(1, 20),
+    default=6,
+    show_default=True,
+    help="Pictures of each class.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), help="Draw them at random; default: the first ones."
+)
+def show(
+    folder: Path,
+    output: Path,
+    manifest: Path | None,
+    dataset: str,
+    per_class: int,
+    seed: int | None,
+) -> None:
+    """Count the pictures of each class, and draw the counts, pictures and means of the classes.
+
+    Pictures and means are those of the train part, if there is one. File names stand above the
+    pictures.
+
+    \b
+    Example:
+      brain-data show brisc2025 --output brisc2025-shown
+    """
+    with shown_to_user():
+        _check_dataset(dataset, manifest)
+        from train.division_text import class_table
+        from train.layouts import load_samples
+        from train.show import show as draw
+
+        samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
+        name = dataset or folder.resolve().name
+        with progress_bar("Reading") as progress:
+            files = draw(
+                samples, output, name=name, per_class=per_class, seed=seed, progress=progress
+            )
+        click.echo(class_table(samples), nl=False)
+        for file in files:
+            click.echo(click.format_filename(file))
+        click.echo(RESEARCH_USE_ONLY)
 
 
 @main.command()

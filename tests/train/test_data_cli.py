@@ -11,6 +11,7 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_cli import main
 from train.layouts import load_samples
 from train.leaks import find_leaks
+from train.sample_rows import part_rows
 from train.samples import Sample
 
 
@@ -59,6 +60,60 @@ def test_split_keeps_the_split_of_a_manifest(phantom_folder: Path, tmp_path: Pat
     assert [(s.split, s.group) for s in kept] == [(s.split, s.group) for s in given]
 
 
+def test_split_can_keep_the_test_part_and_divide_the_rest_by_picture(
+    leaky_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "manifest.csv"
+    keep = ("split", leaky_folder, "--keep-test", "--val", 0.2, "--seed", 42, "--output", output)
+    code, _, err = run(*keep, "--by", "picture")
+    assert code == 0
+    assert "warning: --by picture does not keep copies and patients together" in err
+    assert "4 of 12 test pictures share a patient, a group or a copy with an earlier part" in err
+    samples = load_samples(leaky_folder, manifest=output)
+    test = {s.name for s in samples if s.split == "test"}
+    assert test == {s.name for s in samples if "/test/" in f"/{s.name}"}
+    assert [len(part_rows(samples, p)) for p in ("train", "val", "test")] == [
+        sum(s.split == p and not s.label_conflict for s in samples)
+        for p in ("train", "val", "test")
+    ]
+    assert sum(s.split == "val" for s in samples) == 7  # a fifth of 34, rounded up
+    assert find_leaks(samples)
+    code, _, err = run(*keep)
+    assert code == 0
+    assert "--by picture" not in err
+    assert "4 of 12 test pictures" in err
+
+
+def test_a_share_for_a_test_part_that_is_kept_is_a_usage_error(
+    leaky_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "manifest.csv"
+    split = ("split", leaky_folder, "--keep-test", "--output", output)
+    for share in (0, 0.2):
+        code, _, err = run(*split, "--test", share)
+        assert code == 2
+        assert "leave out --test" in err
+    assert not output.exists()
+
+
+def test_show_prints_the_table_and_writes_the_pictures(
+    phantom_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "new" / "shown"
+    code, out, _ = run("show", phantom_folder, "--output", output, "--per-class", 2)
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[1].split() == ["train", "7", "7", "7", "7", "28"]
+    assert [Path(line).name for line in lines[4:7]] == ["classes.png", "pictures.png", "means.png"]
+    assert lines[7] == RESEARCH_USE_ONLY
+    assert sorted(path.name for path in output.iterdir()) == [
+        "classes.png",
+        "means.png",
+        "pictures.png",
+    ]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in output.iterdir())
+
+
 def test_phantoms_writes_a_set_that_loads(tmp_path: Path) -> None:
     code, out, _ = run("phantoms", tmp_path / "set", "--per-class", 3, "--size", 32)
     assert code == 0
@@ -74,6 +129,7 @@ def test_errors_go_to_stderr_with_their_exit_code(leaky_folder: Path, tmp_path: 
     assert run("audit", tmp_path / "none")[0] == 20
     assert run("phantoms", leaky_folder)[0] == 40
     assert run("audit", leaky_folder, "--dataset", "x")[0] == 2
+    assert run("show", leaky_folder, "--output", tmp_path / "shown")[0] == 26
     assert run("split", leaky_folder, "--output", "m.csv", "--val", "0.6", "--test", "0.4")[0] == 2
 
 
@@ -86,7 +142,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["audit", "split", "phantoms"])
+@pytest.mark.parametrize("command", ["audit", "split", "show", "phantoms"])
 def test_help_shows_its_example_on_a_line_of_its_own(command: str) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -1,0 +1,90 @@
+"""Pictures of a data set side by side, a row for each class, and the mean of each class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from edge_infer.contract import LABELS
+from edge_infer.names import shown_name
+from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
+
+__all__ = ["plot_means", "plot_pictures"]
+
+_CELL = 1.45  # inches
+_NAME_LINE = 26  # letters that fit above a picture
+_NAME_LINES = 2
+
+
+def plot_pictures(
+    rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, path: Path
+) -> None:
+    """Draw pictures in their own shape, each below its file's name.
+
+    Args:
+        rows: Name and picture, mode ``L``, for each class in class order; some may have fewer.
+        title: Names the data.
+        path: The PNG.
+    """
+    columns = max(1, *(len(row) for row in rows))
+    size = (_CELL * columns + 0.4, (_CELL + 0.3) * len(rows) + 0.4)
+    figure, cells = _grid(title, size, len(rows), columns)
+    for label, row in enumerate(rows):
+        for column, cell in enumerate(cells[label]):
+            if column >= len(row):
+                continue
+            name, picture = row[column]
+            # On a white square, whatever the picture's shape: names and classes stand in line.
+            square = ImageOps.pad(picture, (max(picture.size),) * 2, color=255)
+            cell.imshow(np.asarray(square), cmap="gray", vmin=0, vmax=255)
+            cell.set_title(_two_lines(name), fontsize=6, parse_math=False, pad=2)
+        colour = CLASS_STYLES[label][0]
+        cells[label][0].set_ylabel(LABELS[label], color=colour, fontsize=10)
+    save_figure(figure, path)
+
+
+def plot_means(means: NDArray[np.float64], counts: Sequence[int], title: str, path: Path) -> None:
+    """Draw the mean picture of each class, all on one grey scale.
+
+    Args:
+        means: (classes, H, W), 0..255.
+        counts: How many pictures each is the mean of.
+        title: Names the data.
+        path: The PNG.
+    """
+    figure, cells = _grid(title, (2.0 * len(means), 2.7), 1, len(means))
+    brightest = max(1.0, float(means.max()))
+    for label, (mean, cell) in enumerate(zip(means, cells[0], strict=True)):
+        if counts[label]:
+            cell.imshow(mean, cmap="gray", vmin=0, vmax=brightest)
+        cell.set_title(f"{LABELS[label]}, n {counts[label]}", fontsize=9)
+    save_figure(figure, path)
+
+
+def _grid(title: str, size: tuple[float, float], rows: int, columns: int) -> tuple[Figure, Any]:
+    """Make a figure with cells without ticks and frames; gives the cells as (rows, columns)."""
+    figure, axes = new_figure(title, *size)
+    axes.remove()
+    cells = figure.subplots(rows, columns, squeeze=False)
+    for cell in cells.flat:
+        cell.set(xticks=[], yticks=[])
+        cell.spines[:].set_visible(False)
+    return figure, cells
+
+
+def _two_lines(name: str) -> str:
+    """Break a name into two lines, where it can be after a mark; a longer one loses its middle."""
+    shown = shown_name(name)
+    room = _NAME_LINE * _NAME_LINES
+    if len(shown) > room:
+        shown = f"{shown[: room // 2]}…{shown[-(room // 2 - 1) :]}"
+    if len(shown) <= _NAME_LINE:
+        return shown
+    after_mark = max(shown.rfind(mark, 0, _NAME_LINE) for mark in "_-. ") + 1
+    # The second line must not become too long either.
+    cut = after_mark if len(shown) - after_mark <= _NAME_LINE else _NAME_LINE
+    return f"{shown[:cut]}\n{shown[cut:]}"

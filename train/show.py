@@ -1,0 +1,124 @@
+"""What a data set looks like: how many pictures of each class, the first of them, and their mean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import CannotWrite, InputError
+from edge_infer.image_file import read_image
+from edge_infer.preprocessing import PreprocessorConfig, resize_grey
+from train.division_text import class_counts
+from train.plots import plot_class_counts
+from train.plots_data import plot_means, plot_pictures
+from train.problems import refuse
+from train.samples import Progress, Sample
+
+__all__ = ["show"]
+
+_LONGEST_SIDE = 256
+_MEAN = PreprocessorConfig(height=128, width=128)
+
+
+def show(
+    samples: Sequence[Sample],
+    folder: Path,
+    *,
+    name: str,
+    per_class: int = 6,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Draw class counts, pictures of each class and the mean picture of each class.
+
+    Pictures and means are those of the train part where the data set is divided, without copies and
+    label conflicts as far as they are known: nothing should be learnt from looking at a test part.
+
+    Args:
+        samples: All are decoded, of every part.
+        folder: Gets classes.png, pictures.png and means.png; created if missing.
+        name: Of the data set, for the titles.
+        per_class: How many pictures of each class.
+        seed: Draw them at random; None: take the first ones.
+        progress: Called with (done, total) while pictures are decoded.
+
+    Returns:
+        The files written.
+
+    Raises:
+        DataRefused: Pictures cannot be read; all are named, and nothing is written.
+        CannotWrite: The folder or a file cannot be written.
+    """
+    divided = any(sample.split == "train" for sample in samples)
+    looked_at = [
+        row
+        for row, sample in enumerate(samples)
+        if not (sample.is_copy or sample.label_conflict)
+        and (sample.split == "train" or not divided)
+    ]
+    chosen = _choose(samples, looked_at, per_class, seed)
+    pictures, means = _decode(samples, set(looked_at), chosen, progress)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{folder}: cannot be made ({error.strerror})", hint="name another output"
+        ) from error
+    what = f"{name}, train part" if divided else name
+    which = "first pictures" if seed is None else f"pictures drawn with seed {seed}"
+    files = [folder / "classes.png", folder / "pictures.png", folder / "means.png"]
+    plot_class_counts(class_counts(samples), f"{name}: pictures of each class", files[0])
+    rows = [
+        [(Path(samples[row].name).name, pictures[row]) for row in of_class] for of_class in chosen
+    ]
+    plot_pictures(rows, f"{what}: {which}", files[1])
+    counts = np.bincount([samples[row].label for row in looked_at], minlength=len(LABELS))
+    plot_means(means, counts.tolist(), f"{what}: mean picture, stretched to a square", files[2])
+    return files
+
+
+def _choose(
+    samples: Sequence[Sample], rows: Sequence[int], per_class: int, seed: int | None
+) -> list[list[int]]:
+    """Choose rows of each class: the first, or some drawn at random, in the order of the data set."""
+    chosen = []
+    generator = None if seed is None else np.random.default_rng(seed)
+    for label in range(len(LABELS)):
+        of_class = [row for row in rows if samples[row].label == label]
+        if generator is not None:
+            of_class = sorted(generator.permutation(of_class)[:per_class].tolist())
+        chosen.append(of_class[:per_class])
+    return chosen
+
+
+def _decode(
+    samples: Sequence[Sample],
+    looked_at: set[int],
+    chosen: Sequence[Sequence[int]],
+    progress: Progress | None,
+) -> tuple[dict[int, Image.Image], NDArray[np.float64]]:
+    """Decode every picture once; gives the chosen ones by row, and the mean of each class."""
+    wanted = {row for of_class in chosen for row in of_class}
+    pictures: dict[int, Image.Image] = {}
+    sums = np.zeros((len(LABELS), _MEAN.height, _MEAN.width))
+    counts = np.zeros(len(LABELS))
+    unreadable: list[str] = []
+    for row, sample in enumerate(samples):
+        try:
+            picture = read_image(sample.source)
+        except InputError as error:
+            unreadable.append(f"{sample.name}: {error.code} ({error.message})")
+            continue
+        if row in looked_at:
+            sums[sample.label] += resize_grey(picture, _MEAN)
+            counts[sample.label] += 1
+        if row in wanted:
+            picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+            pictures[row] = picture
+        if progress is not None:
+            progress(row + 1, len(samples))
+    refuse(unreadable, what="pictures cannot be read", hint="correct, rename or remove them")
+    return pictures, sums / np.maximum(counts, 1)[:, None, None]
