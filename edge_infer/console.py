@@ -24,6 +24,7 @@ _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 130, 141, 143
 #: Which extra brings a module. Any other missing module is a bug and shows as one.
 _EXTRAS = {
     "accelerate": "train",
+    "jinja2": "train",
     "matplotlib": "train",
     "onnx": "export",
     "onnxruntime": "cpu",

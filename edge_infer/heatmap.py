@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 
-__all__ = ["draw_heatmap"]
+__all__ = ["draw_evidence", "draw_heatmap"]
 
 _MIN_WIDTH = 512
 _FOR = np.array(
@@ -37,12 +37,8 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     """
     width = max(_MIN_WIDTH, image.width)
     size = (width, round(image.height * width / image.width))
-    scan = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
-    strength = _strength(prediction, size)[:, :, None]  # (H, W, 1), -1..1
-    colour = np.where(strength > 0, _FOR, _AGAINST)
-    alpha = np.abs(strength) * _OPACITY
-    blended = scan[:, :, None] * (1 - alpha) + colour * alpha
-    picture = Image.fromarray(np.rint(blended).astype(np.uint8))
+    row = list(prediction.probabilities).index(prediction.label)
+    picture = draw_evidence(image, prediction.evidence, row, size)
     legend = _legend(width, prediction)
     result = Image.new("RGB", (width, picture.height + legend.height), _BACKGROUND)
     result.paste(picture, (0, 0))
@@ -50,9 +46,32 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     return result
 
 
-def _strength(prediction: Prediction, size: tuple[int, int]) -> NDArray[np.float32]:
-    row = list(prediction.probabilities).index(prediction.label)
-    relative = prediction.evidence[row] - prediction.evidence.mean(axis=0)  # (h, w)
+def draw_evidence(
+    image: Image.Image, evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
+) -> Image.Image:
+    """Draw the evidence for one class over the scan, without a legend; see ``draw_heatmap``.
+
+    Args:
+        image: The scan, mode ``L``.
+        evidence: float32, (classes, h, w).
+        label_id: The class.
+        size: (width, height) of the result in pixels.
+
+    Returns:
+        Mode RGB.
+    """
+    scan = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+    strength = _strength(evidence, label_id, size)[:, :, None]  # (H, W, 1), -1..1
+    colour = np.where(strength > 0, _FOR, _AGAINST)
+    alpha = np.abs(strength) * _OPACITY
+    blended = scan[:, :, None] * (1 - alpha) + colour * alpha
+    return Image.fromarray(np.rint(blended).astype(np.uint8))
+
+
+def _strength(
+    evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    relative = evidence[label_id] - evidence.mean(axis=0)  # (h, w)
     largest = float(np.abs(relative).max())
     normed = relative / largest if largest > 0 else np.zeros_like(relative)
     enlarged = Image.fromarray(normed.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)

@@ -9,6 +9,8 @@ import click
 
 from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
+from train.data_options import data_options, given_samples
+from train.report_cli import report
 
 if TYPE_CHECKING:
     from train.samples import Sample
@@ -16,34 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
 
 _EVALUATED = "test"
 
 
-def _data_options(command: Any) -> Any:
-    """Add the options that say which pictures."""
-    for option in (
-        click.option(
-            "--cache",
-            type=_Folder,
-            default=Path("runs/cache"),
-            show_default=True,
-            help="Decoded pictures.",
-        ),
-        click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
-        click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
-        click.option(
-            "--data", type=_Folder, help="Folder of the data set; see docs/data.md for layouts."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
-@click.option("--model", help="Model to train: cvt13, resnet18.")
-@_data_options
+@click.option("--model", help="Model to train: cvt13, vit, vit-base, sae, resnet18.")
+@data_options
 @click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
 @click.option("--output", type=_Folder, help="The run's folder; default: runs/MODEL-RECIPE.")
 @click.option(
@@ -56,9 +37,10 @@ def _data_options(command: Any) -> Any:
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
 @click.option(
     "--report-to",
-    type=click.Choice(["tensorboard", "wandb", "none"]),
+    type=click.Choice(["tensorboard", "wandb", "wandb-offline", "none"]),
     default="tensorboard",
     show_default=True,
+    help="Where losses, accuracies and ROC curves are sent; wandb-offline needs no network.",
 )
 @click.option("--allow-leaks", is_flag=True, help="Train although the split leaks.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
@@ -110,12 +92,14 @@ def _train(
     check_model_name(model)
     settings = read_recipe(recipe or f"{model}-cpu", **overrides)
     run = output or Path("runs") / f"{model}-{settings.name}"
-    samples = _samples(data, manifest, dataset)
+    samples = given_samples(data, manifest, dataset)
     _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
 
     from train.run_report import write_run_report
+    from train.trackers import log_evaluations, prepare_tracker
     from train.training import train_model
 
+    tracker = prepare_tracker(report_to, run)
     with results_stream() as results:  # transformers prints its log to stdout
         checkpoint = train_model(
             model,
@@ -125,7 +109,7 @@ def _train(
             cache_folder=cache,
             weights=weights,
             teacher=teacher,
-            report_to=report_to,
+            report_to=tracker,
             resume=resume,
         )
         results.write(f"checkpoint: {checkpoint}\n")
@@ -133,11 +117,15 @@ def _train(
             write_run_report(checkpoint, samples, cache, command=typed_command("brain-train"))
             + "\n"
         )
+        log_evaluations(report_to, run)
+
+
+main.add_command(report)
 
 
 @main.command()
 @click.argument("model", type=_Folder, metavar="CHECKPOINT_OR_BUNDLE")
-@_data_options
+@data_options
 @click.option(
     "--output", type=_Folder, required=True, help="Gets metrics.json, predictions.csv and pictures."
 )
@@ -182,7 +170,7 @@ def evaluate(
         from train.predictors import predictor
         from train.sample_rows import part_rows, rows_without_copies
 
-        samples = _samples(data, manifest, dataset)
+        samples = given_samples(data, manifest, dataset)
         predict = predictor(model)
         rows = part_rows(samples, part, one_of_each_copy=not with_copies, all_classes=False)
         if without is not None:
@@ -249,22 +237,11 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
             model=loaded.model,
             preprocessor=loaded.preprocessor,
             training=loaded.training,
+            sizes=loaded.config.get("brain_edge_sizes"),
             dtype=torch.float16,
             more_files={name: path.read_bytes() for name, path in beside.items()},
         )
         click.echo(f"checkpoint: {output}")
-
-
-def _samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
-    from train.layouts import load_samples
-
-    if dataset and manifest is None:
-        raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
-    with progress_bar("Checking") as progress:
-        # A manifest tells sizes and modes; damaged files are then named by the cache, which decodes all anyway.
-        return load_samples(
-            data, manifest=manifest, dataset=dataset, verify=manifest is None, progress=progress
-        )
 
 
 def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-__all__ = ["Figure", "classification_metrics", "wilson_interval"]
+__all__ = ["Figure", "classification_metrics", "group_bootstrap", "wilson_interval"]
 
 _Z = 1.959963984540054  # the normal quantile at 97.5 %
 _RESAMPLES = 1000
@@ -54,6 +54,24 @@ def wilson_interval(successes: int, n: int) -> Figure:
         high=min(1.0, centre + half),
         interval="wilson",
     )
+
+
+def group_bootstrap(
+    statistic: Callable[[NDArray[np.int64]], float | None],
+    n: int,
+    *,
+    groups: Sequence[str] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """Return a figure that is no share, with its interval over patient groups.
+
+    Args:
+        statistic: Gives the figure of some rows; None where it is undefined for them.
+        n: How many rows there are.
+        groups: Patient or copy group of each row; empty names stand for themselves.
+        seed: Of the bootstrap.
+    """
+    return _bootstrap(statistic, _group_draws(groups, n, seed), n)
 
 
 def classification_metrics(

@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from train.checkpoint import load_checkpoint
 from train.evaluation import evaluate, summary
+from train.history import class_history
+from train.models.sae import StackedAutoencoder
 from train.pixel_cache import PixelCache
 from train.plots import plot_curve
 from train.predictors import predictor
+from train.reconstructions import plot_reconstructions
+from train.run_folder import CHECKPOINT
 from train.sample_rows import part_rows
 from train.samples import Sample
 
@@ -31,12 +37,24 @@ def write_run_report(
     run = checkpoint.parent
     loaded = load_checkpoint(checkpoint)
     plot_curve(
-        loaded.training["history"],
+        class_history(loaded.training["history"]),
         f"{loaded.name}, {loaded.training['recipe']['name']}",
         run / "curve.png",
     )
     predict = predictor(checkpoint)
     pixels = PixelCache.build(samples, predict.preprocessor, cache_folder).pixels
+    # Fine-tuning moves the encoders away from their decoders; the layers as trained are in the phase before.
+    layers = run / "classifier" / CHECKPOINT
+    before = load_checkpoint(layers).model if layers.is_dir() else None
+    if isinstance(before, StackedAutoencoder):
+        shown = _first_of_each_class(samples)
+        plot_reconstructions(
+            before,
+            np.asarray(pixels[shown]),
+            [samples[row].class_name for row in shown],
+            loaded.preprocessor,
+            run / "reconstructions.png",
+        )
     tables: list[str] = []
     for part in ("val", "test"):
         rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
@@ -52,3 +70,8 @@ def write_run_report(
             )
             tables.append(summary(metrics))
     return "\n".join(tables)
+
+
+def _first_of_each_class(samples: Sequence[Sample]) -> list[int]:
+    rows = part_rows(samples, "val")
+    return list({samples[row].label: row for row in reversed(rows)}.values())[::-1]

@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from train.phantoms import write_phantoms
 from train.samples import Sample
 
 PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode leaves it out
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,49 @@
+"""The options of brain-train that say which pictures, and the pictures they name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_infer.console import progress_bar
+
+if TYPE_CHECKING:
+    from train.samples import Sample
+
+__all__ = ["data_options", "given_samples"]
+
+_Folder = click.Path(path_type=Path, file_okay=False)
+_File = click.Path(path_type=Path, dir_okay=False)
+
+
+def data_options(command: Any) -> Any:
+    """Add the options to a command."""
+    for option in (
+        click.option(
+            "--cache",
+            type=_Folder,
+            default=Path("runs/cache"),
+            show_default=True,
+            help="Decoded pictures.",
+        ),
+        click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
+        click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
+        click.option(
+            "--data", type=_Folder, help="Folder of the data set; see docs/data.md for layouts."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def given_samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
+    """Load the pictures that the options name."""
+    from train.layouts import load_samples
+
+    if dataset and manifest is None:
+        raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+    with progress_bar("Checking") as progress:
+        # A manifest tells sizes and modes; damaged files are then named by the cache, which decodes all anyway.
+        return load_samples(
+            data, manifest=manifest, dataset=dataset, verify=manifest is None, progress=progress
+        )

@@ -1,0 +1,65 @@
+"""What all pictures share: size of letters, colours, the research-use notice, how they are saved."""
+
+import io
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import RESEARCH_USE_ONLY
+
+__all__ = ["CLASS_STYLES", "RUN_STYLES", "new_figure", "save_figure"]
+
+mpl.use("Agg", force=False)
+
+#: Colour and line of each class, in class order: told apart without colour too.
+CLASS_STYLES = (("#1b6ca8", "-"), ("#c8553d", "--"), ("#3a7d44", "-."), ("#7b4b94", ":"))
+
+#: Colour and marker of runs: Okabe and Ito's colours, safe for the colour-blind, and markers for those who see none.
+RUN_STYLES = (
+    ("#0072b2", "o"),
+    ("#d55e00", "s"),
+    ("#009e73", "^"),
+    ("#cc79a7", "D"),
+    ("#000000", "v"),
+    ("#e69f00", "P"),
+    ("#56b4e9", "X"),
+)
+
+_DPI = 150
+_LETTERS_PER_INCH = 13
+
+
+def new_figure(title: str, width: float, height: float, *, panels: int = 1) -> tuple[Figure, Any]:
+    """Make a figure with panels below each other.
+
+    Args:
+        title: Broken into lines where it is long.
+        width: In inches.
+        height: In inches.
+        panels: How many axes.
+
+    Returns:
+        The figure, and its axes: one, or an array where there are several panels.
+    """
+    # The rectangle keeps the notice clear of the labels above it.
+    layout = ConstrainedLayoutEngine(rect=(0, 0.02, 1, 0.98))
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
+    axes = figure.subplots(panels, 1)
+    # A name with a dollar sign is no formula.
+    lines = textwrap.wrap(title.replace("$", r"\$"), round(width * _LETTERS_PER_INCH))
+    if lines:
+        figure.suptitle("\n".join(lines), fontsize=10)
+    figure.text(0.995, 0.002, RESEARCH_USE_ONLY, ha="right", va="bottom", fontsize=5, color="0.45")
+    return figure, axes
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG; raises ``CannotWrite``."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    write_bytes_atomically(path, buffer.getvalue())

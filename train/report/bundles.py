@@ -1,0 +1,92 @@
+"""Which bundles were exported from which run, and what their gates say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_infer.bundle import load_bundle
+from edge_infer.errors import BundleIncompatible
+from train.report.runs import RunFacts
+
+__all__ = ["BundleFacts", "bundles_of_runs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleFacts:
+    """What a report says of a bundle.
+
+    Attributes:
+        name: Of its folder.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        size_bytes: Of model.onnx.
+        agreement: Share of the gate's pictures that INT8 answers as FP32 does, as a figure; None without a gate.
+        gate_source: The gate's pictures.
+        gate_synthetic: They are phantoms, so the agreement says nothing about scans.
+        manifest_sha256: Names the very bundle.
+    """
+
+    name: str
+    precision: str
+    size_bytes: int
+    agreement: dict[str, Any] | None
+    gate_source: str
+    gate_synthetic: bool
+    manifest_sha256: str
+
+
+def bundles_of_runs(
+    folders: Sequence[Path], runs: Sequence[RunFacts]
+) -> dict[int, dict[str, BundleFacts]]:
+    """Read and verify bundles, and find the run of each.
+
+    Returns:
+        By the run's number and by precision.
+
+    Raises:
+        BundleError: A bundle is damaged, belongs to none of the runs, or two of a run have one precision.
+    """
+    found: dict[int, dict[str, BundleFacts]] = {run.number: {} for run in runs}
+    for folder in folders:
+        manifest = load_bundle(folder).manifest
+        owners = [run for run in runs if _is_of(manifest, run)]
+        facts = _facts(folder, manifest)
+        if not owners:
+            raise BundleIncompatible(
+                f"bundle {facts.name}: was exported from none of the runs given "
+                f"(model {manifest['model']}, recipe {manifest['provenance'].get('recipe')})",
+                hint="add its run, export the run anew, or leave the bundle out",
+            )
+        for run in owners:
+            if facts.precision in found[run.number]:
+                raise BundleIncompatible(
+                    f"bundle {facts.name}: a second {facts.precision} bundle of run {run.name}",
+                    hint="give one bundle of each precision",
+                )
+            found[run.number][facts.precision] = facts
+    return found
+
+
+def _is_of(manifest: dict[str, Any], run: RunFacts) -> bool:
+    """Tell whether model, recipe, data and best accuracy are the run's; a bundle knows no more of its origin."""
+    provenance = manifest["provenance"]
+    return bool(
+        manifest["model"] == run.model
+        and provenance.get("recipe") == run.recipe.get("name", "unknown")
+        and provenance.get("seed") == run.recipe.get("seed", "unknown")
+        and provenance.get("data_sha256") == run.known.get("data_sha256", "unknown")
+        and provenance.get("best_val_accuracy") == run.known.get("best_val_accuracy", "unknown")
+    )
+
+
+def _facts(folder: Path, manifest: dict[str, Any]) -> BundleFacts:
+    gate = manifest["gate"] or {}
+    return BundleFacts(
+        name=folder.resolve().name,
+        precision=manifest["precision"],
+        size_bytes=manifest["files"]["model.onnx"]["size_bytes"],
+        agreement=gate.get("agreement"),
+        gate_source=str(gate.get("source", "")),
+        gate_synthetic=bool(gate.get("synthetic", False)),
+        manifest_sha256=manifest["manifest_sha256"],
+    )

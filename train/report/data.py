@@ -1,0 +1,92 @@
+"""What is known of the data set: how many pictures of each class and part, and whether its split leaks."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_infer.contract import LABELS
+from train.leaks import Leaks, find_leaks
+from train.manifest_csv import manifest_hash
+from train.sample_rows import part_rows
+from train.samples import SPLITS, Progress, Sample
+
+__all__ = ["NO_PART", "DataFacts", "data_facts"]
+
+#: Pictures that belong to no part.
+NO_PART = "no part"
+
+Counts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """A data set as a report tells of it.
+
+    Attributes:
+        name: Of the data set.
+        sha256: ``manifest_hash``; a run with the same was trained on this very division.
+        samples: The pictures.
+        pictures: How many, by part and class.
+        counted: How many of them figures count: one of each copy, no label conflict.
+        groups: Known patients and copy groups, by part.
+        label_conflicts: Pictures left out since a copy of them has another label.
+        copies: Pictures that are further copies of one.
+        leaks: What lies in two parts.
+    """
+
+    name: str
+    sha256: str
+    samples: Sequence[Sample] = field(repr=False)
+    pictures: Counts
+    counted: Counts
+    groups: Mapping[str, int]
+    label_conflicts: int
+    copies: int
+    leaks: Leaks
+
+
+def data_facts(
+    name: str, samples: Sequence[Sample], cache: Path, progress: Progress | None = None
+) -> DataFacts:
+    """Count pictures and look for leaks.
+
+    Args:
+        name: Of the data set.
+        samples: Its pictures.
+        cache: Where decoded pictures are kept.
+        progress: Called with (done, total) while pictures are decoded.
+
+    Raises:
+        DataRefused: Pictures cannot be read.
+        CannotWrite: The cache cannot be written.
+    """
+    parts = [part for part in (*SPLITS, "") if any(sample.split == part for sample in samples)]
+    return DataFacts(
+        name=name,
+        sha256=manifest_hash(samples),
+        samples=samples,
+        pictures={
+            part or NO_PART: _by_class(sample for sample in samples if sample.split == part)
+            for part in parts
+        },
+        counted={
+            part or NO_PART: _by_class(
+                samples[row]
+                for row in part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+            )
+            for part in parts
+        },
+        groups={
+            part or NO_PART: len({s.group for s in samples if s.split == part and s.group})
+            for part in parts
+        },
+        label_conflicts=sum(sample.label_conflict for sample in samples),
+        copies=sum(sample.is_copy for sample in samples),
+        leaks=find_leaks(samples, cache=cache, progress=progress),
+    )
+
+
+def _by_class(samples: Iterable[Sample]) -> dict[str, int]:
+    counts = Counter(sample.class_name for sample in samples)
+    return {name: counts[name] for name in LABELS}

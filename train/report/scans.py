@@ -1,0 +1,177 @@
+"""Test pictures with what the model answered and why: a random draw, and its most confident mistakes."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import LABELS
+from edge_infer.errors import DataRefused
+from edge_infer.heatmap import draw_evidence
+from edge_infer.image_file import open_source
+from edge_infer.prediction import softmax
+from edge_infer.preprocessing import resize_grey, to_pixel_values
+from train.report.answers import Answers
+from train.report.runs import RunFacts
+from train.samples import Sample
+
+__all__ = ["DRAW_SEED", "MISTAKES", "PER_CLASS", "Scan", "ScanGrids", "draw_scans"]
+
+#: Of the random draw. Runs evaluated on the same pictures show the same ones.
+DRAW_SEED = 0
+PER_CLASS = 4
+MISTAKES = 8
+
+_SIDE, _GAP = 200, 4
+#: predictions.csv has six digits; another machine may differ in the fourth. More is another model.
+_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One picture of a grid.
+
+    Attributes:
+        name: Of the picture in its data set.
+        true: Its class.
+        predicted: What the model answered.
+        score: The probability of that answer.
+        file: PNG beside the report: the scan, and beside it the scan with the evidence for the answer.
+    """
+
+    name: str
+    true: str
+    predicted: str
+    score: float
+    file: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is right."""
+        return self.true == self.predicted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanGrids:
+    """The pictures shown of one run.
+
+    Attributes:
+        drawn: ``PER_CLASS`` of each true class, drawn at random.
+        mistakes: The ``MISTAKES`` wrong answers with the highest score, highest first.
+        wrong: How many wrong answers there are.
+        of: How many answers there are.
+        has_places: Whether the model's evidence tells places apart.
+    """
+
+    drawn: tuple[Scan, ...]
+    mistakes: tuple[Scan, ...]
+    wrong: int
+    of: int
+    has_places: bool
+
+
+def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> ScanGrids:
+    """Choose pictures of the test part, run the model on them and draw its evidence.
+
+    Args:
+        run: Evaluated on its test part.
+        samples: The data set it was trained on, by name.
+        folder: Gets the PNGs.
+
+    Raises:
+        DataRefused: The evaluation is of other pictures or of another model.
+        InputError: A picture cannot be read.
+    """
+    if run.test is None:
+        raise ValueError(f"run {run.name} has no evaluation of its test part")
+    drawn, mistakes = _random_rows(run.test), _confident_mistakes(run.test)
+    rows = list(dict.fromkeys([*drawn, *mistakes]))
+    images = [_image(samples, run.test.names[row]) for row in rows]
+    evidence = _evidence(run, images, run.test.probabilities[rows])
+    scans: dict[int, Scan] = {}
+    for row, image, of_image in zip(rows, images, evidence, strict=True):
+        scans[row] = Scan(
+            name=run.test.names[row],
+            true=LABELS[run.test.labels[row]],
+            predicted=LABELS[run.test.predicted[row]],
+            score=float(run.test.probabilities[row].max()),
+            file=f"run-{run.number}-scan-{len(scans) + 1:02d}.png",
+        )
+        _write(_tiles(image, of_image, int(run.test.predicted[row])), folder / scans[row].file)
+    return ScanGrids(
+        drawn=tuple(scans[row] for row in drawn),
+        mistakes=tuple(scans[row] for row in mistakes),
+        wrong=int((run.test.predicted != run.test.labels).sum()),
+        of=len(run.test.labels),
+        has_places=evidence.shape[2:] != (1, 1),
+    )
+
+
+def _random_rows(answers: Answers) -> list[int]:
+    generator = np.random.default_rng(DRAW_SEED)
+    by_name = sorted(range(len(answers.names)), key=lambda row: answers.names[row])
+    rows: list[int] = []
+    for index in range(len(LABELS)):
+        of_class = [row for row in by_name if answers.labels[row] == index]
+        places = generator.permutation(len(of_class))[:PER_CLASS]
+        rows += [of_class[place] for place in sorted(places)]
+    return rows
+
+
+def _confident_mistakes(answers: Answers) -> list[int]:
+    wrong = np.flatnonzero(answers.predicted != answers.labels)
+    scores = answers.probabilities[wrong].max(axis=1)
+    return [int(row) for row in wrong[np.argsort(-scores, kind="stable")][:MISTAKES]]
+
+
+def _image(samples: Mapping[str, Sample], name: str) -> Image.Image:
+    if name not in samples:
+        raise DataRefused(
+            f"{name}: was evaluated and is not in the data set",
+            hint="evaluate the run anew on the data set given",
+        )
+    return open_source(samples[name].source).image
+
+
+def _evidence(
+    run: RunFacts, images: Sequence[Image.Image], expected: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return the evidence, (N, classes, h, w), of a model that still answers as it was evaluated."""
+    config = run.checkpoint.preprocessor
+    grey = np.stack([resize_grey(image, config) for image in images])
+    with torch.inference_mode():
+        output = run.checkpoint.model(torch.from_numpy(to_pixel_values(grey, config)))
+    given = softmax(output.logits.numpy())
+    if float(np.abs(given - expected).max()) > _TOLERANCE:
+        raise DataRefused(
+            f"run {run.name}: its checkpoint does not answer as predictions.csv says",
+            hint="evaluate the run anew: brain-train evaluate RUN/checkpoint --output RUN/evaluation/test",
+        )
+    return np.asarray(output.evidence.numpy())
+
+
+def _tiles(image: Image.Image, evidence: NDArray[np.float32], predicted: int) -> Image.Image:
+    """Put the scan and, where the evidence has places, the scan under its evidence side by side."""
+    scale = _SIDE / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    tiles = [image.resize(size, Image.Resampling.BICUBIC).convert("RGB")]
+    if evidence.shape[1:] != (1, 1):
+        tiles.append(draw_evidence(image, evidence, predicted, size))
+    result = Image.new("RGB", (len(tiles) * (_SIDE + _GAP) - _GAP, _SIDE))
+    for number, tile in enumerate(tiles):
+        left = number * (_SIDE + _GAP)
+        result.paste(tile, (left + (_SIDE - tile.width) // 2, (_SIDE - tile.height) // 2))
+    return result
+
+
+def _write(picture: Image.Image, path: Path) -> None:
+    buffer = io.BytesIO()
+    # 256 colours are enough for one grey ramp and two hues, and halve the file.
+    picture.quantize(256).save(buffer, format="PNG", optimize=True)
+    write_bytes_atomically(path, buffer.getvalue())

@@ -1,0 +1,123 @@
+"""Write a report: report.html, summary.json and the pictures, in one piece."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.errors import CannotWrite
+from train.report.bundles import BundleFacts
+from train.report.data import DataFacts
+from train.report.page import render_page
+from train.report.pictures import (
+    answer_pictures,
+    class_picture,
+    epoch_picture,
+    scan_picture,
+)
+from train.report.runs import RunFacts
+from train.report.scans import ScanGrids, draw_scans
+from train.report.summary import split_check, summarize
+from train.samples import Progress
+
+__all__ = ["REPORT", "SUMMARY", "write_report"]
+
+REPORT = "report.html"
+SUMMARY = "summary.json"
+
+
+def write_report(
+    target: Path,
+    runs: Sequence[RunFacts],
+    bundles: Mapping[int, Mapping[str, BundleFacts]],
+    data: DataFacts | None,
+    *,
+    command: str,
+    made_on: str,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a report's folder; an older report there is replaced as a whole.
+
+    Args:
+        target: New, empty, or an older report with nothing else in it.
+        runs: At least one.
+        bundles: By the run's number and by precision.
+        data: The data set, if given.
+        command: How the report was made.
+        made_on: The day, as YYYY-MM-DD.
+        progress: Called with (runs done, all runs).
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        CannotWrite: The folder holds something else, or cannot be written.
+        DataRefused: An evaluation does not belong to its checkpoint or to the data.
+    """
+    _refuse_other_content(target)
+    with replace_folder_atomically(target) as folder:
+        report = summarize(runs, bundles, data, command=command, made_on=made_on)
+        pictures = _pictures(runs, data, folder, progress)
+        (folder / REPORT).write_text(render_page(report, pictures), encoding="utf-8")
+        report["files"] = sorted([SUMMARY, *(path.name for path in folder.iterdir())])
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        (folder / SUMMARY).write_text(text, encoding="utf-8")
+    return target / REPORT
+
+
+def _refuse_other_content(target: Path) -> None:
+    if not target.is_dir():
+        return
+    found = {path.name for path in target.iterdir()}
+    try:
+        summary = json.loads((target / SUMMARY).read_text(encoding="utf-8"))
+        written = set(summary["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        written = set()
+    if found - written:
+        raise CannotWrite(
+            f"{target}: holds what is no part of a report, such as {min(found - written)}",
+            hint="name a new folder with --output",
+        )
+
+
+def _pictures(
+    runs: Sequence[RunFacts], data: DataFacts | None, folder: Path, progress: Progress | None
+) -> dict[str, Any]:
+    """Draw everything; what a run has no pictures of is told in ``notes``."""
+    pictures: dict[str, Any] = {
+        "epochs": epoch_picture(runs, folder),
+        "pretraining": any(run.curves.pretraining for run in runs),
+        "answers": {},
+        "grids": {},
+        "scans": {},
+        "notes": {},
+    }
+    if data is not None:
+        pictures["classes"] = class_picture(data, folder)
+    for done, run in enumerate(runs, start=1):
+        if run.test is not None:
+            pictures["answers"][run.number] = answer_pictures(run, run.test, folder)
+            grids = _grids(run, data, folder, pictures["notes"])
+            if grids is not None:
+                pictures["grids"][run.number] = grids
+                for scan in (*grids.drawn, *grids.mistakes):
+                    pictures["scans"][scan.file] = scan_picture(scan, folder)
+        if progress is not None:
+            progress(done, len(runs))
+    return pictures
+
+
+def _grids(
+    run: RunFacts, data: DataFacts | None, folder: Path, notes: dict[int, str]
+) -> ScanGrids | None:
+    if data is None:
+        notes[run.number] = "made without --data."
+        return None
+    if split_check(run, data) == "other data":
+        notes[run.number] = (
+            "the run was not trained on the data given, or on another division of it."
+        )
+        return None
+    return draw_scans(run, {sample.name: sample for sample in data.samples}, folder)
