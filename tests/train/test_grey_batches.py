@@ -52,3 +52,18 @@ def test_a_part_holds_its_own_rows_and_labels() -> None:
     assert part[0]["grey"].dtype == torch.uint8
     part[1]["grey"].zero_()
     assert part[1]["grey"].tolist() == [[4, 5], [6, 7]]
+
+
+def test_with_originals_each_picture_comes_twice_once_to_be_varied() -> None:
+    pixels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
+    part = GreyPictures(pixels, [2, 0], [3, 1], with_originals=True)
+    drawn = [part[index] for index in range(len(part))]
+    assert [item["vary"].item() for item in drawn] == [True, True, False, False]
+    assert [item["labels"].item() for item in drawn] == [3, 1, 3, 1]
+    assert torch.equal(drawn[0]["grey"], drawn[2]["grey"])
+    assert part.labels.tolist() == [3, 1, 3, 1], "as the sampler sees it"
+
+
+def test_without_originals_all_are_varied() -> None:
+    part = GreyPictures(np.zeros((2, 2, 2), np.uint8), [0, 1], [0, 0])
+    assert [part[index]["vary"].item() for index in range(2)] == [True, True]

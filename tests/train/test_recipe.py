@@ -15,7 +15,15 @@ def written(folder: Path, text: str) -> str:
 
 
 def test_every_shipped_recipe_can_be_read() -> None:
-    assert set(builtin_recipes()) >= {"seed", "cvt13-cpu", "resnet18-cpu"}
+    assert set(builtin_recipes()) >= {
+        "seed",
+        "seed-from-scratch",
+        "cvt13-cpu",
+        "resnet18-cpu",
+        "sae-cpu",
+        "vit-base-cpu",
+        "vit-cpu",
+    }
     for name in builtin_recipes():
         assert read_recipe(name).name == name
 
@@ -24,6 +32,7 @@ def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
     seed = read_recipe("seed")
     assert (seed.learning_rate, seed.epochs, seed.batch_size) == (2e-5, 10, 16)
     assert (seed.weight_decay, seed.image_size, seed.schedule) == (0.01, 224, "linear")
+    assert seed.keep_originals, "2,296 pictures become 4,592"
     views = seed.augmentation
     assert (views.rotation_degrees, views.scale) == (15, (0.8, 1.0))
     assert (views.horizontal_flip, views.vertical_flip) == (0.5, 0.5)
@@ -36,6 +45,7 @@ def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
         (NUMBERS + "learnig_rate = 1.0\n", "learnig_rate"),
         (NUMBERS + "[augmentation]\nrotate = 15\n", "rotate"),
         (NUMBERS + "[distillation]\nheat = 3\n", "heat"),
+        (NUMBERS + "[autoencoder]\nlayers = 3\n", "layers"),
         (NUMBERS + 'schedule = "constant"\n', "constant"),
         (NUMBERS.replace("epochs = 1", "epochs = 0"), "epochs"),
         (NUMBERS.replace("epochs = 1", ""), "epochs"),
