@@ -201,3 +201,20 @@ def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, sma
 def test_every_model_is_tested_here_and_has_a_model_type() -> None:
     assert set(MODELS) == set(MODEL_TYPES)
     assert set(MODELS) - set(SMALL) == {"cvt13"}, "cvt_test is its code"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("vit", {"patch_size": 0}),
+        ("vit", {"num_heads": 0}),
+        ("vit", {"dim": -3}),
+        ("vit", {"dim": "wide"}),
+        ("sae", {"widths": []}),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused_and_named(name: str, sizes: dict[str, Any]) -> None:
+    with pytest.raises(BundleIncompatible, match=next(iter(sizes))) as refused:
+        create_model(name, 4, image_size=32, sizes=sizes)
+    assert refused.value.exit_code == 32
+    assert "[model]" in refused.value.hint

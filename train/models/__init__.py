@@ -52,7 +52,7 @@ def create_model(
         sizes: Arguments of the model itself, such as ``dim`` and ``depth``: a recipe's ``[model]``.
 
     Raises:
-        BundleIncompatible: There is no model of this name, or it has no such size.
+        BundleIncompatible: There is no model of this name, or it cannot be built with such a size.
     """
     check_model_name(name)
     build = MODELS[name]
@@ -63,7 +63,16 @@ def create_model(
             f"{name} has no size {', '.join(unknown)}; it has {', '.join(known) or 'none'}",
             hint="correct [model] in the recipe",
         )
-    return build(num_classes, image_size, **(sizes or {}))
+    if not sizes:
+        return build(num_classes, image_size)
+    try:
+        return build(num_classes, image_size, **sizes)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        given = ", ".join(f"{key} = {value!r}" for key, value in sizes.items())
+        raise BundleIncompatible(
+            f"{name} cannot be built with {given} ({type(error).__name__}: {error})",
+            hint="correct [model] in the recipe",
+        ) from error
 
 
 def check_model_name(name: str) -> None:
