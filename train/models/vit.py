@@ -16,7 +16,12 @@ from torchvision.ops import StochasticDepth
 
 from edge_infer.errors import BundleIncompatible
 from train.models.mimetic import mimetic_query_key, mimetic_value_output, sine_positions
-from train.models.output import ClassifierOutput, standardize, token_evidence
+from train.models.output import (
+    ClassifierOutput,
+    places_with_class_token,
+    standardize,
+    token_evidence,
+)
 
 __all__ = ["VisionTransformer", "vit"]
 
@@ -81,11 +86,7 @@ class VisionTransformer(nn.Module):
         tokens = tokens + self.positions
         for block in self.blocks:
             tokens = block(tokens)
-        tokens = self.norm(tokens)
-        places: Tensor = tokens[:, 1:] + tokens[:, :1]
-        # shape[0], not len(): len() is a plain number, and the exported graph would keep the example's batch for good.
-        batch = places.shape[0]
-        return places.transpose(1, 2).reshape(batch, self.feature_dim, self.grid, self.grid)
+        return places_with_class_token(self.norm(tokens), self.grid)
 
     def forward_head(self, features: Tensor) -> ClassifierOutput:
         """Classify a feature map (B, dim, h, w)."""

@@ -15,7 +15,12 @@ from transformers import ViTConfig, ViTForImageClassification, ViTModel
 
 from edge_infer.errors import BundleIncompatible
 from train.models.mimetic import mimetic_query_key, mimetic_value_output, sine_positions
-from train.models.output import ClassifierOutput, standardize, token_evidence
+from train.models.output import (
+    ClassifierOutput,
+    places_with_class_token,
+    standardize,
+    token_evidence,
+)
 
 __all__ = ["VitBaseClassifier", "vit_base"]
 
@@ -42,10 +47,7 @@ class VitBaseClassifier(nn.Module):
     def forward_features(self, pixel_values: Tensor) -> Tensor:
         """Return normalized patch tokens plus the class token, (B, dim, h, w), for pixel_values (B, 3, H, W)."""
         tokens = self.vit(standardize(pixel_values)).last_hidden_state  # (B, 1 + h*w, dim)
-        places: Tensor = tokens[:, 1:] + tokens[:, :1]
-        # shape[0], not len(): len() is a plain number, and the exported graph would keep the example's batch for good.
-        batch = places.shape[0]
-        return places.transpose(1, 2).reshape(batch, self.feature_dim, self.grid, self.grid)
+        return places_with_class_token(tokens, self.grid)
 
     def forward_head(self, features: Tensor) -> ClassifierOutput:
         """Classify a feature map (B, dim, h, w)."""
