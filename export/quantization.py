@@ -1,4 +1,6 @@
-"""INT8 by onnxruntime: static (calibrated activations) and dynamic, in the form that suits a CvT.
+"""INT8 by onnxruntime's own quantizers, for models whose graph is traced: static (calibrated activations) and dynamic.
+
+Transformers have graphs of their own instead (``export.graphs``), which are faster.
 
 - Weights are signed, symmetric, one scale per output channel; activations unsigned and asymmetric.
 - LayerNormalization, Softmax, GELU and residual additions stay in float: quantizing them is what ruins transformers
@@ -8,11 +10,7 @@
   depthwise convolutions and none at all for signed weights (microsoft/onnxruntime#15888).
 """
 
-import contextlib
-import io
-import logging
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_infer.preprocessing import PreprocessorConfig
 from export.calibration import PixelReader
+from export.quiet import quiet_folder
 from export.shared_weights import PRODUCTS, second_uses, share_weights, with_own_weights
 
 __all__ = ["CANDIDATES", "Candidate", "prepare"]
@@ -37,25 +36,31 @@ class Candidate:
     Attributes:
         name: As in the manifest.
         description: What it does, for the manifest.
-        quantize: Takes the prepared graph, calibration pictures and their preprocessing.
+        quantize: Takes the prepared graph, calibration pictures, their preprocessing and the largest weight: 127, or
+            63 for weights of 7 bits (see ``export.targets``).
     """
 
     name: str
     description: dict[str, Any]
-    quantize: Callable[[onnx.ModelProto, NDArray[np.uint8], PreprocessorConfig], onnx.ModelProto]
+    quantize: Callable[
+        [onnx.ModelProto, NDArray[np.uint8], PreprocessorConfig, int], onnx.ModelProto
+    ]
 
 
 def prepare(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Fold constants and batch norms and infer shapes, as the quantizer needs."""
-    with _workspace() as folder:
+    with quiet_folder() as folder:
         quant_pre_process(_saved(graph, folder), folder / "prepared.onnx", skip_symbolic_shape=True)
         return onnx.load(folder / "prepared.onnx")
 
 
 def _static(
-    graph: onnx.ModelProto, calibration: NDArray[np.uint8], config: PreprocessorConfig
+    graph: onnx.ModelProto,
+    calibration: NDArray[np.uint8],
+    config: PreprocessorConfig,
+    weight_limit: int = 127,
 ) -> onnx.ModelProto:
-    with _workspace() as folder:
+    with quiet_folder() as folder:
         quantize_static(
             _saved(with_own_weights(graph), folder),
             folder / "int8.onnx",
@@ -65,6 +70,7 @@ def _static(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
+            reduce_range=weight_limit < 127,
             nodes_to_exclude=_kept_in_float(graph),
             extra_options={
                 "WeightSymmetric": True,
@@ -76,15 +82,19 @@ def _static(
 
 
 def _dynamic(
-    graph: onnx.ModelProto, _: NDArray[np.uint8], __: PreprocessorConfig
+    graph: onnx.ModelProto,
+    _: NDArray[np.uint8],
+    __: PreprocessorConfig,
+    weight_limit: int = 127,
 ) -> onnx.ModelProto:
-    with _workspace() as folder:
+    with quiet_folder() as folder:
         quantize_dynamic(
             _saved(with_own_weights(graph), folder),
             folder / "int8.onnx",
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
             per_channel=True,
+            reduce_range=weight_limit < 127,
             nodes_to_exclude=_kept_in_float(graph),
             extra_options={"MatMulConstBOnly": True},
         )
@@ -134,20 +144,7 @@ def _saved(graph: onnx.ModelProto, folder: Path) -> Path:
     return path
 
 
-@contextlib.contextmanager
-def _workspace() -> Iterator[Path]:
-    """Give a folder for onnxruntime's files, and keep its root-logger chatter and prints off stdout."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            yield Path(folder)
-    finally:
-        root.setLevel(level)
-
-
-#: In the order of preference: the first that passes the gate is taken. Static is the faster one.
+#: What is tried; ``export.choice`` takes the fastest that passes the gate.
 CANDIDATES = (
     Candidate(
         name="static",

@@ -10,14 +10,9 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES
+from export.graphs.builder import IR_VERSION, OPSET
 
 __all__ = ["IR_VERSION", "OPSET", "export_graph"]
-
-#: Antialiased Resize, LayerNormalization and friends; Optimum's default too.
-OPSET = 18
-
-#: Older onnxruntime and onnxruntime-web refuse newer ones (microsoft/onnxruntime#20559, #23602).
-IR_VERSION = 10
 
 
 class _NamedOutputs(nn.Module):

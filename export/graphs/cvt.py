@@ -1,0 +1,71 @@
+"""CvT as a graph: ``train.models.cvt`` layer by layer."""
+
+from typing import Any
+
+import numpy as np
+
+from export.graphs.float_layers import FloatLayers
+from export.graphs.weights import Grid, as_array, folded_batch_norm
+from train.models.cvt import CvtClassifier
+
+__all__ = ["add_cvt"]
+
+
+def add_cvt(model: CvtClassifier, layers: FloatLayers, grid: Grid) -> Grid:
+    """Add the whole model for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    tokens = layers.standardize()
+    for number, stage in enumerate(_encoder_stages(model), start=1):
+        name = f"stage{number}"
+        embedding = stage.embedding.convolution_embeddings
+        embed = layers.stem if number == 1 else layers.patch_embedding
+        tokens, grid = embed(tokens, grid, embedding.projection, f"{name}.embedding")
+        tokens = layers.layer_norm(tokens, embedding.normalization, f"{name}.embedding.norm")
+        for index, block in enumerate(stage.layers, start=1):
+            tokens = _block(block, layers, tokens, grid, f"{name}.block{index}")
+    normed = layers.layer_norm(tokens, model.layernorm, "norm")
+    layers.head(normed, grid, model.classifier)
+    return grid
+
+
+def _encoder_stages(model: CvtClassifier) -> Any:
+    cvt: Any = model.cvt
+    return cvt.encoder.stages
+
+
+def _block(block: Any, layers: FloatLayers, tokens: str, grid: Grid, name: str) -> str:
+    normed = layers.layer_norm(tokens, block.layernorm_before, f"{name}.norm1")
+    attended = _attention(block.attention, layers, normed, grid, f"{name}.attention")
+    tokens = layers.add(tokens, attended, f"{name}.sum1")
+    mlp = block.intermediate.dense, block.output.dense
+    return layers.feed_forward(tokens, block.layernorm_after, *mlp, name)
+
+
+def _attention(attention: Any, layers: FloatLayers, x: str, grid: Grid, name: str) -> str:
+    heads = attention.attention  # transformers' CvtSelfAttention
+    projected, lengths = [], []
+    for which in ("query", "key", "value"):
+        part = getattr(heads, f"convolution_projection_{which}").convolution_projection
+        folded = folded_batch_norm(part.convolution, part.normalization)
+        convolved, reached = layers.depthwise(
+            x, grid, part.convolution, *folded, f"{name}.{which}.depthwise"
+        )
+        linear = getattr(heads, f"projection_{which}")
+        factor = np.float32(heads.scale if which == "query" else 1)
+        projected.append(
+            layers.linear(
+                convolved,
+                as_array(linear.weight) * factor,
+                None if linear.bias is None else as_array(linear.bias) * factor,
+                f"{name}.{which}",
+            )
+        )
+        lengths.append(reached[0] * reached[1])
+    mixed = layers.attention(
+        *projected,
+        lengths=(lengths[0], lengths[1]),
+        heads=heads.num_heads,
+        width=heads.embed_dim,
+        name=f"{name}.mix",
+    )
+    dense = attention.output.dense
+    return layers.linear(mixed, as_array(dense.weight), as_array(dense.bias), f"{name}.output")

@@ -1,0 +1,125 @@
+"""Give the channels of an activation like ranges before they share one 8-bit scale, without changing the function.
+
+One channel that is ten times the others leaves these a tenth of the steps. What a layer norm or a value projection
+writes can be divided by a factor for each channel if whoever reads it multiplies by the same: in float32 nothing
+changes. Readers with one weight scale per channel (depthwise convolutions) take any factor for free; in a linear layer
+a factor moves range from activations to weights, so the two share it.
+
+Cross-layer equalization, Nagel et al. 2019, arXiv 1906.04721; the compromise for linear layers is SmoothQuant's, Xiao
+et al. 2022, arXiv 2211.10438, with strength 0.5.
+
+Measured on the trained CvT-13 (root mean square difference of the logits from FP32, 148 validation pictures): as it is
+0.0238; the first layer norm of each block 0.0208; values 0.0209; both 0.0178. The outputs of depthwise convolutions
+(0.0266) and the second layer norm (0.0246) lose by it and are left alone, as are ViTs (0.0121 as it is, 0.0137 with
+values and second layer norm).
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from train.models.cvt import CvtClassifier
+
+__all__ = ["equalized"]
+
+_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Link:
+    """An activation, who writes it and who reads it.
+
+    Attributes:
+        writer: A layer norm or linear layer: its weight and bias have the channels along their first axis, what it
+            returns along its last.
+        readers: Linear layers or depthwise convolutions.
+    """
+
+    writer: Any = field(repr=False)
+    readers: Sequence[Any] = field(repr=False)
+
+
+def equalized(
+    model: nn.Module, calibration: NDArray[np.uint8], config: PreprocessorConfig
+) -> nn.Module:
+    """Return a copy that computes the same and quantizes better; a model that gains nothing is returned as it is.
+
+    Args:
+        model: In evaluation mode.
+        calibration: uint8, (N, H, W), training pictures.
+        config: How they become pixel values.
+    """
+    if not isinstance(model, CvtClassifier):
+        return model
+    result = copy.deepcopy(model).eval()
+    links = list(_links(result))
+    largest = _largest(result, links, calibration, config)
+    with torch.no_grad():
+        for link, peak in zip(links, largest, strict=True):
+            factor = _factor(link, peak)
+            link.writer.weight /= factor.view(-1, *[1] * (link.writer.weight.dim() - 1))
+            if link.writer.bias is not None:
+                link.writer.bias /= factor
+            for reader in link.readers:
+                reader.weight *= (
+                    factor if isinstance(reader, nn.Linear) else factor.view(-1, 1, 1, 1)
+                )
+    return result
+
+
+def _largest(
+    model: nn.Module,
+    links: list[_Link],
+    calibration: NDArray[np.uint8],
+    config: PreprocessorConfig,
+) -> list[Tensor]:
+    """Return the largest absolute value of each channel of each link."""
+    found: list[Tensor | None] = [None] * len(links)
+
+    def watch(number: int, link: _Link) -> Any:
+        def note(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+            peak, before = output.detach().abs().flatten(0, -2).amax(dim=0), found[number]
+            found[number] = peak if before is None else torch.maximum(before, peak)
+
+        return link.writer.register_forward_hook(note)
+
+    hooks = [watch(number, link) for number, link in enumerate(links)]
+    with torch.inference_mode():
+        for start in range(0, len(calibration), _BATCH):
+            model(torch.from_numpy(to_pixel_values(calibration[start : start + _BATCH], config)))
+    for hook in hooks:
+        hook.remove()
+    # Made in inference mode, where tensors may not meet parameters: a copy may.
+    return [peak.clone() for peak in found if peak is not None]
+
+
+def _factor(link: _Link, peak: Tensor) -> Tensor:
+    """Return what each channel is divided by; its geometric mean is 1."""
+    factor = peak.clamp(min=1e-5 * float(peak.max()) + 1e-12)
+    if isinstance(link.readers[0], nn.Linear):
+        weights = torch.stack([reader.weight.abs().amax(dim=0) for reader in link.readers]).amax(
+            dim=0
+        )
+        factor = (factor / weights.clamp(min=1e-5 * float(weights.max()) + 1e-12)).sqrt()
+    return factor / factor.log().mean().exp()
+
+
+def _links(model: CvtClassifier) -> Iterator[_Link]:
+    encoder: Any = model.cvt
+    for stage in encoder.encoder.stages:
+        for block in stage.layers:
+            heads = block.attention.attention
+            convolutions = [
+                getattr(heads, f"convolution_projection_{which}").convolution_projection.convolution
+                for which in ("query", "key", "value")
+            ]
+            yield _Link(writer=block.layernorm_before, readers=convolutions)
+            output = block.attention.output.dense
+            yield _Link(writer=heads.projection_value, readers=[output])

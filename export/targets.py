@@ -1,0 +1,53 @@
+"""The processors an INT8 graph is written for.
+
+An unsigned activation times a signed weight is summed in pairs in 16 bits on x64 processors without VNNI (2013 to
+2019), and two products of 255 * 127 do not fit. onnxruntime can avoid it with slower kernels
+(``session.x64quantprecision``, which the runtime sets); weights of 7 bits avoid it at full speed. See "Quantize ONNX
+models" in onnxruntime's documentation, on reduce_range.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["TARGETS", "Target"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A family of processors.
+
+    Attributes:
+        name: As on the command line.
+        weight_limit: Largest absolute weight in 8 bits.
+        meaning: For the help text and the manifest.
+    """
+
+    name: str
+    weight_limit: int
+    meaning: str
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            name="x64-vnni",
+            weight_limit=127,
+            meaning="Intel and AMD with VNNI (2019 and later); right but slower on older ones",
+        ),
+        Target(
+            name="x64-avx2",
+            weight_limit=63,
+            meaning="older Intel and AMD: weights of 7 bits, so that 16-bit sums cannot overflow",
+        ),
+        Target(
+            name="arm64",
+            weight_limit=127,
+            meaning="ARM processors, whose 8-bit products do not overflow; not measured by us",
+        ),
+        Target(
+            name="portable",
+            weight_limit=63,
+            meaning="any runtime: weights of 7 bits, ONNX's own operators only",
+        ),
+    )
+}
