@@ -1,0 +1,244 @@
+"""The gate's second part: INT8 must answer as FP32 does on pictures that are worse than those of the data set too.
+
+Every kind and severity of ``train.corruptions`` gets the same number of variants of the validation pictures. There
+the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.contract import LABELS
+from edge_infer.prediction import softmax
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.session import Session
+from export.answer_cache import AnswerCache
+from export.calibration import ExportPictures
+from train.corruptions import cells, corrupt
+from train.metrics import wilson_interval
+from train.samples import Progress
+
+__all__ = ["MIN_CORRUPTED_AGREEMENT", "CorruptedReport", "judge_corrupted"]
+
+logger = logging.getLogger(__name__)
+
+MIN_CORRUPTED_AGREEMENT = 0.99
+
+_HEALTHY = LABELS.index("no_tumor")
+_SEED = 0  # the variants are the same for every model, so that gates can be compared
+_CHUNK = 256  # variants whose FP32 answers are kept at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorruptedReport:
+    """The verdict on one quantized model.
+
+    Attributes:
+        failures: What did not hold, in words; empty if it passed.
+        table: The figures, for manifest and model card.
+    """
+
+    failures: tuple[str, ...]
+    table: dict[str, Any] = field(repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def text(self) -> str:
+        """Render as a table for the terminal."""
+        flips, pictures = (self.table[key] for key in ("flips", "flipped_pictures"))
+        stopped = f", stopped of {self.table['planned']}" if self.table["stopped_early"] else ""
+        lines = [
+            (
+                f"agreement with FP32 on corrupted pictures: {_percent(self.table['agreement'])}, "
+                f"n {self.table['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
+            ),
+            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'flips':>5}",
+        ]
+        for kind, row in self.table["per_corruption"].items():
+            by_severity = "".join(f"{100 * share:>7.1f}" for share in row["by_severity"])
+            lines.append(
+                f"{kind:<18}{row['agreement']['n']:>5}{100 * row['agreement']['value']:>10.2f}%"
+                f"  {by_severity:<35}{row['flips']:>5}"
+            )
+        lines += [
+            (
+                f"tumour -> no_tumor flips where FP32 was right: {flips['count']} of {flips['n']} variants, "
+                f"95 % bound {_bound(flips)}; {pictures['count']} of {pictures['n']} pictures, "
+                f"95 % bound {_bound(pictures)}"
+            ),
+            *(f"FAILED: {failure}" for failure in self.failures),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variants:
+    """Which picture is made worse in which way; entry i of both belongs to variant i."""
+
+    rows: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+
+def judge_corrupted(
+    reference: Session,
+    quantized: Session,
+    pictures: ExportPictures,
+    preprocessor: PreprocessorConfig,
+    *,
+    variants: int = 10_000,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> CorruptedReport:
+    """Compare the answers of both models, one picture at a time, as brain-infer asks.
+
+    It ends before all variants are judged only when agreement can no longer be reached.
+
+    Args:
+        reference: The float32 model.
+        quantized: The model on trial; its answers are never taken from the cache.
+        pictures: Of which ``gate`` and ``gate_labels`` are used.
+        preprocessor: How pictures become pixel values.
+        variants: At least so many, if each corruption can have as many different pictures; else fewer.
+        cache: Folder for the reference's answers: the next candidate, or the next try after a stop, finds them there.
+        progress: Called with (done, total).
+
+    Raises:
+        CannotWrite: The cache cannot be written.
+    """
+    plan = _plan(len(pictures.gate), variants)
+    total = len(plan.rows)
+    answers = AnswerCache(reference, preprocessor, cache)
+    allowed = _allowed(total)
+    before: list[NDArray[np.float32]] = []
+    after: list[NDArray[np.float32]] = []
+    differing = done = 0
+    for start in range(0, total, _CHUNK):
+        grey = np.stack(list(_drawn(pictures.gate, plan, range(start, min(start + _CHUNK, total)))))
+        before.append(answers.logits(grey))
+        for picture in grey:
+            after.append(quantized.run(to_pixel_values(picture[None], preprocessor))[0])
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        chunk = np.concatenate(after[start:])  # (_CHUNK, classes)
+        differing += int((before[-1].argmax(axis=1) != chunk.argmax(axis=1)).sum())
+        if differing > allowed:
+            logger.info("%d of %d variants differ, %d are allowed: over", differing, done, allowed)
+            break
+    return _verdict(pictures, plan, np.concatenate(before), np.concatenate(after))
+
+
+def _plan(pictures: int, variants: int) -> _Variants:
+    """Spread variants evenly: all kinds and severities in turn, each with other pictures, all pictures as often."""
+    count = len(cells())
+    each = min(-(-variants // count), pictures)
+    order = np.random.default_rng(_SEED).permutation(pictures)
+    turns, cell = (part.ravel() for part in np.mgrid[:each, :count])
+    return _Variants(rows=order[(cell * each + turns) % pictures], cells=cell)
+
+
+def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> Iterator[NDArray[np.uint8]]:
+    every = cells()
+    for number in which:
+        row = int(plan.rows[number])
+        kind, severity = every[plan.cells[number]]
+        yield corrupt(gate[row], kind, severity, (_SEED, row))
+
+
+def _verdict(
+    pictures: ExportPictures,
+    plan: _Variants,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+) -> CorruptedReport:
+    judged = len(after)
+    rows, cell = plan.rows[:judged], plan.cells[:judged]
+    labels = pictures.gate_labels[rows]
+    reference, quantized = before.argmax(axis=1), after.argmax(axis=1)
+    same = reference == quantized
+    at_stake = (labels != _HEALTHY) & (reference == labels)
+    flipped = at_stake & (quantized == _HEALTHY)
+    finite = bool(np.isfinite(before).all() and np.isfinite(after).all())
+    table = {
+        "n": judged,
+        "planned": len(plan.rows),
+        "stopped_early": judged < len(plan.rows),
+        "pictures": len(np.unique(rows)),
+        "synthetic": pictures.synthetic,
+        "agreement": _share(int(same.sum()), judged),
+        "min_agreement": MIN_CORRUPTED_AGREEMENT,
+        "flips": _share(int(flipped.sum()), int(at_stake.sum())),
+        "flipped_pictures": _share(len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))),
+        # Also where FP32 named another tumour than the right one: the answer "tumour" was lost all the same.
+        "tumor_answers_lost": int(
+            ((labels != _HEALTHY) & (reference != _HEALTHY) & (quantized == _HEALTHY)).sum()
+        ),
+        "mean_abs_probability_difference": (
+            float(np.abs(softmax(before) - softmax(after)).mean()) if finite else None
+        ),
+        "accuracy_fp32": _share(int((reference == labels).sum()), judged),
+        "accuracy_int8": _share(int((quantized == labels).sum()), judged),
+        "per_corruption": _per_corruption(cell, same, flipped),
+    }
+    return CorruptedReport(failures=_failures(table, finite=finite), table=table)
+
+
+def _per_corruption(
+    cell: NDArray[np.int64], same: NDArray[np.bool_], flipped: NDArray[np.bool_]
+) -> dict[str, Any]:
+    every = cells()
+    table: dict[str, Any] = {}
+    for kind in dict.fromkeys(kind for kind, _ in every):
+        numbers = [number for number, (name, _) in enumerate(every) if name == kind]
+        of_kind = np.isin(cell, numbers)
+        table[kind] = {
+            "agreement": _share(int(same[of_kind].sum()), int(of_kind.sum())),
+            "by_severity": [float(same[cell == number].mean()) for number in numbers],
+            "flips": int(flipped[of_kind].sum()),
+        }
+    return table
+
+
+def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
+    failures = [] if finite else ["logits on corrupted pictures hold NaN or infinity"]
+    agreement = table["agreement"]
+    missed = agreement["n"] - agreement["count"]
+    allowed = _allowed(table["planned"])
+    if missed > allowed:
+        kind, row = min(
+            table["per_corruption"].items(), key=lambda item: float(item[1]["agreement"]["value"])
+        )
+        failures.append(
+            f"agreement on corrupted pictures {100 * agreement['value']:.2f} % (n {agreement['n']}, "
+            f"{missed} differ, allowed {allowed} of {table['planned']}) is below "
+            f"{100 * MIN_CORRUPTED_AGREEMENT:g} %; worst at {kind}, "
+            f"{100 * row['agreement']['value']:.2f} % (n {row['agreement']['n']})"
+        )
+    return tuple(failures)
+
+
+def _allowed(total: int) -> int:
+    """Return how many of all planned variants may be answered differently, whole ones."""
+    return math.floor((1 - MIN_CORRUPTED_AGREEMENT) * total + 1e-9)
+
+
+def _share(count: int, n: int) -> dict[str, Any]:
+    return {"count": count, **asdict(wilson_interval(count, n))}
+
+
+def _percent(share: dict[str, Any]) -> str:
+    low, high = 100 * share["low"], 100 * share["high"]
+    return f"{100 * share['value']:.2f} % ({low:.2f}..{high:.2f})"
+
+
+def _bound(share: dict[str, Any]) -> str:
+    return "-" if share["high"] is None else f"{100 * share['high']:.3f} %"
