@@ -48,7 +48,6 @@ _OTHERS = (
 def commands() -> dict[str, click.Command]:
     """Import every command by its name; costs no torch, they import it when run."""
     scripts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
-    scripts["python -m benchmarks"] = "benchmarks.cli:main"  # not installed, so no script
     found: dict[str, click.Command] = {}
     for name, target in sorted(scripts.items()):
         module, _, attribute = target.partition(":")

@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.atomic import replace_folder_atomically
-from edge_infer.contract import BUNDLE_FILES, BUNDLE_SCHEMA_VERSION, RESEARCH_USE_ONLY
+from edge_infer.contract import (
+    BUNDLE_FILES,
+    BUNDLE_SCHEMA_VERSION,
+    GOLDEN_FILE,
+    RESEARCH_USE_ONLY,
+)
 from edge_infer.contract_check import check_contract, labels_of_config
 from edge_infer.errors import BundleIncomplete, BundleIntegrity, ContentRefused
+from edge_infer.golden import check_golden, golden_cases
 from edge_infer.graph_facts import graph_facts
 from edge_infer.manifest import parse_manifest, render_manifest
 from edge_infer.names import shown_name
@@ -35,6 +41,7 @@ class Bundle:
         preprocessor: preprocessor_config.json.
         manifest: manifest.json.
         id2label: Label of each class id.
+        golden_png: golden.png, for ``edge_infer.golden``; None in a bundle of schema 1.
     """
 
     path: Path
@@ -43,6 +50,7 @@ class Bundle:
     preprocessor: PreprocessorConfig
     manifest: dict[str, Any] = field(repr=False)
     id2label: dict[int, str]
+    golden_png: bytes | None = field(default=None, repr=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -70,12 +78,15 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
     folder = Path(path)
     contents = _read_files(folder)
     manifest = parse_manifest(contents[_MANIFEST])
+    _check_names(contents, manifest["schema_version"])
     _check_digests(contents, manifest["files"])
     config = _parse_json(contents["config.json"], "config.json")
     preprocessor = PreprocessorConfig.from_dict(
         _parse_json(contents["preprocessor_config.json"], "preprocessor_config.json")
     )
     check_contract(manifest, config, preprocessor, graph_facts(contents["model.onnx"]))
+    if GOLDEN_FILE in contents:
+        check_golden(manifest)
     return Bundle(
         path=folder,
         model_bytes=contents["model.onnx"],
@@ -83,6 +94,7 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         preprocessor=preprocessor,
         manifest=manifest,
         id2label=dict(enumerate(labels_of_config(config))),
+        golden_png=contents.get(GOLDEN_FILE),
     )
 
 
@@ -93,7 +105,7 @@ def write_bundle(
 
     Args:
         target: Folder of the bundle; an existing one is replaced as a whole.
-        files: The four files besides manifest.json.
+        files: The five files besides manifest.json.
         manifest_body: The manifest's fields. What follows from the files is filled in here:
             ``files``, ``image_size``, ``labels``, ``opset``, ``schema_version``,
             ``research_use_only`` and ``manifest_sha256``.
@@ -126,7 +138,7 @@ def write_bundle(
     with replace_folder_atomically(target) as temporary:
         for name, data in {**files, _MANIFEST: manifest}.items():
             (temporary / name).write_bytes(data)
-        load_bundle(temporary)
+        golden_cases(load_bundle(temporary))
     return load_bundle(target)
 
 
@@ -150,7 +162,7 @@ def _read_files(folder: Path) -> dict[str, bytes]:
     try:
         with os.scandir(folder) as entries:
             modes = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-        missing = sorted(set(BUNDLE_FILES) - set(modes))
+        missing = sorted(set(BUNDLE_FILES) - {GOLDEN_FILE} - set(modes))  # _check_names: that one
         if missing:
             raise BundleIncomplete(
                 f"{shown}: bundle lacks {', '.join(missing)}", hint="copy the whole folder"
@@ -170,7 +182,7 @@ def _read_files(folder: Path) -> dict[str, bytes]:
             raise ContentRefused(
                 f"{shown}: bundle has {size:,} bytes, expected at most {MAX_BUNDLE_BYTES:,}"
             )
-        return {name: (folder / name).read_bytes() for name in BUNDLE_FILES}
+        return {name: (folder / name).read_bytes() for name in modes}
     except OSError as error:
         raise BundleIncomplete(
             f"{shown}: bundle cannot be read ({error.strerror})",
@@ -178,8 +190,19 @@ def _read_files(folder: Path) -> dict[str, bytes]:
         ) from error
 
 
+def _check_names(contents: Mapping[str, bytes], schema_version: int) -> None:
+    """Bundles of schema 2 have golden pictures, those of schema 1 have none."""
+    if schema_version > 1 and GOLDEN_FILE not in contents:
+        raise BundleIncomplete(f"bundle lacks {GOLDEN_FILE}", hint="copy the whole folder")
+    if schema_version == 1 and GOLDEN_FILE in contents:
+        raise BundleIntegrity(
+            f"bundle holds {GOLDEN_FILE}, which does not belong to one of schema 1",
+            hint="remove it, or copy the bundle again",
+        )
+
+
 def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) -> None:
-    expected = set(BUNDLE_FILES) - {_MANIFEST}
+    expected = set(contents) - {_MANIFEST}
     if set(described) != expected:
         raise BundleIncomplete(f"manifest.json: files lists {sorted(described)}")
     for name in sorted(expected):

@@ -17,6 +17,7 @@ from edge_infer.image_file import ImageSource, SourceImage, open_source
 from edge_infer.names import shown_name
 from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, softmax
 from edge_infer.preprocessing import preprocess
+from edge_infer.self_test import SelfTest, require_golden_answers
 from edge_infer.session import Device, Session, open_session
 
 __all__ = ["Classifier", "Outcome"]
@@ -60,14 +61,21 @@ class Classifier:
         device: Device = "cpu",
         providers: Sequence[str] | None = None,
         num_threads: int | None = None,
+        self_test: SelfTest = "quick",
+        timeout_s: float | None = None,
     ) -> None:
+        if timeout_s is not None and not timeout_s > 0:
+            raise ValueError(f"timeout_s is {timeout_s}, expected more than 0")
         self.bundle = bundle
         self._options: dict[str, Any] = {
             "device": device,
             "providers": providers,
             "num_threads": num_threads,
         }
+        self._self_test: SelfTest = self_test
+        self._timeout_s = timeout_s
         self._session = open_session(bundle.model_bytes, **self._options)
+        require_golden_answers(bundle, self._session, self_test)
 
     @classmethod
     def load(
@@ -77,22 +85,34 @@ class Classifier:
         device: Device = "cpu",
         providers: Sequence[str] | None = None,
         num_threads: int | None = None,
+        self_test: SelfTest = "quick",
+        timeout_s: float | None = None,
     ) -> Self:
-        """Load a bundle and open a session.
+        """Load a bundle, open a session and see whether it gives known answers.
 
         Args:
             bundle: Its folder; None takes the one shipped in this package.
             device: ``cpu``, ``cuda`` or ``auto``.
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
+            self_test: ``quick`` replays four golden pictures, ``full`` all of them, ``off`` none.
+            timeout_s: How long one run of the graph may take; by default for ever.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or refused.
             ProviderUnavailable: The device is not there; there is no silent fallback.
             InferenceFailed: No usable onnxruntime is installed.
+            SelfTestFailed: On this machine the bundle does not give the answers it is known to give.
         """
         verified = load_bundle(shipped_bundle_path() if bundle is None else bundle)
-        return cls(verified, device=device, providers=providers, num_threads=num_threads)
+        return cls(
+            verified,
+            device=device,
+            providers=providers,
+            num_threads=num_threads,
+            self_test=self_test,
+            timeout_s=timeout_s,
+        )
 
     @property
     def model(self) -> ModelIdentity:
@@ -108,7 +128,7 @@ class Classifier:
     def session(self) -> Session:
         """The session of this process."""
         # Two threads of a forked child may both open one; either is good, so no lock is needed.
-        # The parent's is kept alive by edge_infer.session.
+        # The parent's is kept alive by edge_infer.session, and its self-test holds for the child.
         if self._session.pid != os.getpid():
             self._session = open_session(self.bundle.model_bytes, **self._options)
         return self._session
@@ -124,6 +144,7 @@ class Classifier:
             InputError: The picture is missing, damaged, unsupported or over a limit.
             InferenceFailed: The runtime failed.
             NonFiniteOutput: The model gave NaN or infinity.
+            TimedOut: The graph took longer than ``timeout_s``.
         """
         return self._answer([self._prepare(source)])[0]
 
@@ -210,7 +231,8 @@ class Classifier:
     def _answer(self, ready: list[_Ready]) -> list[Prediction]:
         session = self.session
         started = time.perf_counter()
-        logits, _, evidence = session.run(np.concatenate([item.pixel_values for item in ready]))
+        pixel_values = np.concatenate([item.pixel_values for item in ready])
+        logits, _, evidence = session.run(pixel_values, timeout_s=self._timeout_s)
         per_picture = _ms(time.perf_counter() - started) / len(ready)
         return [
             self._describe(item, logits[row], evidence[row], per_picture, session.provider)
@@ -260,7 +282,11 @@ class Classifier:
         """Travel to another process as path, options and digest; a session cannot travel."""
         return {
             "path": str(self.bundle.path.absolute()),
-            "options": self._options,
+            "options": {
+                **self._options,
+                "self_test": self._self_test,
+                "timeout_s": self._timeout_s,
+            },
             "manifest_sha256": self.model.manifest_sha256,
         }
 

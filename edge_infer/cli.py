@@ -77,6 +77,20 @@ Exit status:
     type=click.Path(path_type=Path),
     help="Draw the evidence over the scan: a .png file for one input, a folder for several.",
 )
+@click.option(
+    "--self-test",
+    type=click.Choice(["quick", "full", "off"]),
+    default="quick",
+    show_default=True,
+    help="Golden pictures to replay first: four, all or none.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Give a picture up whose run takes longer.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="brain-infer")
 def main(
@@ -87,6 +101,8 @@ def main(
     as_json: bool,
     as_csv: bool,
     heatmap: Path | None,
+    self_test: Literal["quick", "full", "off"],
+    timeout_s: float | None,
     debug: bool,
 ) -> None:
     """Classify pictures."""
@@ -102,7 +118,9 @@ def main(
         is_batch = len(inputs) > 1 or inputs[0].is_dir()
         pictures = expand_inputs(inputs)
         drawings = HeatmapFiles(heatmap, pictures, is_batch=is_batch) if heatmap else None
-        classifier = Classifier.load(bundle, device=device, num_threads=threads)
+        classifier = Classifier.load(
+            bundle, device=device, num_threads=threads, self_test=self_test, timeout_s=timeout_s
+        )
         failed = _classify(classifier, pictures, form, results, drawings, is_batch=is_batch)
     if failed and is_batch:
         raise SystemExit(EXIT_BATCH_WITH_FAILURES)

@@ -6,6 +6,7 @@ The edge defines it; training, export and benchmarks import it from here, so tha
 __all__ = [
     "BUNDLE_FILES",
     "BUNDLE_SCHEMA_VERSION",
+    "GOLDEN_FILE",
     "INPUT_NAME",
     "LABELS",
     "METADATA_KEY",
@@ -25,7 +26,8 @@ INPUT_NAME = "pixel_values"
 OUTPUT_NAMES = ("logits", "embeddings", "evidence")
 
 #: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
-BUNDLE_SCHEMA_VERSION = 1
+#: 1 had no golden pictures; it is still read.
+BUNDLE_SCHEMA_VERSION = 2
 
 #: Version of the JSON that ``brain-infer --json`` prints (docs/result.schema.json).
 RESULT_SCHEMA_VERSION = 1
@@ -33,10 +35,14 @@ RESULT_SCHEMA_VERSION = 1
 #: The key of ``metadata_props`` in model.onnx that holds the same contract as JSON.
 METADATA_KEY = "brain_edge.contract"
 
+#: The pictures whose answers the bundle knows (edge_infer/golden.py).
+GOLDEN_FILE = "golden.png"
+
 #: What a bundle folder holds: nothing less, nothing more.
 BUNDLE_FILES = (
     "README.md",
     "config.json",
+    GOLDEN_FILE,
     "manifest.json",
     "model.onnx",
     "preprocessor_config.json",

@@ -38,7 +38,11 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "quantization": dict,
     "research_use_only": str,
     "schema_version": int,
+    "self_test": dict,
 }
+
+#: Fields that bundles of schema 1 did not have.
+_SINCE_SCHEMA_2 = {"self_test"}
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:
@@ -100,6 +104,8 @@ def _check_fields(manifest: Mapping[str, Any]) -> None:
             hint="install a newer brain-edge",
         )
     for name, kind in _FIELDS.items():
+        if name in _SINCE_SCHEMA_2 and version == 1:
+            continue
         if name not in manifest:
             raise BundleIncomplete(f"manifest.json: field {name} is missing")
         value = manifest[name]

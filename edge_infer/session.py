@@ -1,19 +1,31 @@
 """The only place that talks to onnxruntime: honest about providers, quiet, safe to fork around."""
 
+import contextlib
 import ctypes
+import logging
 import os
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES
-from edge_infer.errors import BundleIncompatible, InferenceFailed, ProviderUnavailable
+from edge_infer.errors import (
+    BundleIncompatible,
+    InferenceFailed,
+    ProviderUnavailable,
+    TimedOut,
+)
+from edge_infer.machine import usable_cores
 from edge_infer.runtime import import_onnxruntime
+from edge_infer.saturation import PRECISION_OPTION, products_saturate
 
 __all__ = ["Device", "Session", "open_session"]
+
+logger = logging.getLogger(__name__)
 
 Device = Literal["cpu", "cuda", "auto"]
 
@@ -40,24 +52,33 @@ class Session:
         self.pid = os.getpid()
         _live_sessions.add(self)
 
-    def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    def run(
+        self, pixel_values: NDArray[np.float32], *, timeout_s: float | None = None
+    ) -> tuple[NDArray[np.float32], ...]:
         """Run the graph.
 
         Args:
             pixel_values: float32, (N, 3, H, W).
+            timeout_s: Stop after the operator that runs when so many seconds are over.
 
         Returns:
             logits (N, classes), embeddings (N, dim) and evidence (N, classes, h, w), float32.
 
         Raises:
             InferenceFailed: The runtime refused the input or failed.
+            TimedOut: It took longer than ``timeout_s``.
         """
-        try:
-            outputs = self._inference_session.run(list(OUTPUT_NAMES), {INPUT_NAME: pixel_values})
-        except (
-            Exception
-        ) as error:  # onnxruntime raises its own classes, ValueError, RuntimeError...
-            raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
+        feeds = {INPUT_NAME: pixel_values}
+        with _stopped_after(timeout_s) as run_options:
+            try:
+                outputs = self._inference_session.run(list(OUTPUT_NAMES), feeds, run_options)
+            except Exception as error:  # onnxruntime's own classes, ValueError, RuntimeError ...
+                if run_options is not None and run_options.terminate:
+                    raise TimedOut(
+                        f"no answer within {timeout_s:g} s",
+                        hint="allow more time, or end what else runs on this machine",
+                    ) from error
+                raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
 
@@ -84,7 +105,7 @@ def open_session(
     """
     if device not in ("cpu", "cuda", "auto"):
         raise ValueError(f"device is {device!r}, expected cpu, cuda or auto")
-    threads = _usable_cores() if num_threads is None else num_threads
+    threads = usable_cores() if num_threads is None else num_threads
     if threads < 1:
         raise ValueError(f"num_threads is {threads}, expected 1 or more")
     onnxruntime = import_onnxruntime()
@@ -125,6 +146,9 @@ def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: i
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.add_session_config_entry("session.load_model_format", "ONNX")
+    if products_saturate():
+        logger.info("8-bit products saturate on this CPU: %s is set", PRECISION_OPTION)
+        options.add_session_config_entry(PRECISION_OPTION, "1")
     try:
         opened = onnxruntime.InferenceSession(
             model_bytes,
@@ -154,10 +178,20 @@ def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailab
     )
 
 
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@contextlib.contextmanager
+def _stopped_after(timeout_s: float | None) -> Iterator[Any]:
+    """Yield options of one run that a timer tells to stop; of one run, so other threads go on."""
+    if timeout_s is None:
+        yield None
+        return
+    run_options = import_onnxruntime().RunOptions()
+    timer = threading.Timer(timeout_s, setattr, (run_options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield run_options
+    finally:
+        timer.cancel()
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from train.manifest_csv import COLUMNS
 from train.recipe import Augmentation, Autoencoder, Distillation, Recipe, builtin_recipes
 
 ROOT = Path(__file__).parents[2]
-MADE = {"__pycache__", "build", "bundles", "dist", "runs"}
+MADE = {"__pycache__", "build", "bundles", "dist", "node_modules", "runs"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The usual places of a home, a scratch folder or a checkout, but not the middle of a longer path.

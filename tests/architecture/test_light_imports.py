@@ -34,7 +34,7 @@ def loaded_by(code: str) -> set[str]:
     "code",
     [
         "import edge_infer",
-        "import edge_infer.cli",
+        "import edge_infer.cli, edge_infer.doctor_cli, edge_infer.doctor",
         "from edge_infer import *",
         "import edge_infer.classifier, edge_infer.report, edge_infer.heatmap_files",
     ],
@@ -43,7 +43,9 @@ def test_the_runtime_imports_nothing_heavy(code: str) -> None:
     assert loaded_by(code) & HEAVY == set()
 
 
-@pytest.mark.parametrize("module", ["edge_infer", "edge_infer.cli", "edge_infer.errors"])
+@pytest.mark.parametrize(
+    "module", ["edge_infer", "edge_infer.cli", "edge_infer.doctor_cli", "edge_infer.errors"]
+)
 def test_help_and_errors_need_neither_numpy_nor_pillow(module: str) -> None:
     assert loaded_by(f"import {module}") & {"numpy", "PIL"} == set()
 

@@ -136,7 +136,7 @@ def test_a_missing_field_is_named(own_bundle: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 3),
         ("precision", "int4"),
         ("labels", "glioma"),
         ("labels", ["a", "a", "b", "c"]),

@@ -1,6 +1,7 @@
 """A tiny real bundle: real ONNX graph, real onnxruntime, answers that can be worked out by hand."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,38 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edge_infer.contract import INPUT_NAME, LABELS, METADATA_KEY, OUTPUT_NAMES
+from edge_infer.contract import GOLDEN_FILE, INPUT_NAME, LABELS, METADATA_KEY, OUTPUT_NAMES
+from edge_infer.golden import golden_sheet
+from edge_infer.manifest import render_manifest
 from edge_infer.preprocessing import PreprocessorConfig
 
 SIZE = 32
+
+
+def tiny_weight(classes: int = len(LABELS)) -> np.ndarray:
+    return np.random.default_rng(7).normal(0, 0.3, (classes, 3, 8, 8)).astype(np.float32)
+
+
+def golden_pictures() -> np.ndarray:
+    """Sixteen pictures, uint8, four of each class in turn: what its kernel likes, with some noise."""
+    generator = np.random.default_rng(3)
+    grey = tiny_weight().sum(axis=1)  # (classes, 8, 8), channels are the same
+    liked = np.where(grey > grey.mean(axis=0), 230, 20)
+    pictures = [np.tile(liked[number % len(liked)], (SIZE // 8, SIZE // 8)) for number in range(16)]
+    return (np.stack(pictures) + generator.integers(-20, 21, (16, SIZE, SIZE))).astype(np.uint8)
+
+
+GOLDEN = golden_pictures()
+
+
+def golden_answers() -> list[dict[str, Any]]:
+    """What the tiny model says to the golden pictures, worked out without onnxruntime."""
+    cells = GOLDEN.reshape(-1, SIZE // 8, 8, SIZE // 8, 8) / 255  # picture, row, y, column, x
+    logits = np.einsum("nrysx,kcyx->nkrs", cells, tiny_weight()).mean(axis=(2, 3))
+    return [
+        {"label": LABELS[int(row.argmax())], "logits": row.tolist(), "fp32_logits": row.tolist()}
+        for row in logits
+    ]
 
 
 def tiny_model(
@@ -23,7 +52,7 @@ def tiny_model(
 ) -> onnx.ModelProto:
     """An 8 x 8 convolution is the evidence, its mean the logits, its quarters the embeddings."""
     if weight is None:
-        weight = np.random.default_rng(7).normal(0, 0.3, (len(labels), 3, 8, 8)).astype(np.float32)
+        weight = tiny_weight(len(labels))
     nodes = [
         helper.make_node("Conv", [INPUT_NAME, "w"], ["evidence"], strides=[8, 8]),
         helper.make_node("ReduceMean", ["evidence", "axes"], ["logits"], keepdims=0),
@@ -72,6 +101,7 @@ def bundle_files(
     return {
         "README.md": b"# A tiny model for tests\n",
         "config.json": json.dumps(config).encode(),
+        GOLDEN_FILE: golden_sheet(np.resize(GOLDEN, (16, height, SIZE))),
         "model.onnx": tiny_model().SerializeToString() if model is None else model,
         "preprocessor_config.json": preprocessor.to_json().encode(),
     }
@@ -81,7 +111,7 @@ def manifest_body(**changes: Any) -> dict[str, Any]:
     body = {
         "calibration": {"temperature": 2.0},
         "gate": None,
-        "golden": [],
+        "golden": golden_answers(),
         "intended_use": "Tests.",
         "metrics": {},
         "model": "tiny",
@@ -89,8 +119,18 @@ def manifest_body(**changes: Any) -> dict[str, Any]:
         "precision": "fp32",
         "provenance": {},
         "quantization": {},
+        "self_test": {"tolerance_logits": 1e-3},
     }
     return {**body, **changes}
+
+
+def as_schema_1(folder: Path) -> None:
+    """Make a bundle what it would have been before golden pictures."""
+    (folder / GOLDEN_FILE).unlink()
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    del manifest["self_test"], manifest["files"][GOLDEN_FILE]
+    older = {**manifest, "schema_version": 1, "golden": []}
+    (folder / "manifest.json").write_bytes(render_manifest(older))
 
 
 def scan(seed: int = 0, size: tuple[int, int] = (64, 48)) -> Image.Image:

@@ -1,0 +1,69 @@
+"""What this machine is, as far as answers and their speed depend on it; nothing about who uses it."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from edge_infer.runtime import versions
+from edge_infer.version import __version__
+
+__all__ = ["machine_facts", "peak_rss_mb", "usable_cores"]
+
+#: Processor flags that decide which 8-bit and float kernels onnxruntime takes.
+_FLAGS = (
+    "sse4_1",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx512bw",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx_vnni_int8",
+    "avx512_bf16",
+    "amx_int8",
+    "asimddp",
+    "i8mm",
+    "sve",
+)
+
+
+def machine_facts() -> dict[str, Any]:
+    """Return system, processor with its relevant flags, usable cores and versions.
+
+    Name and flags of the processor come from Linux's /proc/cpuinfo: elsewhere flags are missing, and in an emulator
+    they are those of the machine below.
+    """
+    info = _colon_table(Path("/proc/cpuinfo"))
+    flags = set((info.get("flags") or info.get("Features") or "").split())
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": info.get("model name") or platform.processor() or platform.machine(),
+        "cpu_flags": [flag for flag in _FLAGS if flag in flags],
+        "usable_cores": usable_cores(),
+        "python": platform.python_version(),
+        "versions": {"brain-edge": __version__, **versions()},
+    }
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def peak_rss_mb() -> float | None:
+    """Return the most memory this process has held, in MB of 10^6 bytes; None where only Linux can tell."""
+    peak = _colon_table(Path("/proc/self/status")).get("VmHWM", "").split()
+    return int(peak[0]) * 1024 / 1e6 if peak else None
+
+
+def _colon_table(path: Path) -> dict[str, str]:
+    """Read ``name : value`` lines; the last of a name counts."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    rows = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in rows}

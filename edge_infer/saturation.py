@@ -1,0 +1,48 @@
+"""Whether 8-bit products come out wrong on this CPU, found by multiplying once.
+
+x64 CPUs without VNNI multiply uint8 by int8 with ``vpmaddubsw``, which adds two products in 16 bits and cuts off what
+does not fit; onnxruntime uses it all the same. Its option ``session.x64quantprecision`` turns int8 weights into uint8
+ones, whose kernels add in 32 bits. It does so wherever there is AVX2 (``MlasPlatformU8S8Overflow`` in mlas), with VNNI
+too, where nothing is wrong and the other kernels are much slower: so the runtime sets it only where one known product
+comes out wrong. That asks the very kernels, on any system, and knows no list of CPUs.
+
+Figures, and what the option does not reach: docs/bundle.md.
+"""
+
+import functools
+
+import numpy as np
+
+from edge_infer.runtime import import_onnxruntime
+
+__all__ = ["PRECISION_OPTION", "products_saturate"]
+
+#: The name of onnxruntime's option (onnxruntime_session_options_config_keys.h).
+PRECISION_OPTION = "session.x64quantprecision"
+
+# MatMulInteger of a (uint8, 4 x 8) and b (int8, 8 x 16), as onnx writes it; tests/edge_infer/test_saturation.py does so
+# again and compares.
+_ROWS, _INNER, _COLUMNS = 4, 8, 16
+_PROBE = bytes.fromhex(
+    "080a3a5c0a180a01610a0162120179220d4d61744d756c496e74656765721201675a130a0161120e0a0c080212080a020804"
+    "0a0208085a130a0162120e0a0c080312080a0208080a02081062130a0179120e0a0c080612080a0208040a02081042040a00"
+    "100a"
+)
+
+
+@functools.cache
+def products_saturate() -> bool:
+    """Return whether onnxruntime gets the sum of large uint8 x int8 products wrong on this CPU.
+
+    Raises:
+        InferenceFailed: No usable onnxruntime is installed.
+    """
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(_PROBE, options, providers=["CPUExecutionProvider"])
+    a = np.full((_ROWS, _INNER), 255, dtype=np.uint8)
+    b = np.full((_INNER, _COLUMNS), 127, dtype=np.int8)
+    product = session.run(None, {"a": a, "b": b})[0]
+    return bool((product != 255 * 127 * _INNER).any())

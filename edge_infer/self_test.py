@@ -1,0 +1,156 @@
+"""Ask a bundle for answers it is known to give, on the machine and the session at hand.
+
+A right file and a running runtime are not enough: on x64 CPUs without VNNI onnxruntime's 8-bit products can saturate
+(edge_infer/saturation.py), a driver can be faulty, a provider can compute in less precision than it says. Digests see
+none of that. A class that differs, a logit further off than the bundle's stated tolerance, NaN or infinity: refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from edge_infer.errors import RunError, SelfTestFailed
+from edge_infer.golden import GoldenCase, golden_cases
+from edge_infer.prediction import check_outputs
+from edge_infer.preprocessing import to_pixel_values
+
+if TYPE_CHECKING:
+    from edge_infer.bundle import Bundle
+    from edge_infer.session import Session
+
+__all__ = ["Replay", "SelfTest", "SelfTestReport", "replay", "require_golden_answers"]
+
+#: How much is replayed: four pictures, of as many classes as there are; all; nothing.
+SelfTest = Literal["quick", "full", "off"]
+
+_QUICK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """One golden picture, asked again.
+
+    Attributes:
+        number: Its place on the sheet, from 1.
+        expected: The class it got where the bundle was made.
+        found: The class it got here; empty if there was no usable answer.
+        drift: Largest difference of a logit; infinite if there was no usable answer.
+        failure: What is wrong, in words; empty if nothing is.
+    """
+
+    number: int
+    expected: str
+    found: str
+    drift: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTestReport:
+    """What came of a self-test.
+
+    Attributes:
+        replays: One for each picture; none if the bundle has no golden pictures.
+        tolerance: Largest drift allowed, in logits.
+    """
+
+    replays: tuple[Replay, ...]
+    tolerance: float
+
+    @property
+    def largest_drift(self) -> float:
+        """Over all pictures that were replayed."""
+        return max((replay.drift for replay in self.replays), default=0.0)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One sentence for each picture that failed."""
+        return tuple(replay.failure for replay in self.replays if replay.failure)
+
+    def require_passed(self) -> None:
+        """Do nothing if all went well.
+
+        Raises:
+            SelfTestFailed: Otherwise; names the first picture that failed.
+        """
+        if self.failures:
+            raise SelfTestFailed(
+                f"{len(self.failures)} of {len(self.replays)} golden pictures failed on this machine; "
+                f"{self.failures[0]}",
+                hint="do not use this bundle here; brain-doctor shows more, and an fp32 bundle or "
+                "another device may do",
+            )
+
+
+def replay(
+    bundle: "Bundle",
+    session: "Session",
+    extent: SelfTest = "full",
+    *,
+    tick: Callable[[int, int], None] | None = None,
+) -> SelfTestReport:
+    """Replay golden pictures, one by one as ``predict`` does, and say what came of it.
+
+    Args:
+        bundle: Says what is expected.
+        session: Is asked.
+        extent: ``quick``, ``full`` or ``off``.
+        tick: Told (done, total) after each picture.
+
+    Raises:
+        ValueError: An unknown extent.
+    """
+    cases = _chosen(golden_cases(bundle) if extent != "off" else [], extent)
+    tolerance = float(bundle.manifest.get("self_test", {}).get("tolerance_logits", 0.0))
+    replays = []
+    for done, case in enumerate(cases, start=1):
+        replays.append(_ask(bundle, session, case, tolerance))
+        if tick is not None:
+            tick(done, len(cases))
+    return SelfTestReport(replays=tuple(replays), tolerance=tolerance)
+
+
+def require_golden_answers(bundle: "Bundle", session: "Session", extent: SelfTest) -> None:
+    """Replay golden pictures and refuse to go on if an answer is not the known one.
+
+    Raises:
+        SelfTestFailed: A class differs, a logit is off by more than the tolerance, or is not finite.
+    """
+    replay(bundle, session, extent).require_passed()
+
+
+def _chosen(cases: list[GoldenCase], extent: SelfTest) -> list[GoldenCase]:
+    if extent not in ("quick", "full", "off"):
+        raise ValueError(f"self_test is {extent!r}, expected quick, full or off")
+    if extent != "quick":
+        return cases
+    first_of_class = {case.label: case for case in reversed(cases)}
+    one_of_each = sorted(first_of_class.values(), key=lambda case: case.number)
+    others = [case for case in cases if case is not first_of_class[case.label]]
+    return [*one_of_each, *others][: max(_QUICK, len(one_of_each))]
+
+
+def _ask(bundle: "Bundle", session: "Session", case: GoldenCase, tolerance: float) -> Replay:
+    name = f"golden picture {case.number}"
+    labels = bundle.labels
+    try:
+        outputs = session.run(to_pixel_values(case.grey[None], bundle.preprocessor))
+        logits, evidence = outputs[0][0], outputs[2][0]
+        check_outputs(logits, evidence, classes=len(labels), source=name)
+    except RunError as error:
+        failure = error.message if name in error.message else f"{name}: {error.message}"
+        return Replay(
+            number=case.number, expected=case.label, found="", drift=float("inf"), failure=failure
+        )
+    found = labels[int(logits.argmax())]
+    drift = float(np.abs(logits - case.logits).max())
+    failure = ""
+    if found != case.label:
+        failure = f"{name}: is {found} here, expected {case.label} (logits differ by {drift:.3g})"
+    elif not drift <= tolerance:
+        failure = f"{name}: logits differ by {drift:.3g}, expected at most {tolerance:.3g}"
+    return Replay(
+        number=case.number, expected=case.label, found=found, drift=drift, failure=failure
+    )
