@@ -1,0 +1,44 @@
+// node classify.mjs MODEL.onnx SCAN...
+// One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 100 some refused.
+
+import { readFileSync } from "node:fs";
+
+import { readPicture } from "./picture.mjs";
+
+// Before onnxruntime is loaded: its library may otherwise report home.
+process.env.ORT_DISABLE_TELEMETRY = "1";
+const ort = await import("onnxruntime-node");
+
+// The order of `probabilities`, also in the file's metadata (brain_edge.contract), which Node does not show.
+const LABELS = ["glioma", "meningioma", "no_tumor", "pituitary"];
+const RESEARCH_USE_ONLY = "Research use only. Not a medical device. Not for diagnosis.";
+
+const [model, ...files] = process.argv.slice(2);
+if (!model || files.length === 0) {
+  console.error(`usage: node classify.mjs MODEL.onnx SCAN...\n${RESEARCH_USE_ONLY}`);
+  process.exit(2);
+}
+const session = await ort.InferenceSession.create(model, { executionProviders: ["cpu"], logSeverityLevel: 3 });
+let refused = 0;
+for (const file of files) {
+  let answer;
+  try {
+    answer = await classify(readPicture(readFileSync(file)));
+  } catch (error) {
+    refused += 1;
+    answer = { error: error.message };
+  }
+  console.log(JSON.stringify({ file, ...answer, research_use_only: RESEARCH_USE_ONLY }));
+}
+process.exitCode = refused ? 100 : 0;
+
+async function classify({ height, width, data }) {
+  const image = new ort.Tensor("uint8", data, [height, width, 3]);
+  const { probabilities } = await session.run({ image }, ["probabilities"]);
+  const values = Array.from(probabilities.data);
+  if (values.length !== LABELS.length || !values.every(Number.isFinite)) {
+    throw new Error("the model gave no usable probabilities");
+  }
+  const label = LABELS[values.indexOf(Math.max(...values))];
+  return { label, probabilities: Object.fromEntries(LABELS.map((name, i) => [name, values[i]])) };
+}
