@@ -15,26 +15,38 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+from torch import nn
 
 from edge_infer.bundle import Bundle, write_bundle
-from edge_infer.contract import LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
-from edge_infer.errors import QualityGateFailed
+from edge_infer.contract import (
+    GOLDEN_FILE,
+    LABELS,
+    METADATA_KEY,
+    OUTPUT_NAMES,
+    RESEARCH_USE_ONLY,
+)
 from edge_infer.manifest import canonical_json
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from edge_infer.version import __version__
 from export.calibration import ExportPictures
-from export.gate import GateReport, judge
+from export.choice import Tried, choose
+from export.golden import make_golden
+from export.graphs import build_graph, can_build
+from export.graphs.float_layers import FloatLayers
 from export.model_card import INTENDED_USE, model_card
 from export.parity import check_parity
-from export.quantization import CANDIDATES, prepare
+from export.targets import TARGETS
 from export.temperature import fit_temperature
 from export.to_onnx import export_graph
+from export.variants import quantized_variants
 from train.calibration_error import expected_calibration_error
 from train.checkpoint import Checkpoint
+from train.samples import Progress
 
-__all__ = ["FP16_ATOL", "Report", "export_bundle"]
+__all__ = ["FP16_ATOL", "Report", "export_bundle", "float_graph"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,33 +60,39 @@ class Report:
 
     Attributes:
         bundle: The bundle, as loaded back.
-        tried: Name and verdict of each quantization that was tried.
+        tried: Each quantization that was tried, with its verdict.
     """
 
     bundle: Bundle
-    tried: dict[str, GateReport]
+    tried: tuple[Tried, ...]
 
 
 def export_bundle(
     checkpoint: Checkpoint,
-    target: Path,
+    folder: Path,
     *,
     precision: str,
     pictures: ExportPictures | None,
     metrics: dict[str, Any],
     command: str,
+    target: str = "x64-vnni",
+    cache: Path | None = None,
     step: Callable[[str], None] = logger.info,
+    progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Write a bundle.
 
     Args:
         checkpoint: The trained model.
-        target: The bundle's folder; an older bundle there stays whole unless this one is good.
+        folder: The bundle's folder; an older bundle there stays whole unless this one is good.
         precision: ``fp32``, ``fp16`` or ``int8``.
         pictures: For calibration, gate and temperature; INT8 needs them.
         metrics: Evaluations for the model card, as ``train.evaluation`` writes them.
         command: How the bundle was made.
+        target: Processors an INT8 graph is written for, in ``TARGETS``.
+        cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
         step: Told what is being done.
+        progress: Told how far a long step is.
 
     Raises:
         ParityFailed: The graph does not give what PyTorch gives.
@@ -83,34 +101,46 @@ def export_bundle(
     preprocessor = checkpoint.preprocessor
     size = {"height": preprocessor.height, "width": preprocessor.width}
     step(f"exporting {checkpoint.name} to ONNX at {size['height']} x {size['width']}")
-    graph = export_graph(checkpoint.model, **size)
+    graph = float_graph(checkpoint.model, **size)
     reference = open_session(graph.SerializeToString())
     parity = check_parity(checkpoint.model, reference, **size)
     step(
         f"parity with PyTorch: largest difference {max(parity['max_abs_difference'].values()):.1e}"
     )
-    tried: dict[str, GateReport] = {}
+    tried: tuple[Tried, ...] = ()
     quantization: dict[str, Any] = {"method": "none"}
     gate: dict[str, Any] | None = None
     if precision == "fp16":
         graph = convert_float_to_float16(graph, keep_io_types=True)
+        # The converter appends its casts at the end; a valid graph has each node after those it reads.
+        OnnxModel.graph_topological_sort(graph.graph, is_deterministic=True)
         parity["fp16"] = check_parity(checkpoint.model, _session(graph), **size, atol=FP16_ATOL)
     elif precision == "int8":
         if pictures is None:
             raise ValueError("int8 needs pictures for calibration and gate")
-        graph, name, tried = _quantize(graph, reference, pictures, preprocessor, step)
+        variants = quantized_variants(
+            checkpoint.model, graph, pictures.calibration, preprocessor, TARGETS[target], progress
+        )
+        chosen = choose(
+            variants, reference, pictures, preprocessor, cache=cache, step=step, progress=progress
+        )
+        step(chosen.text())
+        tried = chosen.tried
+        graph = chosen.best.variant.graph
         quantization = {
-            **next(candidate.description for candidate in CANDIDATES if candidate.name == name),
+            "name": chosen.best.variant.name,
+            **chosen.best.variant.description,
             "calibration": {
                 "n": len(pictures.calibration),
                 "source": pictures.source,
                 "part": "train",
             },
-            "tried": {
-                key: {"passed": report.passed, **report.table} for key, report in tried.items()
-            },
+            "tried": {entry.variant.name: entry.table() for entry in tried},
+            "fp32_p50_ms": round(chosen.fp32_p50_ms, 2),
         }
-        gate = {"source": pictures.source, "synthetic": pictures.synthetic, **tried[name].table}
+        gate = {"source": pictures.source, "synthetic": pictures.synthetic, **chosen.best.table()}
+    step("drawing golden pictures for the self-test")
+    golden = make_golden(reference, _session(graph), preprocessor, precision=precision)
     body: dict[str, Any] = {
         "model": checkpoint.name,
         "precision": precision,
@@ -119,46 +149,27 @@ def export_bundle(
         "parity": parity,
         "metrics": metrics,
         "calibration": _calibration(graph, pictures, preprocessor),
-        "golden": [],
+        "golden": golden.entries,
+        "self_test": golden.self_test,
         "provenance": _provenance(checkpoint, command),
         "intended_use": INTENDED_USE,
     }
     files = {
         "model.onnx": _with_metadata(graph, checkpoint, precision),
         "config.json": canonical_json({**checkpoint.config, "torch_dtype": "float32"}),
+        GOLDEN_FILE: golden.sheet,
         "preprocessor_config.json": preprocessor.to_json().encode(),
         "README.md": model_card(body).encode(),
     }
-    step(f"writing {target}")
-    return Report(bundle=write_bundle(target, files, body), tried=tried)
+    step(f"writing {folder}")
+    return Report(bundle=write_bundle(folder, files, body), tried=tried)
 
 
-def _quantize(
-    graph: onnx.ModelProto,
-    reference: Session,
-    pictures: ExportPictures,
-    preprocessor: PreprocessorConfig,
-    step: Callable[[str], None],
-) -> tuple[onnx.ModelProto, str, dict[str, GateReport]]:
-    """Try the candidates in their order until one passes the gate."""
-    prepared = prepare(graph)
-    fp32_logits = _logits(reference, pictures.gate, preprocessor)
-    tried: dict[str, GateReport] = {}
-    for candidate in CANDIDATES:
-        step(f"quantizing: {candidate.name}, {len(pictures.calibration)} calibration pictures")
-        quantized = candidate.quantize(prepared, pictures.calibration, preprocessor)
-        quantized.ir_version = min(quantized.ir_version, graph.ir_version)
-        int8_logits = _logits(_session(quantized), pictures.gate, preprocessor)
-        report = judge(pictures.gate_labels, fp32_logits, int8_logits)
-        tried[candidate.name] = report
-        step(f"gate, {candidate.name}: {'passed' if report.passed else 'failed'}\n{report.text()}")
-        if report.passed:
-            return quantized, candidate.name, tried
-    reasons = "; ".join(f"{name}: {', '.join(report.failures)}" for name, report in tried.items())
-    raise QualityGateFailed(
-        f"no INT8 model passed the gate ({reasons}); nothing was written",
-        hint="calibrate on pictures like those of the training, or ship --fp16 or --fp32",
-    )
+def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto:
+    """Return a model's float32 graph: the one made for onnxruntime where there is one, else the traced one."""
+    if can_build(model):
+        return build_graph(model, FloatLayers(), height=height, width=width)
+    return export_graph(model, height=height, width=width)
 
 
 def _session(graph: onnx.ModelProto) -> Session:

@@ -27,6 +27,9 @@ _BATCH = 16
 _CALIBRATION_PICTURES = 192
 # The gate allows a class one point of recall: enough phantoms that one picture is half a point, not two.
 _GATE_PHANTOMS = 800
+_CORRUPTED = 10_000
+# Phantoms can tell that a quantization is broken, no more: a few hundred variants do.
+_CORRUPTED_PHANTOMS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class ExportPictures:
         gate_labels: int64, (M,).
         source: Where they come from, for the manifest and the model card.
         synthetic: Whether they are phantoms.
+        corrupted: How many corrupted variants of the gate's pictures are judged as well.
     """
 
     calibration: NDArray[np.uint8] = field(repr=False)
@@ -46,6 +50,7 @@ class ExportPictures:
     gate_labels: NDArray[np.int64] = field(repr=False)
     source: str
     synthetic: bool
+    corrupted: int
 
 
 class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
@@ -97,6 +102,7 @@ def from_data_set(
         gate_labels=np.array([samples[row].label for row in val]),
         source=source,
         synthetic=False,
+        corrupted=_CORRUPTED,
     )
 
 
@@ -117,4 +123,5 @@ def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportPictures:
         gate_labels=labels[_CALIBRATION_PICTURES:],
         source=f"synthetic phantoms, seed {seed}",
         synthetic=True,
+        corrupted=_CORRUPTED_PHANTOMS,
     )

@@ -12,6 +12,7 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
 
 if TYPE_CHECKING:
+    from edge_infer.bundle import Bundle
     from edge_infer.preprocessing import PreprocessorConfig
     from export.calibration import ExportPictures
 
@@ -29,6 +30,19 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @click.option("--fp16", "precision", flag_value="fp16", help="Half-precision weights.")
 @click.option(
     "--fp32", "precision", flag_value="fp32", default="fp32", help="As trained (the default)."
+)
+@click.option(
+    "--target",
+    type=click.Choice(["x64-vnni", "x64-avx2", "arm64", "portable"]),
+    default="x64-vnni",
+    show_default=True,
+    help="Processors an INT8 model is written for; x64-avx2 is for Intel and AMD before 2019.",
+)
+@click.option("--portable", is_flag=True, help="Short for --target portable.")
+@click.option(
+    "--end-to-end",
+    is_flag=True,
+    help="Also write one graph that takes a uint8 picture of any size, for other languages.",
 )
 @click.option(
     "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
@@ -58,6 +72,9 @@ _File = click.Path(path_type=Path, dir_okay=False)
 def main(
     model: str,
     precision: str,
+    target: str,
+    portable: bool,
+    end_to_end: bool,
     checkpoint: Path | None,
     output: Path | None,
     data: Path | None,
@@ -95,21 +112,38 @@ def main(
         pictures = None
         if precision == "int8" or data is not None:
             pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed)
-        report = export_bundle(
-            loaded,
-            output or Path("bundles") / f"{model}-{precision}",
-            precision=precision,
-            pictures=pictures,
-            metrics=_metrics(folder, metrics),
-            command=typed_command("brain-export"),
-            step=lambda text: click.echo(text, err=True),
-        )
+        with progress_bar("Judging") as progress:
+            report = export_bundle(
+                loaded,
+                output or Path("bundles") / f"{model}-{precision}",
+                precision=precision,
+                pictures=pictures,
+                metrics=_metrics(folder, metrics),
+                command=typed_command("brain-export"),
+                target="portable" if portable else target,
+                cache=None if data is None else cache,
+                step=lambda text: click.echo(text, err=True),
+                progress=progress,
+            )
         size = len(report.bundle.model_bytes)
         results.write(f"bundle: {report.bundle.path} (model.onnx {size / 1e6:.1f} MB)\n")
+        if end_to_end:
+            results.write(_write_end_to_end(report.bundle))
         results.write(
             f"try it: brain-infer --bundle {shlex.quote(str(report.bundle.path))} scan.jpg\n"
         )
         results.write(f"{RESEARCH_USE_ONLY}\n")
+
+
+def _write_end_to_end(bundle: "Bundle") -> str:
+    from export.end_to_end import write_end_to_end
+
+    path = bundle.path.with_name(f"{bundle.path.name}.end-to-end.onnx")
+    figures = write_end_to_end(bundle, path)
+    return (
+        f"end to end: {path} ({figures['size_bytes'] / 1e6:.1f} MB; as the bundle on {figures['pictures']} pictures of "
+        f"many sizes, probabilities within {figures['max_probability_difference']:.1e})\n"
+    )
 
 
 def _pictures(

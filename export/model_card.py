@@ -33,6 +33,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         measured(manifest["metrics"])
         or "Nothing was measured: this bundle was made without an evaluation.\n",
         _gate(manifest["gate"]),
+        _tried(manifest["quantization"]),
         _provenance(manifest),
     ]
     return "\n".join(section for section in sections if section)
@@ -103,7 +104,7 @@ def _gate(gate: Mapping[str, Any] | None) -> str:
         (
             f"\nAgreement with FP32: {100 * agreement['value']:.2f} % "
             f"({100 * agreement['low']:.2f}..{100 * agreement['high']:.2f}), n {agreement['n']}; "
-            f"required {100 * gate['min_agreement']:.0f} %.\n"
+            f"required {100 * gate['min_agreement']:g} %.\n"
         ),
         "| class | n | recall FP32 | recall INT8 | flips |\n|---|---|---|---|---|",
     ]
@@ -115,7 +116,38 @@ def _gate(gate: Mapping[str, Any] | None) -> str:
     lines.append(
         f"\nTumour to no_tumor flips where FP32 was right: {gate['tumor_to_no_tumor_flips']}.\n"
     )
+    corrupted = gate.get("corrupted")
+    if corrupted is not None:
+        same, flips = corrupted["agreement"], corrupted["flips"]
+        lines.append(
+            f"On {corrupted['n']} corrupted variants of {corrupted['pictures']} of these pictures (docs/gate.md): "
+            f"agreement {100 * same['value']:.2f} % ({100 * same['low']:.2f}..{100 * same['high']:.2f}), required "
+            f"{100 * corrupted['min_agreement']:.0f} %; tumour to no_tumor flips {flips['count']} of {flips['n']}"
+            + (f", at most {100 * flips['high']:.3f} %" if flips["high"] is not None else "")
+            + " (95 % interval).\n"
+        )
     return "\n".join(lines)
+
+
+def _tried(quantization: Mapping[str, Any]) -> str:
+    tried = quantization.get("tried")
+    if not tried:
+        return ""
+    lines = [
+        "## Quantizations that were tried\n",
+        (
+            f"Shipped: **{quantization['name']}**. Latency: median of one picture on the machine of the export, "
+            f"measured in turn; FP32 took {quantization['fp32_p50_ms']} ms there.\n"
+        ),
+        "| name | gate | agreement | flips by class | p50, ms | MB |\n|---|---|---|---|---|---|",
+    ]
+    for name, row in tried.items():
+        flips = " / ".join(str(entry["flips"]) for entry in row["per_class"].values())
+        lines.append(
+            f"| {name} | {'passed' if row['passed'] else 'failed'} | {100 * row['agreement']['value']:.2f} % "
+            f"| {flips} | {row['p50_ms']} | {row['size_bytes'] / 1e6:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _provenance(manifest: Mapping[str, Any]) -> str:

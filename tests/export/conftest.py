@@ -1,8 +1,7 @@
 """A small CvT whose head tells four patterns apart with real margins, and its graph, made once."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from edge_infer.bundle import Bundle
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
-from export import bundling
 from export.bundling import export_bundle
 from export.calibration import ExportPictures
 from export.quantization import prepare
@@ -114,42 +112,26 @@ def pictures() -> ExportPictures:
         gate_labels=labels,
         source="textures",
         synthetic=False,
+        corrupted=160,
     )
-
-
-@pytest.fixture(scope="session")
-def traced_once(graph_bytes: bytes) -> Callable[[], AbstractContextManager[pytest.MonkeyPatch]]:
-    """Inside, an export takes the graph that was traced before; it takes seconds each time."""
-
-    @contextmanager
-    def context() -> Iterator[pytest.MonkeyPatch]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                bundling, "export_graph", lambda *_, **__: onnx.load_from_string(graph_bytes)
-            )
-            yield patch
-
-    return context
 
 
 @pytest.fixture(scope="session")
 def bundles(
     checkpoint: Checkpoint,
     pictures: ExportPictures,
-    traced_once: Callable[[], AbstractContextManager[pytest.MonkeyPatch]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Bundle]:
     """One bundle of each precision."""
     folder = tmp_path_factory.mktemp("bundles")
-    with traced_once():
-        return {
-            precision: export_bundle(
-                checkpoint,
-                folder / f"cvt_test-{precision}",
-                precision=precision,
-                pictures=pictures,
-                metrics={},
-                command=f"brain-export --model cvt_test --{precision}",
-            ).bundle
-            for precision in ("fp32", "fp16", "int8")
-        }
+    return {
+        precision: export_bundle(
+            checkpoint,
+            folder / f"cvt_test-{precision}",
+            precision=precision,
+            pictures=pictures,
+            metrics={},
+            command=f"brain-export --model cvt_test --{precision}",
+        ).bundle
+        for precision in ("fp32", "fp16", "int8")
+    }

@@ -1,8 +1,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,16 @@ from edge_infer.contract import BUNDLE_FILES, LABELS, METADATA_KEY, OUTPUT_NAMES
 from edge_infer.errors import QualityGateFailed
 from edge_infer.graph_facts import graph_facts
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from export import bundling
+from edge_infer.preprocessing import to_pixel_values
+from export import bundling, choice
 from export.bundling import FP16_ATOL, Report, export_bundle
 from export.calibration import ExportPictures
-from export.quantization import CANDIDATES, Candidate
 from export.temperature import fit_temperature
+from export.variants import Variant
 from train.checkpoint import Checkpoint
 from train.predictors import predictor
 
 PRECISIONS = ("fp32", "fp16", "int8")
-Traced = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 
 
 def exported(checkpoint: Checkpoint, target: Path, pictures: ExportPictures | None) -> Report:
@@ -44,22 +42,29 @@ def exported(checkpoint: Checkpoint, target: Path, pictures: ExportPictures | No
     )
 
 
-def losing(label: int) -> Candidate:
+def losing(label: int, graph: onnx.ModelProto, value: float = -100) -> Variant:
     """A quantization after which the model never gives one class."""
+    spoilt = onnx.load_from_string(graph.SerializeToString())
+    bias = next(
+        tensor for tensor in spoilt.graph.initializer if tensor.name.endswith("classifier.bias")
+    )
+    values = numpy_helper.to_array(bias).copy()
+    values[label] += value
+    bias.CopyFrom(numpy_helper.from_array(values, bias.name))
+    return Variant(name=f"without {LABELS[label]}", description={"method": "none"}, graph=spoilt)
 
-    def quantize(
-        graph: onnx.ModelProto, _: NDArray[np.uint8], __: PreprocessorConfig
-    ) -> onnx.ModelProto:
-        spoilt = onnx.load_from_string(graph.SerializeToString())
-        bias = next(
-            tensor for tensor in spoilt.graph.initializer if tensor.name.endswith("classifier.bias")
-        )
-        values = numpy_helper.to_array(bias).copy()
-        values[label] -= 100
-        bias.CopyFrom(numpy_helper.from_array(values, bias.name))
-        return spoilt
 
-    return Candidate(name=f"without {LABELS[label]}", description={}, quantize=quantize)
+def trying(*make: Callable[[onnx.ModelProto], Variant]) -> Callable[..., Iterator[Variant]]:
+    """Replace the variants an export tries."""
+
+    def variants(_: Any, graph: onnx.ModelProto, *__: Any) -> Iterator[Variant]:
+        return (each(graph) for each in make)
+
+    return variants
+
+
+def the_graph_itself(graph: onnx.ModelProto) -> Variant:
+    return Variant(name="itself", description={"method": "none"}, graph=graph)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -185,7 +190,7 @@ def test_the_int8_bundle_passed_its_gate_and_says_so(
     assert {row["n"] for row in gate["per_class"].values()} == {20}
     quantization = manifest["quantization"]
     assert quantization["calibration"] == {"n": 32, "source": "textures", "part": "train"}
-    assert quantization["tried"][quantization["method"]]["passed"] is True
+    assert quantization["tried"][quantization["name"]]["passed"] is True
     assert bundles["fp32"].manifest["gate"] is None
 
 
@@ -221,38 +226,36 @@ def test_the_temperature_is_fitted_on_the_logits_of_the_very_graph(
         assert 0 <= calibration["ece_after"] < 0.2
 
 
-def test_phantoms_fit_no_temperature(
-    checkpoint: Checkpoint, pictures: ExportPictures, traced_once: Traced, tmp_path: Path
+def test_phantoms_fit_no_temperature_and_the_first_that_passes_is_taken(
+    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
 ) -> None:
     synthetic = dataclasses.replace(pictures, synthetic=True, source="synthetic phantoms, seed 0")
-    with traced_once():
-        bundle = exported(checkpoint, tmp_path / "bundle", synthetic).bundle
-    assert bundle.temperature == 1
-    assert bundle.manifest["gate"]["synthetic"] is True
-    assert (
-        "no evidence" in (bundle.path / "README.md").read_text()
-        or "Synthetic" in (bundle.path / "README.md").read_text()
-    )
+    report = exported(checkpoint, tmp_path / "bundle", synthetic)
+    assert report.bundle.temperature == 1
+    assert report.bundle.manifest["gate"]["synthetic"] is True
+    assert "Synthetic pictures" in (report.bundle.path / "README.md").read_text()
+    assert [entry.variant.name for entry in report.tried] == ["static-min-max"]
 
 
 def test_a_blank_calibration_makes_static_fail_and_dynamic_is_taken(
-    checkpoint: Checkpoint, pictures: ExportPictures, traced_once: Traced, tmp_path: Path
+    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
 ) -> None:
     blank = dataclasses.replace(pictures, calibration=np.zeros_like(pictures.calibration))
-    with traced_once():
-        report = exported(checkpoint, tmp_path / "bundle", blank)
-    assert {name: verdict.passed for name, verdict in report.tried.items()} == {
-        "static": False,
-        "dynamic": True,
-    }
+    report = exported(checkpoint, tmp_path / "bundle", blank)
+    passed = {entry.variant.name: entry.passed for entry in report.tried}
+    assert passed["dynamic"] is True
+    assert passed["static-min-max"] is False
     quantization = report.bundle.manifest["quantization"]
     assert quantization["method"] == "dynamic"
-    assert quantization["tried"]["static"]["passed"] is False
+    assert quantization["tried"]["static-min-max"]["passed"] is False
     assert report.bundle.manifest["gate"]["agreement"]["value"] >= 0.99
 
 
 def test_the_gate_sees_what_brain_infer_will_see(
-    checkpoint: Checkpoint, pictures: ExportPictures, traced_once: Traced, tmp_path: Path
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Dynamic quantization takes its ranges over a whole batch, and brain-infer runs one by one.
     seen: list[NDArray[np.float32]] = []
@@ -261,11 +264,13 @@ def test_the_gate_sees_what_brain_infer_will_see(
         seen.append(int8)
         return verdict(labels, fp32, int8)
 
-    verdict = bundling.judge
-    with traced_once() as patch:
-        patch.setattr(bundling, "judge", judged)
-        patch.setattr(bundling, "CANDIDATES", CANDIDATES[1:])
-        bundle = exported(checkpoint, tmp_path / "bundle", pictures).bundle
+    def dynamic_alone(*arguments: Any) -> Iterator[Variant]:
+        return (entry for entry in every(*arguments) if entry.name == "dynamic")
+
+    verdict, every = choice.judge, bundling.quantized_variants
+    monkeypatch.setattr(choice, "judge", judged)
+    monkeypatch.setattr(bundling, "quantized_variants", dynamic_alone)
+    bundle = exported(checkpoint, tmp_path / "bundle", pictures).bundle
     given = [
         list(prediction.logits.values())
         for prediction in Classifier(bundle).predict_many(pictures.gate)
@@ -273,34 +278,32 @@ def test_the_gate_sees_what_brain_infer_will_see(
     np.testing.assert_allclose(seen[0], given, rtol=0, atol=1e-5)
 
 
-def test_a_quantization_that_gives_nan_fails_and_the_next_is_taken(
-    checkpoint: Checkpoint, pictures: ExportPictures, traced_once: Traced, tmp_path: Path
+def test_a_quantization_that_gives_nan_fails_and_another_is_taken(
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    broken = losing(0)
-
-    def nan(graph: onnx.ModelProto, *rest: Any) -> onnx.ModelProto:
-        spoilt = broken.quantize(graph, *rest)
-        for tensor in spoilt.graph.initializer:
-            if tensor.name.endswith("classifier.bias"):
-                values = np.full((len(LABELS),), np.nan, dtype=np.float32)
-                tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-        return spoilt
-
-    with traced_once() as patch:
-        candidates = (dataclasses.replace(broken, name="broken", quantize=nan), CANDIDATES[1])
-        patch.setattr(bundling, "CANDIDATES", candidates)
-        report = exported(checkpoint, tmp_path / "bundle", pictures)
-    assert [verdict.passed for verdict in report.tried.values()] == [False, True]
-    assert report.bundle.manifest["quantization"]["method"] == "dynamic"
+    monkeypatch.setattr(
+        bundling,
+        "quantized_variants",
+        trying(lambda graph: losing(0, graph, value=np.nan), the_graph_itself),
+    )
+    report = exported(checkpoint, tmp_path / "bundle", pictures)
+    assert [entry.passed for entry in report.tried] == [False, True]
+    assert report.bundle.manifest["quantization"]["name"] == "itself"
 
 
 def test_when_all_fail_nothing_is_written_and_the_lost_class_is_named(
-    checkpoint: Checkpoint, pictures: ExportPictures, traced_once: Traced, tmp_path: Path
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with traced_once() as patch:
-        patch.setattr(bundling, "CANDIDATES", (losing(0), losing(3)))
-        with pytest.raises(QualityGateFailed) as failed:
-            exported(checkpoint, tmp_path / "bundle", pictures)
+    both = trying(lambda graph: losing(0, graph), lambda graph: losing(3, graph))
+    monkeypatch.setattr(bundling, "quantized_variants", both)
+    with pytest.raises(QualityGateFailed) as failed:
+        exported(checkpoint, tmp_path / "bundle", pictures)
     assert failed.value.exit_code == 86
     assert "without glioma: " in failed.value.message
     assert re.search(r"glioma loses (9\d|100)\.00 points of recall", failed.value.message)
@@ -312,21 +315,20 @@ def test_when_all_fail_nothing_is_written_and_the_lost_class_is_named(
 def test_an_older_bundle_is_unharmed_when_the_gate_fails(
     checkpoint: Checkpoint,
     pictures: ExportPictures,
-    traced_once: Traced,
     bundles: dict[str, Bundle],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = bundles["int8"].path
     before = contents(target)
-    with traced_once() as patch:
-        patch.setattr(bundling, "CANDIDATES", (losing(1),))
-        with pytest.raises(QualityGateFailed):
-            exported(checkpoint, target, pictures)
+    monkeypatch.setattr(bundling, "quantized_variants", trying(lambda graph: losing(1, graph)))
+    with pytest.raises(QualityGateFailed):
+        exported(checkpoint, target, pictures)
     assert contents(target) == before
     assert load_bundle(target).manifest == bundles["int8"].manifest
 
 
-def test_int8_needs_pictures(checkpoint: Checkpoint, traced_once: Traced, tmp_path: Path) -> None:
-    with traced_once(), pytest.raises(ValueError, match="int8 needs pictures"):
+def test_int8_needs_pictures(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="int8 needs pictures"):
         exported(checkpoint, tmp_path / "bundle", None)
     assert list(tmp_path.iterdir()) == []
 
@@ -334,12 +336,10 @@ def test_int8_needs_pictures(checkpoint: Checkpoint, traced_once: Traced, tmp_pa
 def test_the_same_export_gives_the_same_graph(
     checkpoint: Checkpoint,
     pictures: ExportPictures,
-    traced_once: Traced,
     bundles: dict[str, Bundle],
     tmp_path: Path,
 ) -> None:
-    with traced_once():
-        again = exported(checkpoint, tmp_path / "again", pictures).bundle
+    again = exported(checkpoint, tmp_path / "again", pictures).bundle
     assert again.model_bytes == bundles["int8"].model_bytes
 
 

@@ -1,7 +1,7 @@
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +11,10 @@ from PIL import Image
 
 from edge_infer.bundle import load_bundle
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
-from export import bundling
+from export import bundling, calibration
 from export.cli import main
-from export.quantization import Candidate
+from export.variants import Variant
 from train.checkpoint import load_checkpoint, save_checkpoint
-
-Traced = Callable[[], AbstractContextManager[pytest.MonkeyPatch]]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +36,7 @@ def data(
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(calibration, "_CORRUPTED", 120)  # ten thousand take a while
     return tmp_path
 
 
@@ -48,13 +47,10 @@ def run(*arguments: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_int8_of_a_data_set(
-    checkpoint_folder: Path, data: Path, traced_once: Traced, tmp_path: Path
-) -> None:
-    with traced_once():
-        code, out, err = run(
-            *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
-        )
+def test_int8_of_a_data_set(checkpoint_folder: Path, data: Path, tmp_path: Path) -> None:
+    code, out, err = run(
+        *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
+    )
     assert code == 0, err
     bundle = load_bundle(tmp_path / "bundles" / "cvt_test-int8")
     assert out.splitlines()[0].startswith("bundle: ")
@@ -71,7 +67,7 @@ def test_int8_of_a_data_set(
 
 
 def test_fp32_is_the_default_and_the_newest_run_is_taken(
-    checkpoint_folder: Path, traced_once: Traced, tmp_path: Path
+    checkpoint_folder: Path, tmp_path: Path
 ) -> None:
     loaded = load_checkpoint(checkpoint_folder)
     save_checkpoint(
@@ -94,8 +90,7 @@ def test_fp32_is_the_default_and_the_newest_run_is_taken(
             }
         )
     )
-    with traced_once():
-        code, _, err = run("--model", "cvt_test", "--metrics", evaluation)
+    code, _, err = run("--model", "cvt_test", "--metrics", evaluation)
     assert code == 0, err
     assert "the newest run" in err
     bundle = load_bundle(tmp_path / "bundles" / "cvt_test-fp32")
@@ -106,29 +101,28 @@ def test_fp32_is_the_default_and_the_newest_run_is_taken(
 
 
 def test_a_failed_gate_exits_with_86_and_leaves_the_older_bundle(
-    checkpoint_folder: Path, data: Path, traced_once: Traced, tmp_path: Path
+    checkpoint_folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = tmp_path / "bundles" / "cvt_test-int8"
     older.mkdir(parents=True)
     (older / "model.onnx").write_bytes(b"older")
-    with traced_once() as patch:
-        # An exchange of the outputs' sign, as a quantization that is nothing like its original.
-        def negated(graph: object, *_: object) -> object:
-            import onnx
 
-            spoilt = onnx.load_from_string(graph.SerializeToString())  # type: ignore[attr-defined]
-            for node in spoilt.graph.node:
-                for place, output in enumerate(node.output):
-                    if output == "logits":
-                        node.output[place] = "unsigned_logits"
-            spoilt.graph.node.append(onnx.helper.make_node("Neg", ["unsigned_logits"], ["logits"]))
-            return spoilt
+    # An exchange of the outputs' sign, as a quantization that is nothing like its original.
+    def negated(_: object, graph: Any, *__: object) -> Iterator[Variant]:
+        import onnx
 
-        bad = Candidate(name="negated", description={}, quantize=negated)  # type: ignore[arg-type]
-        patch.setattr(bundling, "CANDIDATES", (bad,))
-        code, out, err = run(
-            *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
-        )
+        spoilt = onnx.load_from_string(graph.SerializeToString())
+        for node in spoilt.graph.node:
+            for place, output in enumerate(node.output):
+                if output == "logits":
+                    node.output[place] = "unsigned_logits"
+        spoilt.graph.node.append(onnx.helper.make_node("Neg", ["unsigned_logits"], ["logits"]))
+        yield Variant(name="negated", description={"method": "none"}, graph=spoilt)
+
+    monkeypatch.setattr(bundling, "quantized_variants", negated)
+    code, out, err = run(
+        *("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder, "--data", data)
+    )
     assert (code, out) == (86, "")
     assert "no INT8 model passed the gate (negated: agreement" in err
     assert "hint: " in err

@@ -29,6 +29,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
     return {
         "model": "cvt13",
         "precision": "fp32",
+        "quantization": {"method": "none"},
         "metrics": {},
         "gate": None,
         "calibration": {"temperature": 1.5, "fitted_on": "validation part of brisc, n 3"},
@@ -84,6 +85,17 @@ def test_the_gate_of_an_int8_bundle_is_in_its_card(bundles: dict[str, Bundle]) -
     for name, row in gate["per_class"].items():
         assert f"| {name} | {row['n']} | {100 * row['recall_fp32']:.2f} % " in card
     assert "Judged on textures. Validation part only." in card
+    assert f"On {gate['corrupted']['n']} corrupted variants" in card
+
+
+def test_all_quantizations_that_were_tried_are_in_the_card(bundles: dict[str, Bundle]) -> None:
+    quantization = bundles["int8"].manifest["quantization"]
+    card = (bundles["int8"].path / "README.md").read_text()
+    assert f"Shipped: **{quantization['name']}**" in card
+    assert len(quantization["tried"]) == 6
+    for name, row in quantization["tried"].items():
+        assert f"| {name} | {'passed' if row['passed'] else 'failed'} | " in card
+        assert f"| {row['p50_ms']} | {row['size_bytes'] / 1e6:.1f} |" in card
 
 
 def test_a_gate_on_phantoms_is_called_synthetic(bundles: dict[str, Bundle]) -> None:

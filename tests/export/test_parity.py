@@ -1,6 +1,5 @@
 import copy
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +93,7 @@ def test_nothing_is_written_when_parity_fails(
     def add(values: NDArray[np.float32]) -> None:
         values += 2e-4  # twice what is allowed
 
-    monkeypatch.setattr(bundling, "export_graph", lambda *_, **__: spoilt(graph_bytes, add))
+    monkeypatch.setattr(bundling, "float_graph", lambda *_, **__: spoilt(graph_bytes, add))
     with pytest.raises(ParityFailed):
         export_bundle(
             checkpoint,
@@ -109,18 +108,17 @@ def test_nothing_is_written_when_parity_fails(
 
 def test_half_precision_has_its_own_tolerance_and_it_is_kept(
     checkpoint: Checkpoint,
-    traced_once: Callable[[], AbstractContextManager[pytest.MonkeyPatch]],
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    with traced_once() as patch:
-        patch.setattr(bundling, "FP16_ATOL", 1e-6)
-        with pytest.raises(ParityFailed, match="allowed is 1e-06"):
-            export_bundle(
-                checkpoint,
-                tmp_path / "bundle",
-                precision="fp16",
-                pictures=None,
-                metrics={},
-                command="",
-            )
+    monkeypatch.setattr(bundling, "FP16_ATOL", 1e-6)
+    with pytest.raises(ParityFailed, match="allowed is 1e-06"):
+        export_bundle(
+            checkpoint,
+            tmp_path / "bundle",
+            precision="fp16",
+            pictures=None,
+            metrics={},
+            command="",
+        )
     assert list(tmp_path.iterdir()) == []

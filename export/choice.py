@@ -1,0 +1,203 @@
+"""Choose among quantized graphs: the best that passes the gate on clean and on corrupted pictures."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.errors import QualityGateFailed
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.session import Session, open_session
+from export.calibration import ExportPictures
+from export.corrupted_gate import CorruptedReport, judge_corrupted
+from export.gate import GateReport, judge
+from export.variants import Variant
+from train.samples import Progress
+
+__all__ = ["Chosen", "Tried", "choose"]
+
+#: Latencies within this factor count as equal; a median of few runs on a busy machine tells no finer.
+_SAME_LATENCY = 1.25
+
+_ROUNDS = 21
+
+
+@dataclass(slots=True, kw_only=True)
+class Tried:
+    """One variant and what was found.
+
+    Attributes:
+        variant: The graph and how it was made.
+        report: Of the gate.
+        size_bytes: Of the graph.
+        p50_ms: Median latency of one picture, measured in turn with the others; None if it was not measured.
+        corrupted: Of the gate on corrupted pictures; None if it was not asked.
+    """
+
+    variant: Variant = field(repr=False)
+    report: GateReport
+    size_bytes: int
+    p50_ms: float | None = None
+    corrupted: CorruptedReport | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether no gate that was asked failed."""
+        return self.report.passed and (self.corrupted is None or self.corrupted.passed)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What did not hold, in words."""
+        return self.report.failures + (() if self.corrupted is None else self.corrupted.failures)
+
+    def table(self) -> dict[str, Any]:
+        """Return the figures for the manifest."""
+        return {
+            "passed": self.passed,
+            "p50_ms": None if self.p50_ms is None else round(self.p50_ms, 2),
+            "size_bytes": self.size_bytes,
+            **self.report.table,
+            "corrupted": None if self.corrupted is None else self.corrupted.table,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The result.
+
+    Attributes:
+        best: What is shipped.
+        tried: All that were tried, in their order.
+        fp32_p50_ms: Latency of the FP32 graph in the same run.
+    """
+
+    best: Tried
+    tried: tuple[Tried, ...]
+    fp32_p50_ms: float
+
+    def text(self) -> str:
+        """Render as a table for the terminal."""
+        lines = [
+            f"{'tried':<20}{'gate':>8}{'agreement':>11}{'flips by class':>18}{'p50 ms':>9}{'MB':>7}"
+        ]
+        for entry in self.tried:
+            table = entry.report.table
+            flips = "/".join(str(row["flips"]) for row in table["per_class"].values())
+            latency = "-" if entry.p50_ms is None else f"{entry.p50_ms:.1f}"
+            lines.append(
+                f"{entry.variant.name:<20}{'passed' if entry.passed else 'FAILED':>8}"
+                f"{100 * table['agreement']['value']:>10.2f}%{flips:>18}{latency:>9}{entry.size_bytes / 1e6:>7.1f}"
+            )
+        lines.append(f"{'fp32':<20}{'':>37}{self.fp32_p50_ms:>9.1f}")
+        lines.append(f"chosen: {self.best.variant.name}")
+        if (self.best.p50_ms or 0) > self.fp32_p50_ms:
+            lines.append(
+                "INT8 is slower than FP32 here: ship --fp32 where speed counts more than size"
+            )
+        return "\n".join(lines)
+
+
+def choose(
+    variants: Iterable[Variant],
+    reference: Session,
+    pictures: ExportPictures,
+    config: PreprocessorConfig,
+    *,
+    cache: Path | None,
+    step: Callable[[str], None],
+    progress: Progress,
+) -> Chosen:
+    """Judge the variants on the validation pictures and take the best that passes.
+
+    With phantoms the first that passes is taken: they can tell that a quantization is broken, not which is best.
+
+    Args:
+        variants: Made lazily.
+        reference: Session of the FP32 graph.
+        pictures: The gate's.
+        config: How they become pixel values.
+        cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
+        step: Told what is being done.
+        progress: Told how far the corrupted pictures are.
+
+    Raises:
+        QualityGateFailed: None passes.
+    """
+    answers = _logits(reference, pictures.gate, config)
+    tried: list[Tried] = []
+    sessions: list[Session] = []
+    for variant in variants:
+        content = variant.graph.SerializeToString()
+        session = open_session(content)
+        report = judge(pictures.gate_labels, answers, _logits(session, pictures.gate, config))
+        tried.append(Tried(variant=variant, report=report, size_bytes=len(content)))
+        sessions.append(session)
+        step(f"gate, {variant.name}: {'passed' if report.passed else 'failed'}\n{report.text()}")
+        if report.passed and pictures.synthetic:
+            break
+    *latencies, fp32_p50_ms = _medians_ms([*sessions, reference], pictures.gate[:1], config)
+    for entry, latency in zip(tried, latencies, strict=True):
+        entry.p50_ms = latency
+    for entry in _best_first(tried):
+        step(f"corrupted pictures, {entry.variant.name}")
+        entry.corrupted = judge_corrupted(
+            reference,
+            sessions[tried.index(entry)],
+            pictures,
+            config,
+            variants=pictures.corrupted,
+            cache=cache,
+            progress=progress,
+        )
+        step(entry.corrupted.text())
+        if entry.passed:
+            return Chosen(best=entry, tried=tuple(tried), fp32_p50_ms=fp32_p50_ms)
+    reasons = "; ".join(f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in tried)
+    raise QualityGateFailed(
+        f"no INT8 model passed the gate ({reasons}); nothing was written",
+        hint="calibrate on pictures like those of the training, or ship --fp16 or --fp32",
+    )
+
+
+def _best_first(tried: list[Tried]) -> list[Tried]:
+    """Order those that passed so far: clearly slower ones last, static ones first, then by faithfulness.
+
+    A static graph gives a picture the same answer alone and in any batch; a dynamic one takes its ranges over
+    the batch.
+    """
+    passed = [entry for entry in tried if entry.passed]
+    fastest = min((entry.p50_ms or 0.0 for entry in passed), default=0.0)
+
+    def rank(entry: Tried) -> tuple[bool, bool, float]:
+        slower = (entry.p50_ms or 0.0) > _SAME_LATENCY * fastest
+        difference = entry.report.table["mean_abs_probability_difference"]
+        return slower, entry.variant.description["method"] != "static", float(difference)
+
+    return sorted(passed, key=rank)
+
+
+def _logits(
+    session: Session, grey: NDArray[np.uint8], config: PreprocessorConfig
+) -> NDArray[np.float32]:
+    """Run pictures one by one, as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
+    return np.concatenate(
+        [session.run(to_pixel_values(grey[row : row + 1], config))[0] for row in range(len(grey))]
+    )
+
+
+def _medians_ms(
+    sessions: list[Session], picture: NDArray[np.uint8], config: PreprocessorConfig
+) -> list[float]:
+    """Time the sessions in turn: latencies of one run can be compared, those of two cannot."""
+    pixel_values = to_pixel_values(picture, config)
+    taken: list[list[float]] = [[] for _ in sessions]
+    for _ in range(_ROUNDS):
+        for session, times in zip(sessions, taken, strict=True):
+            started = time.perf_counter()
+            session.run(pixel_values)
+            times.append(1000 * (time.perf_counter() - started))
+    return [float(np.median(times)) for times in taken]
