@@ -12,7 +12,7 @@ export HF_HUB_OFFLINE := 1
 EXAMPLES := $(sort $(wildcard examples/synthetic_*.png))
 BUNDLE := bundles/cvt13-int8
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/brain-export --model cvt13 --int8 --checkpoint export/checkpoints/cvt13 --output $(BUNDLE)
@@ -36,6 +36,15 @@ check: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_cli_docs.py
+	$(BIN)/python docs/make_benchmarks.py
+
+# Beside every peer, on an otherwise idle machine: the first time an hour, later minutes. DATA_ARGS names the data set.
+DATA_ARGS ?=
+MODEL ?= cvt13
+bench: $(VENV)/.installed
+	$(BIN)/brain-bench peers install
+	$(BIN)/brain-bench run --model $(MODEL) $(DATA_ARGS) --prepare-only
+	$(BIN)/brain-bench run --model $(MODEL) $(DATA_ARGS)
 
 # Made again when the dependencies change.
 $(VENV)/.installed: pyproject.toml

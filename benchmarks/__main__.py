@@ -1,6 +1,6 @@
-"""``python -m benchmarks BUNDLE... --scan scan.png``: latency of bundles, side by side."""
+"""``python -m benchmarks``: the same as ``brain-bench``."""
 
 from benchmarks.cli import main
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="brain-bench")

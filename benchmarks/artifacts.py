@@ -1,0 +1,158 @@
+"""Graphs that are made of a checkpoint once and kept: the plain export and what other tools make of it."""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+from benchmarks.engines import Engine
+from benchmarks.peer_environments import peer_python
+from benchmarks.study import Study
+from benchmarks.worker_process import Worker, usable_cores
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.preprocessing import PreprocessorConfig
+from export.calibration import PixelReader
+from export.quantization import prepare
+from export.to_onnx import export_graph
+from train.checkpoint import load_checkpoint
+
+__all__ = ["RECIPES", "engine_config", "make", "model_files", "plain_graph"]
+
+_MODEL = "model.onnx"
+
+
+def make(recipe: str, study: Study, peers: Path) -> Path:
+    """Return the folder of what a recipe makes, made now if it is not there.
+
+    Args:
+        recipe: In ``RECIPES``.
+        study: The model.
+        peers: Folder of the peers' environments.
+
+    Raises:
+        BrainError: It cannot be made, such as for want of a peer.
+    """
+    folder = study.folder / recipe
+    if not folder.is_dir():
+        needed = {name: make(name, study, peers) for name in _NEEDS.get(recipe, ())}
+        with replace_folder_atomically(folder) as temporary:
+            RECIPES[recipe](study, temporary, needed, peers)
+            for name in ("config.json", "preprocessor_config.json"):
+                (temporary / name).write_bytes((study.checkpoint / name).read_bytes())
+    return folder
+
+
+def engine_config(engine: Engine, study: Study, peers: Path) -> dict[str, Any]:
+    """Return an engine's config with the files it needs, made now if they are not there."""
+    if not engine.recipe:
+        return engine.config
+    folder = make(engine.recipe, study, peers).resolve()
+    if engine.config["adapter"] == "optimum_model":
+        return {**engine.config, "folder": str(folder), "file_name": _main_file(folder).name}
+    return {**engine.config, "model": str(_main_file(folder))}
+
+
+def model_files(engine: Engine, study: Study, peers: Path) -> tuple[Path, ...]:
+    """Return the files an engine's weights and graph lie in."""
+    if not engine.recipe:
+        return engine.model_files
+    folder = make(engine.recipe, study, peers)
+    return tuple(
+        path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".xml", ".bin")
+    )
+
+
+def plain_graph(study: Study, peers: Path) -> onnx.ModelProto:
+    """Return the plain export."""
+    return onnx.load(make("plain", study, peers) / _MODEL)
+
+
+def _main_file(folder: Path) -> Path:
+    return next(path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".xml"))
+
+
+def _plain(study: Study, target: Path, _: dict[str, Path], __: Path) -> None:
+    model = load_checkpoint(study.checkpoint).model
+    onnx.save(export_graph(model, height=study.height, width=study.width), target / _MODEL)
+
+
+def _prepared(_: Study, target: Path, needed: dict[str, Path], __: Path) -> None:
+    """What onnxruntime asks to be done before quantizing: fold constants, infer shapes."""
+    onnx.save(prepare(onnx.load(needed["plain"] / _MODEL)), target / _MODEL)
+
+
+def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
+    """Onnxruntime's own static quantization as its documentation shows it, with nothing left out by hand."""
+    fields = json.loads(study.preprocessor_file.read_text(encoding="utf-8"))
+    reader = PixelReader(np.load(study.calibration), PreprocessorConfig.from_dict(fields))
+    with _quiet():
+        quantize_static(
+            needed["prepared"] / _MODEL,
+            target / _MODEL,
+            reader,
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+        )
+
+
+def _optimum_int8(study: Study, target: Path, needed: dict[str, Path], peers: Path) -> None:
+    source = needed["prepared"].resolve() / _MODEL
+    arguments = {"source": str(source), "target": str(target.resolve())}
+    _in_peer("optimum", "optimum_model", study, peers, arguments)
+
+
+def _nncf(study: Study, target: Path, needed: dict[str, Path], peers: Path) -> None:
+    arguments = {
+        "source": str(needed["plain"].resolve() / _MODEL),
+        "grey": str(study.calibration.resolve()),
+        "target": str(target.resolve() / "model.xml"),
+    }
+    _in_peer("openvino", "openvino_model", study, peers, arguments)
+
+
+def _in_peer(peer: str, adapter: str, study: Study, peers: Path, arguments: dict[str, str]) -> None:
+    config = {"adapter": adapter, "preprocessor": str(study.preprocessor_file.resolve())}
+    python = peer_python(peer, peers)
+    with Worker(f"{peer} quantizer", config, python=python, threads=len(usable_cores())) as worker:
+        worker.ask("load")
+        worker.ask("call", timeout=3600, method="quantize", **arguments)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantizer's log and prints away; stdout is for results."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        root.setLevel(level)
+
+
+#: By name: writes into a folder what is made of a study and of other recipes' folders.
+RECIPES: dict[str, Callable[[Study, Path, dict[str, Path], Path], None]] = {
+    "plain": _plain,
+    "prepared": _prepared,
+    "qdq": _qdq,
+    "optimum-int8": _optimum_int8,
+    "nncf": _nncf,
+}
+
+_NEEDS = {
+    "prepared": ("plain",),
+    "qdq": ("prepared",),
+    "optimum-int8": ("prepared",),
+    "nncf": ("plain",),
+}

@@ -1,0 +1,216 @@
+"""What all engines of one run share: the model, its size, its pictures, and a folder for what is made of them."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import NoInputs
+from export.calibration import from_data_set
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.phantoms import phantom
+from train.pixel_cache import PixelCache
+from train.sample_rows import part_rows
+from train.samples import Progress, Sample
+
+__all__ = ["Study", "TestPart", "open_study"]
+
+_SCANS = 16
+_SCAN_SIDE = 512
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPart:
+    """The pictures accuracy is measured on.
+
+    Attributes:
+        grey: A .npy, uint8 (N, H, W).
+        labels: (N,), true class ids.
+        groups: Patient or copy group of each picture.
+        files: The pictures themselves, for engines with a preprocessing of their own.
+        digest: Of ``grey``.
+        files_digest: Of ``files``: the same at every size.
+    """
+
+    __test__ = False  # pytest takes the name for a test's
+
+    grey: Path
+    labels: NDArray[np.int64] = field(repr=False)
+    groups: tuple[str, ...] = field(repr=False)
+    files: tuple[str, ...] = field(repr=False)
+    digest: str
+    files_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One model at one size.
+
+    Attributes:
+        model: Its name.
+        checkpoint: The checkpoint's folder.
+        digest: Of the weights and the size.
+        height: Rows of pixel_values.
+        width: Columns of pixel_values.
+        data: The data set's name; empty where phantoms stand in.
+        folder: Where what is made of the checkpoint is kept.
+        calibration: A .npy of train pictures, uint8 (N, H, W).
+        test: None without a data set.
+        scans: JPEGs of 512 x 512 where there are any, for end to end.
+    """
+
+    model: str
+    checkpoint: Path
+    digest: str
+    height: int
+    width: int
+    data: str
+    folder: Path
+    calibration: Path
+    test: TestPart | None
+    scans: tuple[str, ...] = field(repr=False)
+
+    @property
+    def preprocessor_file(self) -> Path:
+        """The checkpoint's preprocessor_config.json."""
+        return self.checkpoint / "preprocessor_config.json"
+
+
+def open_study(
+    checkpoint: Path,
+    samples: Sequence[Sample] | None,
+    *,
+    data: str,
+    folder: Path,
+    pixel_caches: Path,
+    image_size: int | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Collect what a run needs.
+
+    Args:
+        checkpoint: The trained model.
+        samples: The data set; None takes phantoms, which say nothing about accuracy.
+        data: Its name.
+        folder: For what is made here; kept between runs.
+        pixel_caches: Where decoded pictures are kept.
+        image_size: Another side than the one it was trained at; the weights must allow it.
+        progress: Called with (done, total) while pictures are decoded.
+
+    Raises:
+        BundleError: The checkpoint is damaged, or its weights do not fit the size.
+        DataRefused: A part of the data lacks a class.
+    """
+    weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
+    loaded = load_checkpoint(checkpoint)
+    config = loaded.preprocessor
+    if image_size is not None and image_size != config.height:
+        config = dataclasses.replace(config, height=image_size, width=image_size)
+    name = f"{loaded.name}-{config.height}-{weights[:12]}"
+    home = folder / name
+    home.mkdir(parents=True, exist_ok=True)
+    if config != loaded.preprocessor:
+        checkpoint = home / "checkpoint"
+        if not checkpoint.is_dir():
+            save_checkpoint(
+                checkpoint,
+                name=loaded.name,
+                model=loaded.model,
+                preprocessor=config,
+                training=loaded.training,
+                sizes=loaded.config.get("brain_edge_sizes"),
+            )
+        load_checkpoint(checkpoint)  # refuses a size that the weights do not allow
+    if samples is None:
+        calibration = _phantoms(config.height, config.width, 32)
+        test, scans = None, _phantom_scans(home / "scans")
+    else:
+        pictures = from_data_set(
+            samples, config, pixel_caches, source=data, seed=_SEED, progress=progress
+        )
+        calibration = pictures.calibration
+        pixels = PixelCache.build(samples, config, pixel_caches).pixels
+        test, scans = _test_part(samples, pixels, home), _jpeg_scans(samples)
+    return Study(
+        model=loaded.name,
+        checkpoint=checkpoint,
+        digest=f"{weights} {config.height}x{config.width}",
+        height=config.height,
+        width=config.width,
+        data=data if samples is not None else "",
+        folder=home,
+        calibration=_saved(home / "calibration.npy", calibration),
+        test=test,
+        scans=scans,
+    )
+
+
+def _test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Path) -> TestPart:
+    rows = part_rows(samples, "test", all_classes=False)
+    if not rows:
+        raise NoInputs("the data set has no test part", hint="brain-data split makes one")
+    grey = np.asarray(pixels[rows])
+    files = [source.resolve() for row in rows if isinstance(source := samples[row].source, Path)]
+    together = hashlib.sha256()
+    for path in files:
+        together.update(path.read_bytes())
+    return TestPart(
+        grey=_saved(folder / "test.npy", grey),
+        labels=np.array([samples[row].label for row in rows]),
+        groups=tuple(samples[row].group for row in rows),
+        files=tuple(map(str, files)),
+        digest=hashlib.sha256(grey.tobytes()).hexdigest(),
+        files_digest=together.hexdigest(),
+    )
+
+
+def _jpeg_scans(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """Take test pictures in turn by class, those of 512 x 512 if there are enough."""
+    files = [
+        sample
+        for row in part_rows(samples, "test", all_classes=False)
+        if isinstance((sample := samples[row]).source, Path)
+    ]
+    square = [
+        sample
+        for sample in files
+        if sample.original_size == (_SCAN_SIDE, _SCAN_SIDE)
+        and isinstance(sample.source, Path)
+        and sample.source.suffix.lower() in (".jpg", ".jpeg")
+    ]
+    chosen = square if len(square) >= _SCANS else files
+    by_class = [[item for item in chosen if item.label == label] for label in range(len(LABELS))]
+    taken = [group[turn] for turn in range(_SCANS) for group in by_class if turn < len(group)]
+    return tuple(str(Path(item.source).resolve()) for item in taken[:_SCANS])  # type: ignore[arg-type]
+
+
+def _phantom_scans(folder: Path) -> tuple[str, ...]:
+    folder.mkdir(exist_ok=True)
+    generator = np.random.default_rng(_SEED)
+    for number, label in enumerate(LABELS):
+        picture = Image.fromarray(phantom(label, generator, _SCAN_SIDE)).convert("RGB")
+        picture.save(folder / f"phantom-{number}.jpg", quality=90)
+    return tuple(str(path.resolve()) for path in sorted(folder.glob("phantom-*.jpg")))
+
+
+def _phantoms(height: int, width: int, count: int) -> NDArray[np.uint8]:
+    generator = np.random.default_rng(_SEED)
+    drawn = [
+        Image.fromarray(phantom(LABELS[number % len(LABELS)], generator, 256)).resize(
+            (width, height)
+        )
+        for number in range(count)
+    ]
+    return np.stack([np.asarray(picture) for picture in drawn])
+
+
+def _saved(path: Path, grey: NDArray[np.uint8]) -> Path:
+    np.save(path, grey)
+    return path
