@@ -20,9 +20,6 @@ from train.samples import Progress
 
 __all__ = ["Chosen", "Tried", "choose"]
 
-#: Latencies within this factor count as equal; a median of few runs on a busy machine tells no finer.
-_SAME_LATENCY = 1.25
-
 _ROUNDS = 21
 
 
@@ -164,20 +161,18 @@ def choose(
 
 
 def _best_first(tried: list[Tried]) -> list[Tried]:
-    """Order those that passed so far: clearly slower ones last, static ones first, then by faithfulness.
+    """Order those that passed so far: static ones first, then by faithfulness.
 
-    A static graph gives a picture the same answer alone and in any batch; a dynamic one takes its ranges over
-    the batch.
+    A static graph does the least work, and gives a picture the same answer alone and in any batch; a dynamic one takes
+    its ranges over the batch. Latency is measured and reported but decides nothing: it would make two exports of one
+    checkpoint differ by what else the machine was doing.
     """
-    passed = [entry for entry in tried if entry.passed]
-    fastest = min((entry.p50_ms or 0.0 for entry in passed), default=0.0)
 
-    def rank(entry: Tried) -> tuple[bool, bool, float]:
-        slower = (entry.p50_ms or 0.0) > _SAME_LATENCY * fastest
+    def rank(entry: Tried) -> tuple[bool, float]:
         difference = entry.report.table["mean_abs_probability_difference"]
-        return slower, entry.variant.description["method"] != "static", float(difference)
+        return entry.variant.description["method"] != "static", float(difference)
 
-    return sorted(passed, key=rank)
+    return sorted((entry for entry in tried if entry.passed), key=rank)
 
 
 def _logits(
