@@ -61,13 +61,13 @@ class CorruptedReport:
                 f"agreement with FP32 on corrupted pictures: {_percent(self.table['agreement'])}, "
                 f"n {self.table['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
             ),
-            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'flips':>5}",
+            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'to no_tumor':>13}",
         ]
         for kind, row in self.table["per_corruption"].items():
             by_severity = "".join(f"{100 * share:>7.1f}" for share in row["by_severity"])
             lines.append(
                 f"{kind:<18}{row['agreement']['n']:>5}{100 * row['agreement']['value']:>10.2f}%"
-                f"  {by_severity:<35}{row['flips']:>5}"
+                f"  {by_severity:<35}{row['flips']:>13}"
             )
         lines += [
             (

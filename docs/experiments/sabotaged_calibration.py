@@ -44,7 +44,6 @@ RESULT = Path(__file__).with_suffix(".json")
 SABOTAGES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "black": np.zeros_like,
     "noise": lambda grey: np.random.default_rng(0).integers(0, 256, grey.shape, dtype=np.uint8),
-    # The models standardize each picture first, so this one may do no harm: the gate must not fail whatever it gets.
     "dimmed to an eighth": lambda grey: grey // 8,
 }
 
@@ -132,17 +131,18 @@ def table(result: dict[str, Any]) -> str:
     """Render as Markdown: one row for each sabotage and quantization."""
     classes = list(LABELS)
     lines = [
-        f"| Calibration pictures | Ranges | Agreement | {' | '.join(classes)} | Tumours called no_tumor | Exit code |",
-        f"|---|---|---|{'---|' * len(classes)}---|---|",
+        f"| Calibration pictures | Ranges | Agreement | {' | '.join(classes)} | Newly no_tumor | Gate | Exit code |",
+        f"|---|---|---|{'---|' * len(classes)}---|---|---|",
     ]
     for name, sabotage in result["sabotages"].items():
         for tried in sabotage["tried"]:
             agreement = tried["agreement"]
             interval = f"{100 * agreement['low']:.1f}..{100 * agreement['high']:.1f}"
             lost = [f"{-100 * tried['per_class'][label]['recall_loss']:+.1f}" for label in classes]
+            verdict = "failed" if tried["failures"] else "passed"
             lines.append(
                 f"| {name} | {tried['variant']} | {100 * agreement['value']:.2f} % ({interval}) | "
-                f"{' | '.join(lost)} | {tried['tumor_to_no_tumor_flips']} | {sabotage['exit_code']} |"
+                f"{' | '.join(lost)} | {tried['tumor_to_no_tumor_flips']} | {verdict} | {sabotage['exit_code']} |"
             )
     return "\n".join(lines)
 
