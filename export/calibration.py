@@ -25,7 +25,7 @@ __all__ = ["ExportPictures", "PixelReader", "from_data_set", "from_phantoms"]
 
 _BATCH = 16
 _CALIBRATION_PICTURES = 192
-# The gate allows a class one point of recall: enough phantoms that one picture is half a point, not two.
+# The gate allows a class half a point of recall: enough phantoms that one picture is just that, not two points.
 _GATE_PHANTOMS = 800
 _CORRUPTED = 10_000
 # Phantoms can tell that a quantization is broken, no more: a few hundred variants do.

@@ -138,7 +138,9 @@ def table(result: dict[str, Any]) -> str:
         for tried in sabotage["tried"]:
             agreement = tried["agreement"]
             interval = f"{100 * agreement['low']:.1f}..{100 * agreement['high']:.1f}"
-            lost = [f"{-100 * tried['per_class'][label]['recall_loss']:+.1f}" for label in classes]
+            lost = [
+                f"{0 - 100 * tried['per_class'][label]['recall_loss']:+.1f}" for label in classes
+            ]
             verdict = "failed" if tried["failures"] else "passed"
             lines.append(
                 f"| {name} | {tried['variant']} | {100 * agreement['value']:.2f} % ({interval}) | "

@@ -48,6 +48,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("calibrated_only")
 def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_is_kept(
     experiment: ModuleType,
@@ -78,6 +79,7 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
     )
 
 
+@pytest.mark.slow
 def test_the_experiment_finds_the_sabotage_and_passes_what_is_right(
     experiment: ModuleType, checkpoint: Checkpoint, pictures: ExportPictures
 ) -> None:
