@@ -7,7 +7,7 @@ the margins are small, so a quantization that is only just good enough shows (do
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session
 from export.answer_cache import AnswerCache
 from export.calibration import ExportPictures
+from export.gate import Verdict
 from train.corruptions import cells, corrupt
 from train.metrics import wilson_interval
 from train.samples import Progress
@@ -35,22 +36,10 @@ _SEED = 0  # the variants are the same for every model, so that gates can be com
 _CHUNK = 256  # variants whose FP32 answers are kept at a time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorruptedReport:
-    """The verdict on one quantized model.
+class CorruptedReport(Verdict):
+    """The verdict on corrupted pictures."""
 
-    Attributes:
-        failures: What did not hold, in words; empty if it passed.
-        table: The figures, for manifest and model card.
-    """
-
-    failures: tuple[str, ...]
-    table: dict[str, Any] = field(repr=False)
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failures
+    __slots__ = ()
 
     def text(self) -> str:
         """Render as a table for the terminal."""

@@ -21,6 +21,7 @@ __all__ = [
     "MAX_TUMOR_FLIPS",
     "MIN_AGREEMENT",
     "GateReport",
+    "Verdict",
     "judge",
 ]
 
@@ -36,8 +37,8 @@ _HEALTHY = LABELS.index("no_tumor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateReport:
-    """The verdict on one quantized model.
+class Verdict:
+    """What a gate says of one quantized model.
 
     Attributes:
         failures: What did not hold, in words; empty if it passed.
@@ -51,6 +52,12 @@ class GateReport:
     def passed(self) -> bool:
         """Whether nothing failed."""
         return not self.failures
+
+
+class GateReport(Verdict):
+    """The verdict on clean pictures."""
+
+    __slots__ = ()
 
     def text(self) -> str:
         """Render as a table for the terminal."""

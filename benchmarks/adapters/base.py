@@ -1,13 +1,14 @@
 """What engines of this project's models share: the one preprocessing, and an answer as JSON."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 __all__ = ["ModelAdapter"]
 
 
-class ModelAdapter:
+class ModelAdapter(ABC):
     """An engine that runs one of this project's models.
 
     Args:
@@ -23,17 +24,17 @@ class ModelAdapter:
         self.threads = int(config.get("threads", 1))
         self._preprocessor: Any = None
 
+    @abstractmethod
     def import_libraries(self) -> None:
         """Import what the engine needs; timed as import time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self) -> None:
         """Load the model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run(self, pixel_values: Any) -> Any:
         """Return logits (N, classes) of pixel_values, float32 (N, 3, H, W)."""
-        raise NotImplementedError
 
     def answer(self, scan: str) -> str:
         """Return the answer for one file as JSON."""
