@@ -1,6 +1,5 @@
 """A bundle on disk: loaded only if every byte is the one written; written whole or not at all."""
 
-import hashlib
 import json
 import os
 import stat
@@ -21,6 +20,7 @@ from edge_infer.errors import BundleIncomplete, BundleIntegrity, ContentRefused
 from edge_infer.golden import check_golden, golden_cases
 from edge_infer.graph_facts import graph_facts
 from edge_infer.manifest import parse_manifest, render_manifest
+from edge_infer.model_file import ModelFile, describe_file
 from edge_infer.names import shown_name
 from edge_infer.preprocessing import PreprocessorConfig
 
@@ -36,7 +36,7 @@ class Bundle:
 
     Attributes:
         path: Where it was loaded from.
-        model_bytes: model.onnx, already checked; onnxruntime gets these bytes and no path.
+        model: model.onnx, already checked.
         config: config.json.
         preprocessor: preprocessor_config.json.
         manifest: manifest.json.
@@ -45,12 +45,21 @@ class Bundle:
     """
 
     path: Path
-    model_bytes: bytes = field(repr=False)
+    model: ModelFile = field(repr=False)
     config: dict[str, Any] = field(repr=False)
     preprocessor: PreprocessorConfig
     manifest: dict[str, Any] = field(repr=False)
     id2label: dict[int, str]
     golden_png: bytes | None = field(default=None, repr=False)
+
+    @property
+    def model_bytes(self) -> bytes:
+        """model.onnx; onnxruntime gets these bytes and no path.
+
+        Raises:
+            BundleIntegrity: A classifier has let go of them, and the file has changed since.
+        """
+        return self.model.read()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -89,7 +98,7 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         check_golden(manifest)
     return Bundle(
         path=folder,
-        model_bytes=contents["model.onnx"],
+        model=ModelFile(folder.absolute() / "model.onnx", contents["model.onnx"]),
         config=config,
         preprocessor=preprocessor,
         manifest=manifest,
@@ -127,7 +136,7 @@ def write_bundle(
     )
     body = {
         **manifest_body,
-        "files": {name: _describe(data) for name, data in files.items()},
+        "files": {name: describe_file(data) for name, data in files.items()},
         "image_size": {"height": preprocessor.height, "width": preprocessor.width},
         "labels": labels_of_config(_parse_json(files["config.json"], "config.json")),
         "opset": graph_facts(files["model.onnx"]).opset,
@@ -206,15 +215,11 @@ def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) 
     if set(described) != expected:
         raise BundleIncomplete(f"manifest.json: files lists {sorted(described)}")
     for name in sorted(expected):
-        if described[name] != _describe(contents[name]):
+        if described[name] != describe_file(contents[name]):
             raise BundleIntegrity(
                 f"{name}: is not the file the manifest describes (size or SHA-256 differs)",
                 hint="copy the bundle again, or export it again",
             )
-
-
-def _describe(data: bytes) -> dict[str, str | int]:
-    return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
 
 
 def _parse_json(data: bytes, name: str) -> dict[str, Any]:

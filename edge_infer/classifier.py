@@ -75,6 +75,7 @@ class Classifier:
         self._self_test: SelfTest = self_test
         self._timeout_s = timeout_s
         self._session = open_session(bundle.model_bytes, **self._options)
+        bundle.model.release()
         require_golden_answers(bundle, self._session, self_test)
 
     @classmethod
@@ -95,7 +96,7 @@ class Classifier:
             device: ``cpu``, ``cuda`` or ``auto``.
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
-            self_test: ``quick`` replays four golden pictures, ``full`` all of them, ``off`` none.
+            self_test: ``quick`` replays two golden pictures, ``full`` all of them, ``off`` none.
             timeout_s: How long one run of the graph may take; by default for ever.
 
         Raises:
@@ -174,8 +175,8 @@ class Classifier:
             sources: May be endless; no more than ``batch_size`` are held.
             batch_size: Pictures per run of the graph. 1 gives the same bits as ``predict``; more
                 may differ in the last digits, since onnxruntime sums in another order. With a bundle
-                whose ``quantization.method`` is ``dynamic`` more differs: its activation range is
-                taken over the whole batch, so keep 1 there (the gate judged one by one).
+                whose ``quantization.method`` is ``mixed`` or ``dynamic`` more differs: activation
+                ranges are taken over the whole batch, so keep 1 there (the gate judged one by one).
 
         Yields:
             One outcome per source, in order.

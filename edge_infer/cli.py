@@ -82,7 +82,7 @@ Exit status:
     type=click.Choice(["quick", "full", "off"]),
     default="quick",
     show_default=True,
-    help="Golden pictures to replay first: four, all or none.",
+    help="Golden pictures to replay first: two, all or none.",
 )
 @click.option(
     "--timeout",

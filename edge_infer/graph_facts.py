@@ -27,6 +27,7 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
 _OP_TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7
 # AttributeProto
 _TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES = 5, 6, 10, 11, 22, 23
+_HOLDS_MORE = frozenset({_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES})
 # TensorProto
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 
@@ -98,6 +99,8 @@ def _check_node(node: list[Field], *, depth: int) -> None:
     if operator in _CONTROL_FLOW:
         raise ContentRefused(f"model.onnx: holds control flow ({operator}), expected none")
     for attribute in messages(node, _ATTRIBUTE):
+        if _HOLDS_MORE.isdisjoint(field.number for field in attribute):
+            continue
         for tensor in _tensors(attribute, (_TENSOR, _TENSORS), (_SPARSE, _SPARSES)):
             _check_tensor(tensor)
         for number in (_SUBGRAPH, _SUBGRAPHS):

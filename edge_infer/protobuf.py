@@ -4,7 +4,7 @@ Encoding: https://protobuf.dev/programming-guides/encoding/.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["DamagedMessage", "Field", "fields_of", "integers", "messages", "texts"]
 
@@ -15,8 +15,9 @@ class DamagedMessage(ValueError):
     """The bytes are not a protocol-buffer message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(
+    NamedTuple
+):  # a model has ten thousands of them, and a frozen dataclass is made far more slowly
     """One field: its number and its value, a number or undecoded bytes."""
 
     number: int
@@ -65,8 +66,8 @@ def _values(fields: Iterable[Field], number: int) -> Iterator[int | memoryview]:
 
 
 def _scan(data: memoryview) -> Iterator[Field]:
-    position = 0
-    while position < len(data):
+    position, end = 0, len(data)
+    while position < end:
         key, position = _varint(data, position)
         number, wire_type = key >> 3, key & 7
         if wire_type == _VARINT:
@@ -79,13 +80,15 @@ def _scan(data: memoryview) -> Iterator[Field]:
             length = 4 if wire_type == _FIXED32 else 8
         else:
             raise DamagedMessage(f"wire type {wire_type}")
-        if position + length > len(data):
+        if position + length > end:
             raise DamagedMessage("cut short")
         yield Field(number, data[position : position + length])
         position += length
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    if position < len(data) and data[position] < 0x80:  # nearly always
+        return data[position], position + 1
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):

