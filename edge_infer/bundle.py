@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_infer.atomic import replace_folder_atomically
 from edge_infer.contract import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
@@ -128,6 +127,9 @@ def write_bundle(
         OutputLocked: Another process is writing the same target.
         ValueError: ``files`` holds other names.
     """
+    # Whoever only classifies needs no temporary names, archives and random numbers: 1 MB and 10 ms of a start.
+    from edge_infer.atomic import replace_folder_atomically
+
     expected = set(BUNDLE_FILES) - {_MANIFEST}
     if set(files) != expected:
         raise ValueError(f"files are {sorted(files)}, expected {sorted(expected)}")

@@ -70,7 +70,7 @@ class GraphBuilder:
     def constant(self, values: NDArray[Any], name: str) -> str:
         """Add a constant; the same name twice is the same constant."""
         if name not in self._constants:
-            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self._constants[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:

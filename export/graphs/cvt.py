@@ -1,14 +1,15 @@
-"""CvT as a graph: ``train.models.cvt`` layer by layer."""
+"""CvT and cvt-slim as graphs: ``train.models.cvt`` and ``train.models.cvt_slim`` layer by layer."""
 
 from typing import Any
 
 import numpy as np
 
 from export.graphs.float_layers import FloatLayers
-from export.graphs.weights import Grid, as_array, folded_batch_norm
+from export.graphs.weights import Grid, as_array, folded_batch_norm, grid_after
 from train.models.cvt import CvtClassifier
+from train.models.cvt_slim import CvtSlimClassifier
 
-__all__ = ["add_cvt"]
+__all__ = ["add_cvt", "add_cvt_slim"]
 
 
 def add_cvt(model: CvtClassifier, layers: FloatLayers, grid: Grid) -> Grid:
@@ -19,17 +20,55 @@ def add_cvt(model: CvtClassifier, layers: FloatLayers, grid: Grid) -> Grid:
         embedding = stage.embedding.convolution_embeddings
         embed = layers.stem if number == 1 else layers.patch_embedding
         tokens, grid = embed(tokens, grid, embedding.projection, f"{name}.embedding")
-        tokens = layers.layer_norm(tokens, embedding.normalization, f"{name}.embedding.norm")
-        for index, block in enumerate(stage.layers, start=1):
-            tokens = _block(block, layers, tokens, grid, f"{name}.block{index}")
+        tokens = _blocks(stage, layers, tokens, grid, name)
+    return _head(model, layers, tokens, grid)
+
+
+def add_cvt_slim(model: CvtSlimClassifier, layers: FloatLayers, grid: Grid) -> Grid:
+    """Add the whole model for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    parts: Any = model
+    image = layers.standardize()
+    stem = parts.stem[0]
+    image = layers.stem_image(image, stem, parts.stem[1], "stem")
+    grid = grid_after(grid, stem)
+    for index, block in enumerate(parts.residual, start=1):
+        image = _residual_block(block, layers, image, f"residual.block{index}")
+        grid = grid_after(grid, block.conv1)
+    (stage,) = _encoder_stages(model)
+    embedding = stage.embedding.convolution_embeddings
+    tokens, grid = layers.image_embedding(image, grid, embedding.projection, "stage3.embedding")
+    tokens = _blocks(stage, layers, tokens, grid, "stage3")
+    return _head(model, layers, tokens, grid)
+
+
+def _encoder_stages(model: CvtClassifier | CvtSlimClassifier) -> Any:
+    cvt: Any = model.cvt
+    return cvt.encoder.stages
+
+
+def _blocks(stage: Any, layers: FloatLayers, tokens: str, grid: Grid, name: str) -> str:
+    normalization = stage.embedding.convolution_embeddings.normalization
+    tokens = layers.layer_norm(tokens, normalization, f"{name}.embedding.norm")
+    for index, block in enumerate(stage.layers, start=1):
+        tokens = _block(block, layers, tokens, grid, f"{name}.block{index}")
+    return tokens
+
+
+def _head(
+    model: CvtClassifier | CvtSlimClassifier, layers: FloatLayers, tokens: str, grid: Grid
+) -> Grid:
     normed = layers.layer_norm(tokens, model.layernorm, "norm")
     layers.head(normed, grid, model.classifier)
     return grid
 
 
-def _encoder_stages(model: CvtClassifier) -> Any:
-    cvt: Any = model.cvt
-    return cvt.encoder.stages
+def _residual_block(block: Any, layers: FloatLayers, image: str, name: str) -> str:
+    """Add one of torchvision's BasicBlocks."""
+    first = layers.convolution(image, block.conv1, block.bn1, f"{name}.conv1", relu=True)
+    second = layers.convolution(first, block.conv2, block.bn2, f"{name}.conv2", relu=False)
+    if block.downsample is not None:
+        image = layers.convolution(image, *block.downsample, f"{name}.shortcut", relu=False)
+    return layers.relu(layers.add(image, second, f"{name}.sum"), name)
 
 
 def _block(block: Any, layers: FloatLayers, tokens: str, grid: Grid, name: str) -> str:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from train.models.cvt import CvtClassifier
+from train.models.cvt_slim import CvtSlimClassifier
 
 __all__ = ["equalized"]
 
@@ -56,7 +57,7 @@ def equalized(
         calibration: uint8, (N, H, W), training pictures.
         config: How they become pixel values.
     """
-    if not isinstance(model, CvtClassifier):
+    if not isinstance(model, CvtClassifier | CvtSlimClassifier):
         return model
     result = copy.deepcopy(model).eval()
     links = list(_links(result))
@@ -111,7 +112,7 @@ def _factor(link: _Link, peak: Tensor) -> Tensor:
     return factor / factor.log().mean().exp()
 
 
-def _links(model: CvtClassifier) -> Iterator[_Link]:
+def _links(model: CvtClassifier | CvtSlimClassifier) -> Iterator[_Link]:
     encoder: Any = model.cvt
     for stage in encoder.encoder.stages:
         for block in stage.layers:

@@ -13,7 +13,15 @@ from torch import nn
 
 from edge_infer.contract import INPUT_NAME
 from export.graphs.builder import GraphBuilder
-from export.graphs.weights import Grid, Weights, as_array, bias_of, grid_after, window
+from export.graphs.weights import (
+    Grid,
+    Weights,
+    as_array,
+    bias_of,
+    folded_batch_norm,
+    grid_after,
+    window,
+)
 
 __all__ = ["FloatLayers"]
 
@@ -25,7 +33,8 @@ _SCORES_AT_ONCE = 2**19
 class FloatLayers:
     """Each method adds one layer under a name and returns the name of its result.
 
-    A subclass gives layers another number format by overriding ``linear``, ``depthwise`` and ``patch_embedding``.
+    A subclass gives layers another number format by overriding ``linear``, ``depthwise``,
+    ``patch_embedding``, ``image_embedding`` and ``convolution``.
 
     Attributes:
         builder: Where the nodes go.
@@ -65,7 +74,32 @@ class FloatLayers:
         image = self._image(x, grid, conv.in_channels)
         return self.stem(image, grid, conv, name)
 
+    def image_embedding(
+        self, image: str, grid: Grid, conv: nn.Conv2d, name: str
+    ) -> tuple[str, Grid]:
+        """Convolve an image (B, C, H, W) into tokens (B*L, out)."""
+        return self.stem(image, grid, conv, name)
+
+    def convolution(
+        self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str, *, relu: bool
+    ) -> str:
+        """Convolve an image (B, C, H, W), with the batch norm behind it and, if asked for, a ReLU."""
+        weight, bias = folded_batch_norm(conv, norm)
+        convolved = self.builder.node(
+            "Conv",
+            image,
+            self.builder.constant(weight, f"{name}.weight"),
+            self.builder.constant(bias, f"{name}.bias"),
+            name=f"{name}.conv" if relu else name,
+            **window(conv),
+        )
+        return self.relu(convolved, name) if relu else convolved
+
     # --- always float32 -----------------------------------------------------------------------------------------
+
+    def stem_image(self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str) -> str:
+        """Convolve the input, with the batch norm and a ReLU behind it, into an image."""
+        return FloatLayers.convolution(self, image, conv, norm, name, relu=True)
 
     def stem(self, image: str, grid: Grid, conv: nn.Conv2d, name: str) -> tuple[str, Grid]:
         """Convolve an image (B, C, H, W) into tokens (B, L, out)."""
@@ -161,6 +195,10 @@ class FloatLayers:
         return self.builder.node(
             "Mul", product, constant(np.array(0.5, np.float32), "half"), name=name
         )
+
+    def relu(self, x: str, name: str) -> str:
+        """Cut off what is below zero."""
+        return self.builder.node("Relu", x, name=name)
 
     def add(self, x: str, y: str, name: str) -> str:
         """Add two values of one shape."""

@@ -14,6 +14,8 @@ from export.graphs.int8_layers import Format
 
 __all__ = ["errors_by_group", "group_of", "mixed_formats", "rms_difference", "worst_groups"]
 
+_CONVOLUTIONS = ("depthwise", "embedding", "conv1", "conv2", "shortcut")
+
 
 def group_of(name: str) -> str:
     """Return the group of a product or convolution: that of ``stage3.block7.wide`` is ``stage3.wide``."""
@@ -68,7 +70,7 @@ def mixed_formats(worst: list[str]) -> Callable[[str], Format]:
     def format_of(name: str) -> Format:
         if group_of(name) not in worst:
             return "static"
-        return "float" if name.endswith(("depthwise", "embedding")) else "dynamic"
+        return "float" if name.endswith(_CONVOLUTIONS) else "dynamic"
 
     return format_of
 

@@ -14,7 +14,7 @@ from torch import nn
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import open_session
-from export.graphs import build_graph, can_build
+from export.graphs import build_graph, can_build, float_layers
 from export.graphs.equalization import equalized
 from export.graphs.float_layers import FloatLayers
 from export.graphs.int8_layers import Format, Int8Layers, Ranges
@@ -28,6 +28,10 @@ SIZE = 64
 CONFIG = PreprocessorConfig(height=SIZE, width=SIZE)
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "cvt": ("cvt_test", {}),
+    "cvt-slim": (
+        "cvt-slim",
+        {"widths": [8, 8, 16, 24], "blocks": [2, 1], "depth": 2, "num_heads": 2},
+    ),
     "vit": ("vit", {"patch_size": 16, "dim": 24, "depth": 2, "num_heads": 2}),
     "vit-base": (
         "vit-base",
@@ -223,6 +227,28 @@ def test_the_groups_that_cause_the_error_are_found_and_given_another_format() ->
     assert format_of("block1.narrow") == "dynamic"
     assert format_of("block1.wide") == "static"
     assert format_of("stage1.block1.attention.query.depthwise") == "float"
+
+
+def test_attention_in_parts_is_the_same_attention(
+    model: nn.Module, float_graph: onnx.ModelProto, grey: NDArray[np.uint8], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(float_layers, "_SCORES_AT_ONCE", 1)
+    in_parts = build_graph(model, FloatLayers(), height=SIZE, width=SIZE)
+    softmaxes = [
+        sum(node.op_type == "Softmax" for node in each.graph.node)
+        for each in (float_graph, in_parts)
+    ]
+    assert softmaxes[1] > 4 * softmaxes[0]
+    np.testing.assert_allclose(
+        logits(in_parts, grey[:3]), logits(float_graph, grey[:3]), rtol=0, atol=1e-5
+    )
+
+
+def test_only_cvts_first_stage_at_224_pixels_is_split() -> None:
+    assert float_layers._query_parts(3136, 784, 1) == 7
+    assert float_layers._query_parts(784, 196, 3) == 1
+    assert float_layers._query_parts(197, 197, 12) == 1
+    assert float_layers._query_parts(7, 2**30, 1) == 7  # never less than a row
 
 
 def test_an_equalized_model_computes_the_same_from_ranges_that_are_alike(

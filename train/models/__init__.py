@@ -11,6 +11,7 @@ from torch import nn
 
 from edge_infer.errors import BundleIncompatible
 from train.models.cvt import cvt13, cvt_test
+from train.models.cvt_slim import cvt_slim
 from train.models.resnet import resnet18
 from train.models.sae import sae
 from train.models.vit import vit
@@ -21,6 +22,7 @@ __all__ = ["MODELS", "MODEL_TYPES", "check_model_name", "create_model"]
 
 #: Each takes the number of classes, the side of ``pixel_values``, and sizes of its own by name.
 MODELS: dict[str, Callable[..., nn.Module]] = {
+    "cvt-slim": cvt_slim,
     "cvt13": cvt13,
     "cvt_test": cvt_test,
     "resnet18": resnet18,
@@ -31,6 +33,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 #: ``model_type`` of config.json, where transformers knows the family.
 MODEL_TYPES = {
+    "cvt-slim": "cvt",
     "cvt13": "cvt",
     "cvt_test": "cvt",
     "resnet18": "resnet",

@@ -23,7 +23,7 @@ from transformers import CvtConfig, CvtModel
 from train.models.mimetic import mimetic_query_key, mimetic_value_output
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
-__all__ = ["CvtClassifier", "cvt13", "cvt_test"]
+__all__ = ["CvtClassifier", "cvt13", "cvt_test", "initialize_cvt", "keep_depthwise_in_float32"]
 
 
 class CvtClassifier(nn.Module):
@@ -58,8 +58,8 @@ class CvtClassifier(nn.Module):
         self.feature_dim = config.embed_dim[-1]
         self.layernorm = nn.LayerNorm(self.feature_dim)
         self.classifier = nn.Linear(self.feature_dim, num_classes)
-        _keep_depthwise_in_float32(self.cvt)
-        _initialize(self)
+        keep_depthwise_in_float32(self.cvt)
+        initialize_cvt(self, self.cvt)
 
     def forward_features(self, pixel_values: Tensor) -> Tensor:
         """Return the last stage's feature map, (B, dim, h, w), for pixel_values (B, 3, H, W)."""
@@ -112,13 +112,20 @@ class _Float32DepthwiseConv(nn.Conv2d):
             return super().forward(input.float())
 
 
-def _keep_depthwise_in_float32(module: nn.Module) -> None:
+def keep_depthwise_in_float32(module: nn.Module) -> None:
+    """Take a module's depthwise convolutions out of bf16 autocast."""
     for child in module.modules():
         if isinstance(child, nn.Conv2d) and child.groups > 1:
             child.__class__ = _Float32DepthwiseConv  # same parameters, same names, another forward
 
 
-def _initialize(model: CvtClassifier) -> None:
+def initialize_cvt(model: nn.Module, cvt: nn.Module) -> None:
+    """Draw the first weights.
+
+    Args:
+        model: With all its layers.
+        cvt: The part of it that is transformers' CvtModel.
+    """
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -131,7 +138,7 @@ def _initialize(model: CvtClassifier) -> None:
                 module.weight[:, :, 1, 1] += 1.0
         elif isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    for module in model.cvt.modules():
+    for module in cvt.modules():
         if type(module).__name__ == "CvtAttention":
             _initialize_attention(module)
 

@@ -1,0 +1,48 @@
+"""Among variants that pass the gate, the order in which they are asked for the corrupted pictures."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from export.choice import Tried, _best_first
+from export.gate import judge
+from export.variants import Variant
+
+
+def tried(name: str, method: str, difference: float, *, passed: bool = True) -> Tried:
+    labels = np.arange(400) % 4
+    answers = np.eye(4, dtype=np.float32)[labels] * 5
+    given = answers if passed else np.roll(answers, 1, axis=1)
+    report = judge(labels, answers, given)
+    report.table["mean_abs_probability_difference"] = difference
+    graph = onnx.ModelProto()
+    variant = Variant(name=name, description={"method": method}, graph=graph)
+    return Tried(variant=variant, report=report, size_bytes=1)
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        # Twice the difference is too much, whatever the form.
+        ([("a", "static", 0.0019), ("b", "mixed", 0.0010), ("c", "dynamic", 0.0009)], "bca"),
+        # As good within a quarter: the cheapest form.
+        ([("a", "dynamic", 0.0010), ("b", "mixed", 0.0011), ("c", "static", 0.00124)], "cba"),
+        ([("a", "static", 0.0013), ("b", "static", 0.0012), ("c", "mixed", 0.0011)], "bac"),
+        ([("a", "static", 0.0)], "a"),
+    ],
+)
+def test_the_cheapest_of_the_most_faithful_comes_first(
+    entries: list[tuple[str, str, float]], expected: str
+) -> None:
+    order = _best_first([tried(*entry) for entry in entries])
+    assert "".join(entry.variant.name for entry in order) == expected
+
+
+def test_what_did_not_pass_is_not_asked() -> None:
+    failed: Any = tried("a", "static", 0.0, passed=False)
+    assert [entry.variant.name for entry in _best_first([failed, tried("b", "mixed", 0.1)])] == [
+        "b"
+    ]
+    assert _best_first([failed]) == []
