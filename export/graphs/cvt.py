@@ -36,8 +36,8 @@ def add_cvt_slim(model: CvtSlimClassifier, layers: FloatLayers, grid: Grid) -> G
         grid = grid_after(grid, block.conv1)
     (stage,) = _encoder_stages(model)
     embedding = stage.embedding.convolution_embeddings
-    tokens, grid = layers.image_embedding(image, grid, embedding.projection, "stage3.embedding")
-    tokens = _blocks(stage, layers, tokens, grid, "stage3")
+    tokens, grid = layers.image_embedding(image, grid, embedding.projection, "stage4.embedding")
+    tokens = _blocks(stage, layers, tokens, grid, "stage4")
     return _head(model, layers, tokens, grid)
 
 

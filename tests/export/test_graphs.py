@@ -30,7 +30,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "cvt": ("cvt_test", {}),
     "cvt-slim": (
         "cvt-slim",
-        {"widths": [8, 8, 16, 24], "blocks": [2, 1], "depth": 2, "num_heads": 2},
+        {"widths": [8, 8, 16, 24], "blocks": [2, 1, 1], "depth": 2, "num_heads": 2},
     ),
     "vit": ("vit", {"patch_size": 16, "dim": 24, "depth": 2, "num_heads": 2}),
     "vit-base": (

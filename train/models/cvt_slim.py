@@ -1,14 +1,15 @@
-"""cvt-slim: residual convolutions where a scan is large, CvT's attention where it is small.
+"""cvt-slim: residual convolutions down to a sixteenth of the picture, then CvT's attention over what is left.
 
-CvT (arXiv 2103.15808) attends in all three stages. From nothing, on a few thousand pictures, its first two learn slowly
-what a convolution is born with: a ResNet-18 reaches in one epoch what CvT-13 reaches in ten (docs/experiments.md). So
-here a convolutional stem and residual blocks (He et al. 2015, arXiv 1512.03385; early convolutions help transformers
-see: Xiao et al. 2021, arXiv 2106.14881) bring the picture down to an eighth, and the last CvT stage, convolutional
-projections and all, follows at a sixteenth. 4.1 M parameters by default; a picture of 192 px costs less time than
-one of 128 px does CvT-13.
+CvT (arXiv 2103.15808) attends in all three stages. From nothing, on a few thousand pictures, that learns slowly what a
+convolution is born with: a ResNet-18 reaches in one epoch what CvT-13 reaches in ten, and a CvT whose last stage alone
+attends is still behind (docs/experiments.md). So here a convolutional stem (early convolutions help transformers see:
+Xiao et al. 2021, arXiv 2106.14881) and three stages of residual blocks (He et al. 2015, arXiv 1512.03385) come first;
+two CvT blocks, convolutional projections and all, then relate distant places. 5 M parameters by default; a picture of
+192 px takes less time than CvT-13 takes for one of 128.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +23,12 @@ __all__ = ["CvtSlimClassifier", "cvt_slim"]
 
 
 class CvtSlimClassifier(nn.Module):
-    """Stem, two stages of residual blocks, one stage of CvT, layer norm, linear classifier of every token, mean.
+    """Stem, stages of residual blocks, one stage of CvT, layer norm, linear classifier of every token, mean.
 
     Args:
         num_classes: Classes of the classifier.
-        widths: Channels of the stem, of both residual stages and of the tokens.
-        blocks: Residual blocks of each of the two stages.
+        widths: Channels of the stem and of each residual stage; the last is the width of the tokens.
+        blocks: Residual blocks of each stage.
         depth: Blocks of the CvT stage.
         num_heads: Heads of the CvT stage.
     """
@@ -42,22 +43,22 @@ class CvtSlimClassifier(nn.Module):
         num_heads: int,
     ) -> None:
         super().__init__()
-        stem, fine, coarse, tokens = widths
         self.stem = nn.Sequential(
-            nn.Conv2d(3, stem, kernel_size=3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(stem),
+            nn.Conv2d(3, widths[0], kernel_size=3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         )
+        stages = zip(pairwise(widths), blocks, strict=True)
         self.residual = nn.Sequential(
-            *_stage(stem, fine, blocks[0]), *_stage(fine, coarse, blocks[1])
+            *(block for (narrow, wide), count in stages for block in _stage(narrow, wide, count))
         )
         self.cvt = CvtModel(
             CvtConfig(
-                num_channels=coarse,
-                patch_sizes=[3],
-                patch_stride=[2],
-                patch_padding=[1],
-                embed_dim=[tokens],
+                num_channels=widths[-1],
+                patch_sizes=[1],
+                patch_stride=[1],
+                patch_padding=[0],
+                embed_dim=[widths[-1]],
                 num_heads=[num_heads],
                 depth=[depth],
                 mlp_ratio=[4.0],
@@ -74,16 +75,16 @@ class CvtSlimClassifier(nn.Module):
                 stride_q=[1],
             )
         )
-        self.feature_dim = tokens
-        self.layernorm = nn.LayerNorm(tokens)
-        self.classifier = nn.Linear(tokens, num_classes)
+        self.feature_dim = int(widths[-1])
+        self.layernorm = nn.LayerNorm(self.feature_dim)
+        self.classifier = nn.Linear(self.feature_dim, num_classes)
         keep_depthwise_in_float32(self.cvt)
         initialize_cvt(self, self.cvt)
         self.stem.to(memory_format=torch.channels_last)
         self.residual.to(memory_format=torch.channels_last)
 
     def forward_features(self, pixel_values: Tensor) -> Tensor:
-        """Return the feature map, (B, tokens, H/16, W/16), for pixel_values (B, 3, H, W)."""
+        """Return the feature map, (B, dim, H/16, W/16), for pixel_values (B, 3, H, W)."""
         standardized = standardize(pixel_values)
         if self.training:  # a third faster on CPUs; exporting needs it not
             standardized = standardized.contiguous(memory_format=torch.channels_last)
@@ -92,7 +93,7 @@ class CvtSlimClassifier(nn.Module):
         return features
 
     def forward_head(self, features: Tensor) -> ClassifierOutput:
-        """Classify a feature map (B, tokens, h, w)."""
+        """Classify a feature map (B, dim, h, w)."""
         normed = self.layernorm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return token_evidence(normed, self.classifier)
 
@@ -106,8 +107,8 @@ def cvt_slim(
     _image_size: int,
     *,
     widths: Sequence[int] = (32, 64, 128, 256),
-    blocks: Sequence[int] = (2, 2),
-    depth: int = 4,
+    blocks: Sequence[int] = (2, 2, 2),
+    depth: int = 2,
     num_heads: int = 4,
 ) -> CvtSlimClassifier:
     """Build cvt-slim; its sizes may stand in a recipe's ``[model]``."""
