@@ -37,6 +37,7 @@ check: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_cli_docs.py
 	$(BIN)/python docs/make_benchmarks.py
+	$(BIN)/python docs/make_robustness.py
 
 # Beside every peer, on an otherwise idle machine: the first time an hour, later minutes. DATA_ARGS names the data set.
 DATA_ARGS ?=

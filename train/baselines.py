@@ -13,7 +13,7 @@ from PIL import Image
 
 from train.samples import Sample
 
-__all__ = ["image_size_table", "nearest_neighbour"]
+__all__ = ["image_size_table", "nearest_neighbour", "nearest_thumbnail", "thumbnails"]
 
 _SIDE = 32
 
@@ -33,12 +33,19 @@ def nearest_neighbour(
     Returns:
         (M,), predicted class ids.
     """
-    train, test = _thumbnails(train_pixels), _thumbnails(test_pixels)
+    return nearest_thumbnail(thumbnails(train_pixels), train_labels, thumbnails(test_pixels))
+
+
+def nearest_thumbnail(
+    train: NDArray[np.float32], train_labels: NDArray[np.int64], test: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Do what ``nearest_neighbour`` does, with thumbnails made before."""
     nearest: NDArray[np.intp] = (test @ train.T).argmax(axis=1)
     return train_labels[nearest]
 
 
-def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Shrink pictures, uint8 (N, H, W), to rows of mean 0 and length 1, (N, 32 * 32)."""
     small = np.stack(
         [
             np.asarray(Image.fromarray(grey).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR))

@@ -10,6 +10,8 @@ import click
 from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
+from train.folds_cli import folds
+from train.probe_cli import pointing, robustness
 from train.report_cli import report
 
 if TYPE_CHECKING:
@@ -120,7 +122,10 @@ def _train(
         log_evaluations(report_to, run)
 
 
+main.add_command(folds)
 main.add_command(report)
+main.add_command(pointing)
+main.add_command(robustness)
 
 
 @main.command()

@@ -15,6 +15,7 @@ from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import NoInputs
 from edge_infer.prediction import softmax
 from train.baselines import image_size_table, nearest_neighbour
+from train.figure_text import aligned, percent
 from train.metrics import classification_metrics
 from train.plots import plot_confusion, plot_reliability, plot_roc
 from train.samples import Progress, Sample
@@ -91,34 +92,22 @@ def summary(metrics: dict[str, Any]) -> str:
     rows += [
         (
             name.replace("_", " "),
-            _percent(entry["accuracy"]),
-            _percent(entry["macro_f1"]),
+            percent(entry["accuracy"]),
+            percent(entry["macro_f1"]),
             str(entry["n"]),
         )
         for name, entry in entries.items()
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [metrics["title"]]
+    lines = [metrics["title"], *aligned(rows)]
     lines += [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    lines += [
-        f"  recall {name}: {_percent(entry['recall'])}, n {entry['recall']['n']}"
+        f"  recall {name}: {percent(entry['recall'])}, n {entry['recall']['n']}"
         for name, entry in metrics["model"]["per_class"].items()
     ]
     if "tumor_called_no_tumor" in metrics["model"]:
         lines.append(
-            f"  tumour called no_tumor: {_percent(metrics['model']['tumor_called_no_tumor'])}"
+            f"  tumour called no_tumor: {percent(metrics['model']['tumor_called_no_tumor'])}"
         )
     return "\n".join(lines)
-
-
-def _percent(figure: dict[str, Any]) -> str:
-    if figure["value"] is None:
-        return "-"
-    return f"{100 * figure['value']:.2f} % ({100 * figure['low']:.1f}..{100 * figure['high']:.1f})"
 
 
 def _batches(

@@ -19,6 +19,10 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
         rows: Which of them belong to this part.
         labels: One class id for each row of ``rows``.
         with_originals: Hold every row twice; the second time it is marked to stay as it is.
+        copies: One number for each row of ``rows``, the same for copies of one picture, for sampling one of them;
+            None if every row counts.
+        masks: Of tumours, uint8, (N, H, W), 255 inside, aligned with ``pixels``, and whether each is known, bool, (N,);
+            None to leave masks out.
     """
 
     def __init__(
@@ -28,20 +32,37 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
         labels: list[int],
         *,
         with_originals: bool = False,
+        copies: list[int] | None = None,
+        masks: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None = None,
     ) -> None:
         self.pixels = pixels
+        self.masks = masks
         self.varied = len(rows)
         times = 2 if with_originals else 1
         self.rows = rows * times
         self.labels = torch.tensor(labels * times, dtype=torch.int64)
+        self.copies = None if copies is None else _numbered(copies, times)
+
+    @property
+    def drawn(self) -> int:
+        """How many pictures an epoch has: all, or one of each copy group."""
+        return len(self) if self.copies is None else int(self.copies.max()) + 1
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        grey = torch.from_numpy(np.array(self.pixels[self.rows[index]]))
-        vary = torch.tensor(index < self.varied)
-        return {"grey": grey, "labels": self.labels[index], "vary": vary}
+        row = self.rows[index]
+        item = {
+            "grey": torch.from_numpy(np.array(self.pixels[row])),
+            "labels": self.labels[index],
+            "vary": torch.tensor(index < self.varied),
+        }
+        if self.masks is not None:
+            masks, known = self.masks
+            item["mask"] = torch.from_numpy(np.array(masks[row]))
+            item["mask_known"] = torch.tensor(bool(known[row]))
+        return item
 
 
 def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
@@ -57,3 +78,9 @@ def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
     mean = torch.tensor(config.image_mean, device=grey.device).view(1, 3, 1, 1)
     std = torch.tensor(config.image_std, device=grey.device).view(1, 3, 1, 1)
     return (grey * (255 * config.rescale_factor) - mean) / std
+
+
+def _numbered(copies: list[int], times: int) -> Tensor:
+    """Number copy groups from 0 without gaps; an original and its varied self are different pictures."""
+    groups = torch.unique(torch.tensor(copies), return_inverse=True)[1]
+    return torch.cat([groups + time * (int(groups.max()) + 1) for time in range(times)])

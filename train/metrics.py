@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-__all__ = ["Figure", "classification_metrics", "group_bootstrap", "wilson_interval"]
+__all__ = [
+    "Figure",
+    "GroupBootstrap",
+    "classification_metrics",
+    "group_bootstrap",
+    "macro_f1",
+    "wilson_interval",
+]
 
 _Z = 1.959963984540054  # the normal quantile at 97.5 %
 _RESAMPLES = 1000
@@ -56,6 +63,31 @@ def wilson_interval(successes: int, n: int) -> Figure:
     )
 
 
+class GroupBootstrap:
+    """The resamples of one set of pictures: drawn once for all its figures.
+
+    Args:
+        n: How many rows there are.
+        groups: Patient or copy group of each row; empty names stand for themselves.
+        seed: Of the draws.
+    """
+
+    def __init__(self, n: int, *, groups: Sequence[str] | None = None, seed: int = 0) -> None:
+        self._n = n
+        self._draws = _group_draws(groups, n, seed)
+
+    def __call__(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Figure:
+        """Return a figure with its interval; the statistic is None where it is undefined."""
+        value = statistic(np.arange(self._n))
+        values = [drawn for drawn in map(statistic, self._draws) if drawn is not None]
+        if value is None or not values:
+            return Figure(value=None, n=self._n, low=None, high=None, interval="group_bootstrap")
+        low, high = np.percentile(values, [2.5, 97.5])
+        return Figure(
+            value=value, n=self._n, low=float(low), high=float(high), interval="group_bootstrap"
+        )
+
+
 def group_bootstrap(
     statistic: Callable[[NDArray[np.int64]], float | None],
     n: int,
@@ -71,7 +103,14 @@ def group_bootstrap(
         groups: Patient or copy group of each row; empty names stand for themselves.
         seed: Of the bootstrap.
     """
-    return _bootstrap(statistic, _group_draws(groups, n, seed), n)
+    return GroupBootstrap(n, groups=groups, seed=seed)(statistic)
+
+
+def macro_f1(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[int]
+) -> float | None:
+    """Return the mean F1 of the classes that occur, among labels or answers."""
+    return _mean([_f1(labels, predicted, k) for k in classes])
 
 
 def classification_metrics(
@@ -93,10 +132,10 @@ def classification_metrics(
     """
     predicted = probabilities.argmax(axis=1)
     matrix = confusion_matrix(labels, predicted, labels=range(len(class_names)))
-    draws = _group_draws(groups, len(labels), seed)
+    bootstrap = GroupBootstrap(len(labels), groups=groups, seed=seed)
 
     def bootstrapped(statistic: Callable[[NDArray[np.int64]], float | None]) -> dict[str, Any]:
-        return asdict(_bootstrap(statistic, draws, len(labels)))
+        return asdict(bootstrap(statistic))
 
     per_class: dict[str, Any] = {}
     for index, name in enumerate(class_names):
@@ -121,9 +160,7 @@ def classification_metrics(
         "balanced_accuracy": bootstrapped(
             lambda rows: _mean([_recall(labels[rows], predicted[rows], k) for k in classes])
         ),
-        "macro_f1": bootstrapped(
-            lambda rows: _mean([_f1(labels[rows], predicted[rows], k) for k in classes])
-        ),
+        "macro_f1": bootstrapped(lambda rows: macro_f1(labels[rows], predicted[rows], classes)),
         "roc_auc_macro": bootstrapped(
             lambda rows: _mean([_auc(labels[rows] == k, probabilities[rows, k]) for k in classes])
         ),
@@ -156,17 +193,6 @@ def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArra
         )
         for _ in range(_RESAMPLES)
     ]
-
-
-def _bootstrap(
-    statistic: Callable[[NDArray[np.int64]], float | None], draws: list[NDArray[np.int64]], n: int
-) -> Figure:
-    value = statistic(np.arange(n))
-    values = [drawn for drawn in (statistic(rows) for rows in draws) if drawn is not None]
-    if value is None or not values:
-        return Figure(value=None, n=n, low=None, high=None, interval="group_bootstrap")
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Figure(value=value, n=n, low=float(low), high=float(high), interval="group_bootstrap")
 
 
 def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> float | None:

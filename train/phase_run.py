@@ -1,7 +1,7 @@
 """One phase of a run: trained with its own optimizer and schedule, resumed in its middle, skipped once finished."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.epoch_log import EpochLog
 from train.grey_batches import GreyPictures
+from train.late_average import try_late_average
 from train.phases import Phase, train_only
 from train.recipe import Recipe
+from train.resumable_trainer import newest_complete_checkpoint
 from train.run_folder import CHECKPOINT
-from train.trainer import BrainTrainer, newest_complete_checkpoint
+from train.trainer import BrainTrainer
 
 __all__ = ["PhaseResult", "PhaseSetting", "run_phase"]
 
@@ -54,12 +56,14 @@ class PhaseResult:
     Attributes:
         best_val_accuracy: 0..1; minus infinity for a phase that learns no classes.
         history: What was logged, in order; entries of a named phase carry its name.
-        weights: The model's state after its best epoch.
+        weights: The model's state after its best epoch, or the mean of its last ones if that is better.
+        late_average: How that mean did, as ``train.late_average`` says it; None if it was not asked for.
     """
 
     best_val_accuracy: float
     history: list[dict[str, Any]]
     weights: dict[str, Tensor]
+    late_average: dict[str, Any] | None
 
 
 def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseResult:
@@ -85,9 +89,10 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
     )
     newest = newest_complete_checkpoint(folder) if setting.resume else None
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    late = try_late_average(trainer)
     model.requires_grad_(True)
     named = {"phase": phase.name} if phase.name else {}
-    best = trainer.state.best_metric
+    best = late.val_accuracy if late is not None and late.kept else trainer.state.best_metric
     result = PhaseResult(
         best_val_accuracy=-math.inf if best is None or phase.layer is not None else best,
         history=[
@@ -96,6 +101,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
             if "eval_loss" in entry or "loss" in entry
         ],
         weights={key: value.detach().clone() for key, value in model.state_dict().items()},
+        late_average=None if late is None else asdict(late),
     )
     if phase.name:
         save_checkpoint(
@@ -107,6 +113,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
             training={
                 "best_val_accuracy": None if phase.layer is not None else result.best_val_accuracy,
                 "history": result.history,
+                "late_average": result.late_average,
             },
         )
     return result
@@ -120,12 +127,13 @@ def _finished(model: nn.Module, path: Path) -> PhaseResult:
         best_val_accuracy=-math.inf if best is None else best,
         history=done.training["history"],
         weights=done.model.state_dict(),
+        late_average=done.training.get("late_average"),
     )
 
 
 def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArguments:
     recipe = setting.recipe
-    steps = math.ceil(len(setting.datasets[0]) / recipe.batch_size) * phase.epochs
+    steps = math.ceil(setting.datasets[0].drawn / recipe.batch_size) * phase.epochs
     learns_classes = phase.layer is None
     return TrainingArguments(
         output_dir=str(folder),

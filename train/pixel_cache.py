@@ -6,28 +6,24 @@ It appears in one step and is checked when opened; a damaged one is built anew.
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.atomic import replace_folder_atomically
-from edge_infer.errors import CannotWrite, DataRefused, InputError
+from edge_infer.errors import DataRefused, InputError
 from edge_infer.image_file import open_source
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
+from train.cached_rows import Columns, cached_rows, source_identity
 from train.problems import refuse
 from train.samples import Progress, Sample
 
-__all__ = ["PixelCache"]
+__all__ = ["PixelCache", "cache_key"]
 
 _FORMAT = 1
-_PIXELS = "pixels.npy"
-_INDEX = "index.json"
+_COLUMNS = ("file_digests", "picture_digests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,43 +71,18 @@ class PixelCache:
         """
         if not samples:
             raise DataRefused("the data set holds no pictures")
-        target = folder / cache_key(samples, config)
-        shape = (len(samples), config.height, config.width)
-        cache = cls._open(target, shape)
-        if cache is not None:
-            return cache
-        with replace_folder_atomically(target) as temporary:
-            _fill(temporary, samples, config, progress)
-        cache = cls._open(target, shape)
-        if cache is None:
-            raise CannotWrite(
-                f"{target}: what was written does not read back", hint="check the disk"
-            )
-        return cache
-
-    @classmethod
-    def _open(cls, folder: Path, shape: tuple[int, int, int]) -> "PixelCache | None":
-        """Open a finished cache; nothing if it is missing or damaged."""
-        try:
-            index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-            pixels = np.load(folder / _PIXELS, mmap_mode="r", allow_pickle=False)
-            intact = (
-                index["format"] == _FORMAT
-                and pixels.shape == shape
-                and pixels.dtype == np.uint8
-                and len(index["file_digests"]) == len(index["picture_digests"]) == shape[0]
-                and index["pixels_sha256"] == hashlib.sha256(pixels.data).hexdigest()
-            )
-            if not intact:
-                return None
-            return cls(
-                folder=folder,
-                pixels=pixels,
-                file_digests=tuple(index["file_digests"]),
-                picture_digests=tuple(index["picture_digests"]),
-            )
-        except (OSError, EOFError, ValueError, TypeError, KeyError):
-            return None
+        cache = cached_rows(
+            folder / cache_key(samples, config),
+            (len(samples), config.height, config.width),
+            _COLUMNS,
+            lambda pixels: _fill(pixels, samples, config, progress),
+        )
+        return cls(
+            folder=cache.folder,
+            pixels=cache.pixels,
+            file_digests=tuple(cache.columns["file_digests"]),
+            picture_digests=tuple(cache.columns["picture_digests"]),
+        )
 
 
 def cache_key(samples: Sequence[Sample], config: PreprocessorConfig) -> str:
@@ -126,27 +97,19 @@ def cache_key(samples: Sequence[Sample], config: PreprocessorConfig) -> str:
     missing: list[str] = []
     for sample in samples:
         try:
-            digest.update(_identity(sample))
+            digest.update(source_identity(sample))
         except OSError as error:
             missing.append(f"{sample.name}: {error.strerror}")
     refuse(missing, what="pictures cannot be read", hint="check the data set's folder")
     return digest.hexdigest()[:32]
 
 
-def _identity(sample: Sample) -> bytes:
-    if isinstance(sample.source, bytes):
-        return hashlib.sha256(sample.source).digest()
-    status = sample.source.stat()
-    return (
-        f"{os.fspath(sample.source.resolve())}\0{status.st_size}\0{status.st_mtime_ns}\n".encode()
-    )
-
-
 def _fill(
-    folder: Path, samples: Sequence[Sample], config: PreprocessorConfig, progress: Progress | None
-) -> None:
-    shape = (len(samples), config.height, config.width)
-    pixels = np.lib.format.open_memmap(folder / _PIXELS, mode="w+", dtype=np.uint8, shape=shape)
+    pixels: NDArray[np.uint8],
+    samples: Sequence[Sample],
+    config: PreprocessorConfig,
+    progress: Progress | None,
+) -> Columns:
     file_digests: list[str] = []
     picture_digests: list[str] = []
     unreadable: list[str] = []
@@ -164,11 +127,4 @@ def _fill(
         if progress is not None:
             progress(row + 1, len(samples))
     refuse(unreadable, what="pictures cannot be read", hint="correct, rename or remove them")
-    pixels.flush()
-    index: dict[str, Any] = {
-        "format": _FORMAT,
-        "pixels_sha256": hashlib.sha256(pixels.data).hexdigest(),
-        "file_digests": file_digests,
-        "picture_digests": picture_digests,
-    }
-    (folder / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
+    return {"file_digests": file_digests, "picture_digests": picture_digests}

@@ -1,5 +1,6 @@
 """One interface to whatever is evaluated: a PyTorch checkpoint or an ONNX bundle."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 
 from edge_infer.bundle import load_bundle
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import open_session
+from edge_infer.session import Session, open_session
 from train.checkpoint import load_checkpoint
 
 __all__ = ["Predictor", "predictor"]
+
+_Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +26,28 @@ class Predictor:
     Attributes:
         name: For titles, such as ``cvt13 int8``.
         identity: Digest of a bundle's manifest, or the run's name.
+        digest: sha256 of a bundle's manifest, or of a checkpoint's weights: another one is another model.
         preprocessor: Size and scaling.
         temperature: What logits are divided by before the softmax.
-        logits: Turns pixel_values, float32 (N, 3, H, W), into logits, float32 (N, classes).
+        outputs: Turns pixel_values, float32 (N, 3, H, W), into logits, float32 (N, classes), and evidence, float32
+            (N, classes, h, w).
     """
 
     name: str
     identity: str
+    digest: str
     preprocessor: PreprocessorConfig
     temperature: float
-    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    outputs: Callable[[_Floats], tuple[_Floats, _Floats]]
 
     def __call__(self, grey: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return logits of grey pictures, uint8 (N, H, W)."""
-        return self.logits(to_pixel_values(grey, self.preprocessor)).astype(np.float64)
+        return self.with_evidence(grey)[0]
+
+    def with_evidence(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float64], _Floats]:
+        """Return logits and evidence, (N, classes, h, w), of grey pictures, uint8 (N, H, W)."""
+        logits, evidence = self.outputs(to_pixel_values(grey, self.preprocessor))
+        return logits.astype(np.float64), evidence
 
 
 def predictor(path: Path) -> Predictor:
@@ -51,24 +62,30 @@ def predictor(path: Path) -> Predictor:
         return Predictor(
             name=f"{bundle.manifest['model']} {bundle.manifest['precision']}",
             identity=f"bundle {bundle.manifest['manifest_sha256']}",
+            digest=bundle.manifest["manifest_sha256"],
             preprocessor=bundle.preprocessor,
             temperature=bundle.temperature,
-            # One by one, as brain-infer runs them: dynamic INT8 takes its ranges over a whole batch.
-            logits=lambda pixel_values: np.concatenate(
-                [session.run(pixel_values[row : row + 1])[0] for row in range(len(pixel_values))]
-            ),
+            outputs=lambda pixel_values: _one_by_one(session, pixel_values),
         )
     checkpoint = load_checkpoint(path)
 
-    def logits(pixel_values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(pixel_values: _Floats) -> tuple[_Floats, _Floats]:
         with torch.inference_mode():
             output = checkpoint.model(torch.from_numpy(pixel_values))
-        return np.asarray(output.logits.numpy())
+        return np.asarray(output.logits.numpy()), np.asarray(output.evidence.numpy())
 
     return Predictor(
         name=f"{checkpoint.name} checkpoint",
         identity=f"checkpoint {path.parent.name}/{path.name}",
+        digest=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
         preprocessor=checkpoint.preprocessor,
         temperature=1.0,
-        logits=logits,
+        outputs=outputs,
     )
+
+
+def _one_by_one(session: Session, pixel_values: _Floats) -> tuple[_Floats, _Floats]:
+    """Run pictures as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
+    runs = [session.run(pixel_values[row : row + 1]) for row in range(len(pixel_values))]
+    logits, _, evidence = (np.concatenate(output) for output in zip(*runs, strict=True))
+    return logits, evidence

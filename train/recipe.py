@@ -7,84 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.errors import DataRefused, UnreadableInput
+from train.recipe_sections import Augmentation, Autoencoder, Distillation, MaskGuidance, Mixing
 
 __all__ = [
     "Augmentation",
     "Autoencoder",
     "Distillation",
+    "MaskGuidance",
+    "Mixing",
     "Recipe",
     "builtin_recipes",
     "read_recipe",
+    "recipe_defaults",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """How strongly training pictures are varied; 0 switches a part off.
-
-    Attributes:
-        rotation_degrees: Uniform in plus or minus this.
-        scale: Smallest and largest side of the crop relative to the picture (over 1 zooms out, black around).
-        aspect: Uniform stretch of width against height, plus or minus this share.
-        shift: Uniform shift, plus or minus this share of the side.
-        horizontal_flip: Probability.
-        vertical_flip: Probability.
-        brightness: Uniform factor 1 plus or minus this.
-        contrast: Uniform factor around the picture's mean, 1 plus or minus this.
-        gamma: The exponent's natural logarithm is uniform in plus or minus this.
-        noise: Largest standard deviation of Gaussian noise, in grey levels of 0..1.
-        blur: Probability of a 3 x 3 binomial blur.
-        erase: Probability of one erased rectangle (random erasing, arXiv 1708.04896).
-        strength_from: Share of full strength in the first epoch, rising linearly to 1 at half time.
-    """
-
-    rotation_degrees: float = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)
-    aspect: float = 0.0
-    shift: float = 0.0
-    horizontal_flip: float = 0.0
-    vertical_flip: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    gamma: float = 0.0
-    noise: float = 0.0
-    blur: float = 0.0
-    erase: float = 0.0
-    strength_from: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distillation:
-    """How a teacher guides, where one is given (arXiv 1503.02531; features: arXiv 2207.10026).
-
-    Attributes:
-        temperature: Softens both distributions.
-        logit_weight: Share of the teacher in the classification loss, 0..1.
-        feature_weight: Weight of one minus the cosine between student and teacher features.
-        feature_until: Share of the training after which the feature guidance has faded to nothing.
-    """
-
-    temperature: float = 3.0
-    logit_weight: float = 0.5
-    feature_weight: float = 1.0
-    feature_until: float = 0.7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Autoencoder:
-    """How the layers of the stacked autoencoder are trained, before its classifier and after.
-
-    Attributes:
-        epochs: Passes over the training part for each layer.
-        learning_rate: Peak of each layer's schedule.
-        finetune_epochs: Passes with encoders and classifier together at the end; 0 keeps the encoders frozen.
-        finetune_learning_rate: Peak of that schedule.
-    """
-
-    epochs: int = 20
-    learning_rate: float = 1e-3
-    finetune_epochs: int = 0
-    finetune_learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +37,21 @@ class Recipe:
         label_smoothing: Share spread over all classes.
         max_grad_norm: Gradients are clipped to this norm.
         image_size: Side of ``pixel_values`` in pixels.
+        image_sizes: Smaller sides to begin with: pairs of side and share of the training, in order; the last side is
+            ``image_size``, the shares add up to 1. Empty: ``image_size`` throughout.
         bf16: Autocast to bfloat16.
         one_of_each_copy: Train on one picture of each copy group only.
+        sample_copies: Train on one picture of each copy group an epoch, another one each time.
         balance_classes: Draw each class equally often.
         keep_originals: Show each picture twice an epoch, as it is and varied, as the seed's doubled train set does.
+        ema_decay: Of the exponential moving average of the weights, a step; it is what is validated and kept.
+            0: the weights themselves are.
+        ema_every: Steps between two updates of that average.
+        average_last: Epochs at the end whose weights' mean is tried as well; 0 for none.
         seed: Of weights, order and augmentation.
         augmentation: See there.
+        mixing: Of pictures with one another.
+        mask: Used where tumour masks are known.
         distillation: Used with a teacher only.
         autoencoder: Used for ``sae`` only.
         model: Sizes of the model itself, such as ``dim`` and ``depth``; see ``train.models``.
@@ -123,12 +67,19 @@ class Recipe:
     label_smoothing: float = 0.0
     max_grad_norm: float = 1.0
     image_size: int = 224
+    image_sizes: tuple[tuple[int, float], ...] = ()
     bf16: bool = True
     one_of_each_copy: bool = False
+    sample_copies: bool = False
     balance_classes: bool = False
     keep_originals: bool = False
+    ema_decay: float = 0.0
+    ema_every: int = 4
+    average_last: int = 0
     seed: int = 42
     augmentation: Augmentation = field(default_factory=Augmentation)
+    mixing: Mixing = field(default_factory=Mixing)
+    mask: MaskGuidance = field(default_factory=MaskGuidance)
     distillation: Distillation = field(default_factory=Distillation)
     autoencoder: Autoencoder = field(default_factory=Autoencoder)
     model: dict[str, Any] = field(default_factory=dict)
@@ -138,12 +89,22 @@ class Recipe:
             raise ValueError(f"schedule is {self.schedule!r}, expected cosine or linear")
         if min(self.epochs, self.batch_size) < 1 or self.learning_rate <= 0:
             raise ValueError("epochs, batch_size and learning_rate must be positive")
+        if not 0 <= self.ema_decay < 1 or self.ema_every < 1 or self.average_last < 0:
+            raise ValueError(
+                "ema_decay must be 0..1, ema_every at least 1, average_last at least 0"
+            )
+        if self.one_of_each_copy and self.sample_copies:
+            raise ValueError("one_of_each_copy and sample_copies exclude each other")
+        if self.image_sizes:
+            _check_image_sizes(self.image_sizes, self.image_size)
 
 
 _SECTIONS: dict[str, type] = {
     "augmentation": Augmentation,
     "autoencoder": Autoencoder,
     "distillation": Distillation,
+    "mask": MaskGuidance,
+    "mixing": Mixing,
 }
 
 
@@ -176,10 +137,18 @@ def read_recipe(name_or_path: str, **overrides: Any) -> Recipe:
         fields.update({key: value for key, value in overrides.items() if value is not None})
         for name, kind in _SECTIONS.items():
             fields[name] = _section(kind, fields.pop(name, {}))
+        fields["image_sizes"] = _pairs(fields.get("image_sizes", ()))
         return Recipe(name=path.stem, **fields)
     except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         known = ", ".join(sorted(entry.name for entry in dataclasses.fields(Recipe)))
         raise DataRefused(f"recipe {path.name}: {error}", hint=f"known keys: {known}") from error
+
+
+def recipe_defaults() -> dict[str, Any]:
+    """Return every number that has a default, as a run's folder notes them."""
+    recipe = Recipe(name="", epochs=1, batch_size=1, learning_rate=1.0, weight_decay=0.0)
+    given = ("name", "epochs", "batch_size", "learning_rate", "weight_decay")
+    return {key: value for key, value in dataclasses.asdict(recipe).items() if key not in given}
 
 
 def _section(kind: type, values: dict[str, Any]) -> Any:
@@ -187,3 +156,19 @@ def _section(kind: type, values: dict[str, Any]) -> Any:
         smallest, largest = values["scale"]
         values = {**values, "scale": (float(smallest), float(largest))}
     return kind(**values)
+
+
+def _pairs(sizes: Any) -> tuple[tuple[int, float], ...]:
+    return tuple((int(size), float(share)) for size, share in sizes)
+
+
+def _check_image_sizes(sizes: tuple[tuple[int, float], ...], last: int) -> None:
+    if sizes[-1][0] != last:
+        raise ValueError(f"image_sizes end with {sizes[-1][0]}, but image_size is {last}")
+    shares = [share for _, share in sizes]
+    if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(
+            f"image_sizes have the shares {shares}, expected positive ones that add up to 1"
+        )
+    if min(size for size, _ in sizes) < 1:
+        raise ValueError("image_sizes must be positive")

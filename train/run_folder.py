@@ -1,6 +1,7 @@
 """A run's folder: what was asked for, so that a resumed run is the same run."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,32 @@ CHECKPOINT = "checkpoint"
 _REQUEST = "run.json"
 
 
-def claim_run_folder(run: Path, request: dict[str, Any], *, resume: bool) -> None:
+def claim_run_folder(
+    run: Path,
+    request: dict[str, Any],
+    *,
+    resume: bool,
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
     """Make the folder of a new run, or check that an old one is the same run.
 
     Args:
         run: The folder.
         request: Everything that decides the result: model, recipe, data hash, teacher, weights.
         resume: Whether an existing run goes on.
+        defaults: What keys stand for that an older version did not write yet.
 
     Raises:
         CannotWrite: The folder holds another run, or the same one without ``resume``.
     """
     path = run / _REQUEST
-    request = json.loads(json.dumps(request))  # tuples become lists, as in the file
+    request = _as_json(request)
     if path.is_file():
         if not resume:
             raise CannotWrite(
                 f"{run} holds a run already", hint="pass --resume to go on, or another --output"
             )
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = _filled(json.loads(path.read_text(encoding="utf-8")), _as_json(defaults or {}))
         if before != request:
             changed = sorted(key for key in before | request if before.get(key) != request.get(key))
             raise CannotWrite(
@@ -59,3 +67,18 @@ def newest_run(runs: Path, model: str) -> Path | None:
         ):
             finished.append(checkpoint)
     return max(finished, key=lambda folder: folder.stat().st_mtime, default=None)
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn tuples into lists, as in the file."""
+    converted: dict[str, Any] = json.loads(json.dumps(values))
+    return converted
+
+
+def _filled(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Add the keys that are missing, in nested tables too."""
+    filled = {**defaults, **values}
+    for key, default in defaults.items():
+        if isinstance(default, dict) and isinstance(filled[key], dict):
+            filled[key] = _filled(filled[key], default)
+    return filled

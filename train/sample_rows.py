@@ -6,9 +6,11 @@ from pathlib import Path
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from train.audit import audit
+from train.groups import components
+from train.sample_copies import copies_among
 from train.samples import Sample
 
-__all__ = ["part_rows", "rows_without_copies"]
+__all__ = ["copy_groups", "part_rows", "rows_without_copies"]
 
 
 def part_rows(
@@ -43,6 +45,19 @@ def part_rows(
             hint="brain-data split writes a manifest with all parts; pass it with --manifest",
         )
     return rows
+
+
+def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> list[int]:
+    """Return a number for each row, the same for rows that are copies of one picture.
+
+    Args:
+        samples: All of the data set.
+        rows: Indices of some of them; copies are joined over all of the data set.
+        cache: Folder for thumbnails and pairs.
+    """
+    pairs = [(copy.first, copy.second) for copy in copies_among(samples, cache=cache)]
+    groups = components(len(samples), pairs)
+    return [groups[row] for row in rows]
 
 
 def rows_without_copies(

@@ -4,26 +4,30 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from numpy.typing import NDArray
 from torch import nn
 
 from edge_infer.contract import LABELS
+from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.grey_batches import GreyPictures
+from train.image_sizes import check_image_sizes
 from train.manifest_csv import manifest_hash
 from train.models import create_model
 from train.phase_run import PhaseSetting, run_phase
 from train.phases import phases_of
 from train.pixel_cache import PixelCache
 from train.pretrained import load_pretrained
-from train.recipe import Recipe
+from train.recipe import Recipe, recipe_defaults
 from train.run_folder import CHECKPOINT, claim_run_folder
-from train.sample_rows import part_rows
+from train.sample_rows import copy_groups, part_rows
 from train.samples import Sample
+from train.tumour_masks import MaskCache
 
 __all__ = ["train_model"]
 
@@ -62,9 +66,11 @@ def train_model(
         The checkpoint folder inside the run.
 
     Raises:
-        DataRefused: The train or val part is empty or lacks a class.
+        BundleIncompatible: The model has no such size, or cannot change its image size.
+        DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none.
         CannotWrite: The folder holds another run.
     """
+    check_image_sizes(name, recipe)
     preprocessor = PreprocessorConfig(height=recipe.image_size, width=recipe.image_size)
     request = {
         "model": name,
@@ -73,7 +79,7 @@ def train_model(
         "weights": weights,
         "teacher": None if teacher is None else teacher.parent.name,
     }
-    claim_run_folder(run, request, resume=resume)
+    claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
@@ -97,8 +103,19 @@ def train_model(
         preprocessor=preprocessor,
         teacher=None if teacher is None else _teacher(teacher, preprocessor),
         datasets=(
-            _pictures(pixels, samples, train_rows, with_originals=recipe.keep_originals),
-            _pictures(pixels, samples, val_rows),
+            GreyPictures(
+                pixels,
+                train_rows,
+                _labels(samples, train_rows),
+                with_originals=recipe.keep_originals,
+                copies=copy_groups(samples, train_rows, cache_folder)
+                if recipe.sample_copies
+                else None,
+                masks=_masks(samples, train_rows, preprocessor, cache_folder)
+                if recipe.mask.weight
+                else None,
+            ),
+            GreyPictures(pixels, val_rows, _labels(samples, val_rows)),
         ),
         report_to=report_to,
         resume=resume,
@@ -110,6 +127,7 @@ def train_model(
         **request,
         "data": ", ".join(sorted({sample.dataset or "unnamed" for sample in samples})),
         "best_val_accuracy": best.best_val_accuracy,
+        "late_average": best.late_average,
         "history": [entry for result in results for entry in result.history],
         "n_train": len(train_rows),
         "n_val": len(val_rows),
@@ -127,11 +145,22 @@ def train_model(
     return run / CHECKPOINT
 
 
-def _pictures(
-    pixels: Any, samples: Sequence[Sample], rows: list[int], *, with_originals: bool = False
-) -> GreyPictures:
-    labels = [samples[index].label for index in rows]
-    return GreyPictures(pixels, rows, labels, with_originals=with_originals)
+def _labels(samples: Sequence[Sample], rows: list[int]) -> list[int]:
+    return [samples[row].label for row in rows]
+
+
+def _masks(
+    samples: Sequence[Sample], rows: list[int], preprocessor: PreprocessorConfig, cache_folder: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    cache = MaskCache.build(samples, preprocessor, cache_folder)
+    known = int(cache.known[rows].sum())
+    if not known:
+        raise DataRefused(
+            "the recipe's [mask] wants tumour masks, but no picture of the train part has one",
+            hint="set its weight to 0, or give a data set with masks, such as BRISC 2025",
+        )
+    logger.info("tumour masks: %d of %d training pictures have one", known, len(rows))
+    return cache.masks, cache.known
 
 
 def _teacher(path: Path, preprocessor: PreprocessorConfig) -> nn.Module:

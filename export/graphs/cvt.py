@@ -67,7 +67,8 @@ def _residual_block(block: Any, layers: FloatLayers, image: str, name: str) -> s
     first = layers.convolution(image, block.conv1, block.bn1, f"{name}.conv1", relu=True)
     second = layers.convolution(first, block.conv2, block.bn2, f"{name}.conv2", relu=False)
     if block.downsample is not None:
-        image = layers.convolution(image, *block.downsample, f"{name}.shortcut", relu=False)
+        conv, norm = block.downsample
+        image = layers.convolution(image, conv, norm, f"{name}.shortcut", relu=False)
     return layers.relu(layers.add(image, second, f"{name}.sum"), name)
 
 

@@ -17,7 +17,15 @@ import pytest
 from edge_infer.contract import BUNDLE_FILES, INPUT_NAME, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.manifest import _FIELDS, PRECISIONS
 from train.manifest_csv import COLUMNS
-from train.recipe import Augmentation, Autoencoder, Distillation, Recipe, builtin_recipes
+from train.recipe import (
+    Augmentation,
+    Autoencoder,
+    Distillation,
+    MaskGuidance,
+    Mixing,
+    Recipe,
+    builtin_recipes,
+)
 
 ROOT = Path(__file__).parents[2]
 MADE = {"__pycache__", "build", "bundles", "dist", "node_modules", "runs"}
@@ -101,10 +109,10 @@ def test_the_page_on_training_names_every_number_of_a_recipe() -> None:
     page = text_of("docs/training.md")
     keys = [
         x.name
-        for kind in (Recipe, Augmentation, Autoencoder, Distillation)
+        for kind in (Recipe, Augmentation, Autoencoder, Distillation, MaskGuidance, Mixing)
         for x in dataclasses.fields(kind)
     ]
-    sections = ("augmentation", "autoencoder", "distillation", "model")
+    sections = ("augmentation", "autoencoder", "distillation", "mask", "mixing", "model")
     tables = {name: f"[{name}]" for name in sections}
     missing = [key for key in keys if f"`{tables.get(key, key)}`" not in page and key != "name"]
     assert missing == []

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from train.augmentation import augment
+from train.augmentation import augment_with_masks
+from train.augmentation.covers import add_frames
+from train.augmentation.jpeg import compress
 from train.grey_batches import GreyPictures, pixel_values_from_grey
 from train.recipe import Augmentation
 
@@ -33,11 +36,25 @@ def test_training_scales_pictures_as_the_runtime_does(config: PreprocessorConfig
 def test_pictures_on_a_gpu_are_varied_and_scaled_there() -> None:
     # No GPU is needed: fake tensors know their device, and refuse to mix two.
     settings = Augmentation(
-        rotation_degrees=9, gamma=0.1, contrast=0.1, brightness=0.1, noise=0.1, blur=0.5, erase=0.5
+        rotation_degrees=9,
+        gamma=0.1,
+        contrast=0.1,
+        brightness=0.1,
+        noise=0.1,
+        blur=0.5,
+        erase=0.5,
+        quarter_turns=0.5,
+        contrast_curve=0.5,
+        non_monotone=0.5,
+        bias_field=0.5,
     )
-    with FakeTensorMode():
+    with FakeTensorMode(shape_env=ShapeEnv()):  # how many pictures are blurred is not known
         grey = torch.empty(2, 1, 16, 16, device="cuda")
-        views = augment(grey, settings, torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        views, masks = augment_with_masks(grey, grey, settings, generator)
+        assert masks is not None
+        assert masks.device.type == "cuda"
+        views = add_frames(compress(views, generator), generator)
         pixel_values = pixel_values_from_grey(views, IMAGENET)
     assert (pixel_values.device.type, pixel_values.shape) == ("cuda", (2, 3, 16, 16))
 
@@ -67,3 +84,26 @@ def test_with_originals_each_picture_comes_twice_once_to_be_varied() -> None:
 def test_without_originals_all_are_varied() -> None:
     part = GreyPictures(np.zeros((2, 2, 2), np.uint8), [0, 1], [0, 0])
     assert [part[index]["vary"].item() for index in range(2)] == [True, True]
+
+
+def test_masks_come_with_their_pictures_where_they_are_given() -> None:
+    pixels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
+    masks = np.full((3, 2, 2), 255, np.uint8) * np.array([0, 1, 0], np.uint8)[:, None, None]
+    part = GreyPictures(pixels, [1, 2], [3, 0], masks=(masks, np.array([False, True, False])))
+    assert [bool(part[index]["mask_known"]) for index in range(2)] == [True, False]
+    assert part[0]["mask"].tolist() == [[255, 255], [255, 255]]
+    assert part[1]["mask"].tolist() == [[0, 0], [0, 0]]
+    assert "mask" not in GreyPictures(pixels, [1], [3])[0]
+
+
+def test_copy_groups_are_numbered_and_originals_are_groups_of_their_own() -> None:
+    pixels = np.zeros((9, 2, 2), np.uint8)
+    part = GreyPictures(pixels, [1, 4, 8], [0, 0, 0], copies=[7, 3, 7])
+    assert part.copies is not None
+    assert part.copies.tolist() == [1, 0, 1]
+    assert (len(part), part.drawn) == (3, 2)
+    twice = GreyPictures(pixels, [1, 4, 8], [0] * 3, copies=[7, 3, 7], with_originals=True)
+    assert twice.copies is not None
+    assert twice.copies.tolist() == [1, 0, 1, 3, 2, 3]
+    assert (len(twice), twice.drawn) == (6, 4)
+    assert GreyPictures(pixels, [1, 4, 8], [0] * 3).drawn == 3

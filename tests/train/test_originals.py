@@ -1,12 +1,9 @@
 """A picture marked as an original goes through a training step as it is."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import torch
 
-from train.recipe import Augmentation, Recipe
-from train.trainer import BrainTrainer
+from train.recipe import Augmentation, Mixing, Recipe
+from train.views import training_views
 
 
 def test_originals_stay_and_the_others_are_varied() -> None:
@@ -16,17 +13,19 @@ def test_originals_stay_and_the_others_are_varied() -> None:
         batch_size=4,
         learning_rate=1,
         weight_decay=0,
+        image_size=8,
         keep_originals=True,
         augmentation=Augmentation(noise=0.2, horizontal_flip=1.0),
+        mixing=Mixing(mixup_alpha=1.0),
     )
-    trainer: Any = SimpleNamespace(
-        recipe=recipe, state=SimpleNamespace(global_step=3, max_steps=10), _progress=lambda: 0.3
-    )
-    grey = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    grey = torch.randint(0, 256, (4, 8, 8), generator=generator, dtype=torch.uint8)
     vary = torch.tensor([True, False, True, False])
-    views = BrainTrainer._augmented(trainer, grey, vary)
-    assert torch.equal(views[~vary], grey[~vary])
+    batch = {"grey": grey, "labels": torch.arange(4), "vary": vary}
+    views = training_views(batch, recipe, step=3, progress=0.3).grey[:, 0]
+    originals = grey.float() / 255
+    assert torch.equal(views[~vary], originals[~vary])
     assert all(
         not torch.equal(view, picture)
-        for view, picture in zip(views[vary], grey[vary], strict=True)
+        for view, picture in zip(views[vary], originals[vary], strict=True)
     )

@@ -72,7 +72,7 @@ def test_the_better_of_frozen_and_fine_tuned_is_kept(run: Path) -> None:
     assert not changed(run / kept, run)
 
 
-def test_each_phase_is_in_the_history_with_its_seconds(run: Path) -> None:
+def test_each_phase_is_in_the_history_with_its_seconds_and_speed(run: Path) -> None:
     history = json.loads((run / "checkpoint/training.json").read_text())["history"]
     named = list(dict.fromkeys(entry["phase"] for entry in history))
     assert named == ["layer-1", "layer-2", "classifier", "finetune"]
@@ -83,7 +83,10 @@ def test_each_phase_is_in_the_history_with_its_seconds(run: Path) -> None:
     ]
     assert len(rebuilt) == 2
     assert rebuilt[1] < rebuilt[0], "the first layer learns to rebuild"
-    assert all(entry["seconds"] > 0 for entry in history if "eval_loss" in entry)
+    for entry in history:
+        if "eval_loss" in entry:
+            # 28 pictures twice, eight a step, are seven steps; the seconds hold validation and saving too.
+            assert entry["steps_per_second"] * entry["seconds"] > 7 * 0.99
     epochs = [entry["epoch"] for entry in class_history(history) if "eval_accuracy" in entry]
     assert epochs == [1.0, 2.0, 3.0]
 

@@ -1,9 +1,10 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from edge_infer.errors import DataRefused, UnreadableInput
-from train.recipe import builtin_recipes, read_recipe
+from train.recipe import Augmentation, builtin_recipes, read_recipe, recipe_defaults
 
 NUMBERS = "epochs = 1\nbatch_size = 2\nlearning_rate = 1e-3\nweight_decay = 0.0\n"
 
@@ -46,6 +47,17 @@ def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
         (NUMBERS + "[augmentation]\nrotate = 15\n", "rotate"),
         (NUMBERS + "[distillation]\nheat = 3\n", "heat"),
         (NUMBERS + "[autoencoder]\nlayers = 3\n", "layers"),
+        (NUMBERS + "[mixing]\nalpha = 1.0\n", "alpha"),
+        (NUMBERS + '[mask]\nform = "places"\n', "form"),
+        (NUMBERS + "ema_decay = 1.0\n", "ema_decay"),
+        (NUMBERS + "ema_every = 0\n", "ema_every"),
+        (NUMBERS + "average_last = -1\n", "average_last"),
+        (NUMBERS + "one_of_each_copy = true\nsample_copies = true\n", "exclude each other"),
+        (NUMBERS + "image_sizes = [[96, 0.5], [192, 0.5]]\n", "end with 192"),
+        (NUMBERS + "image_sizes = [[96, 0.5], [224, 0.4]]\n", "add up to 1"),
+        (NUMBERS + "image_sizes = [[96, 1.5], [224, -0.5]]\n", "positive"),
+        (NUMBERS + "image_sizes = [[0, 0.5], [224, 0.5]]\n", "positive"),
+        (NUMBERS + "image_sizes = [96, 224]\n", "own.toml"),
         (NUMBERS + 'schedule = "constant"\n', "constant"),
         (NUMBERS.replace("epochs = 1", "epochs = 0"), "epochs"),
         (NUMBERS.replace("epochs = 1", ""), "epochs"),
@@ -75,3 +87,43 @@ def test_the_command_line_overrides_a_number_and_none_leaves_it(tmp_path: Path) 
 def test_an_override_is_checked_as_the_file_is(tmp_path: Path) -> None:
     with pytest.raises(DataRefused):
         read_recipe(written(tmp_path, NUMBERS), batch_size=0)
+
+
+def test_sizes_and_sections_are_read(tmp_path: Path) -> None:
+    text = NUMBERS + "image_size = 192\nimage_sizes = [[96, 0.4], [128, 0.4], [192, 0.2]]\n"
+    text += "[mixing]\ncutmix_alpha = 1.0\nuntil = 0.8\n[mask]\nweight = 0.3\n"
+    recipe = read_recipe(written(tmp_path, text))
+    assert recipe.image_sizes == ((96, 0.4), (128, 0.4), (192, 0.2))
+    assert (recipe.mixing.cutmix_alpha, recipe.mixing.mixup_alpha, recipe.mixing.until) == (
+        1,
+        0,
+        0.8,
+    )
+    assert recipe.mask.weight == 0.3
+
+
+def test_what_is_new_is_off_so_old_recipes_train_as_before(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path, NUMBERS))
+    assert not recipe.image_sizes
+    assert not recipe.sample_copies
+    assert (recipe.ema_decay, recipe.average_last, recipe.mask.weight) == (0, 0, 0)
+    assert (recipe.mixing.mixup_alpha, recipe.mixing.cutmix_alpha) == (0, 0)
+    assert recipe.augmentation == Augmentation()
+    assert not any(
+        value
+        for key, value in dataclasses.asdict(Augmentation()).items()
+        if key not in ("scale", "strength_from")
+    )
+
+
+def test_the_defaults_are_those_of_a_bare_recipe(tmp_path: Path) -> None:
+    noted = dataclasses.asdict(read_recipe(written(tmp_path, NUMBERS)))
+    defaults = recipe_defaults()
+    assert set(noted) - set(defaults) == {
+        "name",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+    }
+    assert all(noted[key] == value for key, value in defaults.items())

@@ -48,6 +48,19 @@ def test_other_settings_are_refused_and_named(tmp_path: Path, change: dict[str, 
     assert (tmp_path / "run.json").read_bytes() == before
 
 
+def test_keys_that_came_later_stand_for_their_defaults(tmp_path: Path) -> None:
+    claim_run_folder(tmp_path, REQUEST, resume=False)
+    newer = {**REQUEST, "recipe": {"epochs": 2, "scale": (0.8, 1.0), "sizes": (), "mix": {"a": 0}}}
+    defaults = {"recipe": {"scale": (1.0, 1.0), "sizes": (), "mix": {"a": 0}}}
+    claim_run_folder(tmp_path, newer, resume=True, defaults=defaults)
+    with pytest.raises(CannotWrite, match="other settings: recipe;"):
+        claim_run_folder(tmp_path, newer, resume=True)
+    for changed in ({"sizes": (3,)}, {"mix": {"a": 1}}, {"scale": (1.0, 1.0)}):
+        other = {**newer, "recipe": {**newer["recipe"], **changed}}  # type: ignore[dict-item]
+        with pytest.raises(CannotWrite, match="other settings: recipe;"):
+            claim_run_folder(tmp_path, other, resume=True, defaults=defaults)
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):

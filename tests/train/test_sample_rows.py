@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import DataRefused
-from train.sample_rows import part_rows, rows_without_copies
+from train.sample_rows import copy_groups, part_rows, rows_without_copies
 from train.samples import Sample
 
 
@@ -61,3 +61,21 @@ def test_nothing_is_left_out_where_no_part_shares_a_copy(
     assert rows_without_copies(phantom_samples, rows, tmp_path, byte_copies_only=False) == rows
     undivided = [replace(one, split="") for one in phantom_samples]
     assert part_rows(undivided, "test", all_classes=False) == []
+
+
+def test_copies_of_one_picture_have_one_number(
+    make_leaky: Callable[[Path], list[Sample]], tmp_path: Path
+) -> None:
+    samples = make_leaky(tmp_path / "leaky")
+    rows = list(range(len(samples)))
+    groups = copy_groups(samples, rows, tmp_path / "cache")
+    together = {
+        frozenset(Path(samples[row].name).stem for row in rows if groups[row] == group)
+        for group in set(groups)
+        if groups.count(group) > 1
+    }
+    planted = {"bytes", "pixels", "near", "mirrored", "turned", "conflict"}
+    assert {next(iter(pair & planted)) for pair in together} == planted
+    assert all(len(pair) == 2 for pair in together)
+    some = rows[::2]
+    assert copy_groups(samples, some, tmp_path / "cache") == [groups[row] for row in some]

@@ -177,7 +177,10 @@ def test_help_loads_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", [[], ["evaluate"], ["pack"], ["report"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["evaluate"], ["pack"], ["report"], ["pointing"], ["robustness"], ["folds", "split"]],
+)
 def test_help_shows_its_example_on_a_line_of_its_own(command: list[str]) -> None:
     code, out, _ = run(*command, "--help")
     assert code == 0

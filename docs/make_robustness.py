@@ -1,0 +1,122 @@
+"""Write docs/robustness.md from the results in docs/robustness/: no figure there is typed by hand.
+
+    python docs/make_robustness.py
+
+Each file is a robustness.json of ``brain-train robustness``, a pointing.json of ``brain-train pointing`` or the JSON of
+``brain-train folds summary``; its command stands above its tables.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import RESEARCH_USE_ONLY
+from train.figure_text import markdown
+from train.fold_summary import fold_summary_rows
+from train.pointing_text import pointing_notes, pointing_rows
+from train.robustness_text import (
+    GRIDS,
+    grid_heading,
+    neutralised_rows,
+    robustness_grid,
+    robustness_summary,
+)
+
+__all__ = ["FOLDER", "PAGE", "render", "results"]
+
+DOCS = Path(__file__).resolve().parent
+PAGE = DOCS / "robustness.md"
+FOLDER = DOCS / "robustness"
+
+_HEADER = f"""# Robustness
+
+<!-- Written by docs/make_robustness.py; do not edit. -->
+
+{RESEARCH_USE_ONLY}
+
+What is left of an accuracy when pictures are worse or stripped of cues, and whether a model looks at the tumour. The
+pictures are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
+Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these pictures.
+
+- **Corruptions**: `train/corruptions.py` names the kinds and their strengths. The first severity is hardly seen, the
+  fifth is as bad as a reader would still accept.
+- **Cues taken away** (`train/neutralised.py`): without `extent`, every head is cut out and stretched over the
+  picture, so that its size, shape and position tell nothing; without `rim`, every picture stands in the same black
+  frame; without `orientation`, each is turned and mirrored at random; without `intensity`, every head has the same
+  distribution of greys; `all` is all of it. `change` is paired with the unchanged pictures. It is an upper bound on
+  what a cue was worth: pictures of a kind that training never showed cost accuracy too. The nearest training
+  thumbnail, whose training pictures lose the cue as well, stands beside it.
+- **Pointing game** (Zhang et al. 2016, arXiv 1608.00507): whether the largest evidence lies inside the outline of the
+  tumour.
+"""
+
+_NONE_YET = (
+    "No result has been published yet. To make one: `brain-train robustness`, `brain-train pointing`, see "
+    "[the commands](cli.md).\n"
+)
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """Read the published results by file name."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(FOLDER.glob("*.json"))
+    }
+
+
+def render() -> str:
+    """Render the page."""
+    found = results()
+    if not found:
+        return f"{_HEADER}\n{_NONE_YET}"
+    sections = {"robustness": _robustness, "pointing": _pointing, "folds": _folds}
+    return "\n".join([_HEADER, *(sections[it["kind"]](it) for it in found.values())])
+
+
+def _robustness(table: dict[str, Any]) -> str:
+    if not table["complete"]:
+        raise ValueError(f"{table['title']}: the table is not complete")
+    lines = [
+        f"## Worse pictures: {table['title']}\n",
+        f"`{table['provenance']['command']}`\n",
+        *(f"- {line}." for line in robustness_summary(table)),
+        "",
+    ]
+    for figure in GRIDS:
+        lines.append(f"### {grid_heading(table, figure)}\n")
+        lines += markdown(robustness_grid(table, figure))
+    lines.append(f"### Cues taken away, n {table['n']}\n")
+    lines += markdown(neutralised_rows(table))
+    return "\n".join(lines)
+
+
+def _pointing(result: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            f"## Pointing game: {result['title']}\n",
+            f"`{result['provenance']['command']}`\n",
+            *markdown(pointing_rows(result)),
+            *(f"- {note}" for note in pointing_notes(result)),
+            "",
+        ]
+    )
+
+
+def _folds(summary: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            f"## {len(summary['n'])} folds by patient group\n",
+            *(
+                f"- {title}, n {n}."
+                for title, n in zip(summary["titles"], summary["n"], strict=True)
+            ),
+            "",
+            *markdown(fold_summary_rows(summary)),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    write_bytes_atomically(PAGE, render().encode())

@@ -1,0 +1,41 @@
+"""Random numbers, one for each picture of a batch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+__all__ = ["chance", "draws", "on_some", "uniform"]
+
+
+def draws(grey: Tensor, generator: Generator) -> Tensor:
+    """Draw one number of 0..1 for each picture, (B, 1, 1, 1), on the CPU, where the generator lives."""
+    return torch.rand((grey.shape[0], 1, 1, 1), generator=generator).to(grey.device)
+
+
+def uniform(grey: Tensor, low: float, high: float, generator: Generator) -> Tensor:
+    """Draw one number of ``low`` to ``high`` for each picture, (B, 1, 1, 1)."""
+    return draws(grey, generator) * (high - low) + low
+
+
+def chance(grey: Tensor, probability: float, generator: Generator) -> Tensor:
+    """Decide for each picture, bool, (B, 1, 1, 1)."""
+    return draws(grey, generator) < probability
+
+
+def on_some(
+    grey: Tensor,
+    probability: float,
+    generator: Generator,
+    change: Callable[[Tensor, Generator], Tensor],
+) -> Tensor:
+    """Change some pictures and spare the time for the others.
+
+    Args:
+        grey: (B, 1, H, W).
+        probability: Of each picture to be changed.
+        generator: Source of all randomness.
+        change: Takes the chosen ones, of which there may be none, and the generator.
+    """
+    chosen = chance(grey, probability, generator).flatten().nonzero().flatten()
+    return grey.index_copy(0, chosen, change(grey[chosen], generator))

@@ -1,0 +1,43 @@
+"""Progressive resolution: a run that begins with smaller pictures, which cost less."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from edge_infer.errors import BundleIncompatible
+from train.recipe import Recipe
+
+__all__ = ["check_image_sizes", "resized", "size_at"]
+
+#: Models whose weights belong to one image size.
+_FIXED = ("sae", "vit", "vit-base")
+
+
+def check_image_sizes(name: str, recipe: Recipe) -> None:
+    """Refuse several image sizes for a model that has learned positions or weights for pixels.
+
+    Raises:
+        BundleIncompatible: The model takes one size only.
+    """
+    if name in _FIXED and len(recipe.image_sizes) > 1:
+        sizes = ", ".join(str(size) for size, _ in recipe.image_sizes)
+        raise BundleIncompatible(
+            f"{name} learns positions of one image size, but image_sizes has {sizes}",
+            hint="leave image_sizes out of the recipe",
+        )
+
+
+def size_at(recipe: Recipe, progress: float) -> int:
+    """Return the side of pictures once a share of the training, 0..1, is done."""
+    until = 0.0
+    for size, share in recipe.image_sizes:
+        until += share
+        if progress < until:
+            return size
+    return recipe.image_size
+
+
+def resized(grey: Tensor, size: int) -> Tensor:
+    """Shrink (B, 1, H, W) to (B, 1, size, size) as the preprocessing does: bilinear, antialiased."""
+    if grey.shape[2:] == (size, size):
+        return grey
+    return F.interpolate(grey, (size, size), mode="bilinear", antialias=True)

@@ -1,0 +1,174 @@
+"""``brain-train pointing`` and ``robustness``: what an accuracy rests on, and what is left of it elsewhere."""
+
+from pathlib import Path
+
+import click
+
+from edge_infer.console import progress_bar, shown_to_user, typed_command
+from edge_infer.contract import RESEARCH_USE_ONLY
+from train.data_options import data_options, given_samples
+
+__all__ = ["pointing", "robustness"]
+
+_Folder = click.Path(path_type=Path, file_okay=False)
+_part = click.option(
+    "--split",
+    "part",
+    type=click.Choice(["train", "val", "test"]),
+    default="test",
+    show_default=True,
+    help="One of each copy, without label conflicts.",
+)
+
+
+@click.command()
+@click.argument("model", type=_Folder, metavar="CHECKPOINT_OR_BUNDLE")
+@data_options
+@click.option(
+    "--output",
+    type=_Folder,
+    required=True,
+    help="Gets pointing.json, pointing.csv and pointing.png.",
+)
+@_part
+def pointing(
+    model: Path,
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    output: Path,
+    part: str,
+) -> None:
+    """Play the pointing game: is the largest evidence inside the tumour?
+
+    Needs tumour masks beside the pictures, as BRISC 2025 has them. Chance and the middle of the
+    picture stand beside every figure.
+
+    \b
+    Example:
+      brain-train pointing bundles/cvt13-int8 --data DATA --manifest DATA/manifest.csv \\
+          --dataset brisc2025 --output runs/pointing/cvt13-int8
+    """
+    with shown_to_user():
+        if data is None:
+            raise click.UsageError("give --data")
+        from train.pixel_cache import PixelCache
+        from train.pointing import point, rows_with_tumour
+        from train.pointing_examples import draw_examples
+        from train.pointing_report import write_pointing
+        from train.pointing_text import pointing_text
+        from train.predictors import predictor
+        from train.sample_rows import part_rows
+        from train.tumour_masks import MaskCache
+
+        samples = given_samples(data, manifest, dataset)
+        predict = predictor(model)
+        rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+        with progress_bar("Reading masks") as progress:
+            masks = MaskCache.build(samples, predict.preprocessor, cache, progress)
+        rows = rows_with_tumour(samples, rows, masks.known)
+        with progress_bar("Reading") as progress:
+            pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
+        with progress_bar("Pointing") as progress:
+            found, maps = point(predict.with_evidence, samples, pixels, masks.masks, rows, progress)
+        title = f"{predict.name} on {dataset or data.name}, {part} part"
+        result = write_pointing(
+            found,
+            samples,
+            output,
+            title=title,
+            provenance={
+                "command": typed_command("brain-train"),
+                "model": predict.identity,
+                "data": dataset or data.name,
+                "part": part,
+            },
+            evidence_shape=(maps[0].shape[1], maps[0].shape[2]),
+        )
+        draw_examples(
+            found, maps, samples, pixels, masks.masks, output / "pointing.png", title=title
+        )
+        click.echo(pointing_text(result))
+        click.echo(RESEARCH_USE_ONLY)
+
+
+@click.command()
+@click.argument("model", type=_Folder, metavar="CHECKPOINT_OR_BUNDLE")
+@data_options
+@click.option(
+    "--output",
+    type=_Folder,
+    required=True,
+    help="Gets robustness.json, robustness.png and neutralised.png; goes on where it was stopped.",
+)
+@_part
+@click.option(
+    "--pictures",
+    type=click.IntRange(4),
+    help="Only so many, drawn with the seed, each class in its share; default: all.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def robustness(
+    model: Path,
+    data: Path | None,
+    manifest: Path | None,
+    dataset: str,
+    cache: Path,
+    output: Path,
+    part: str,
+    pictures: int | None,
+    seed: int,
+) -> None:
+    """Measure a model on pictures made worse, and on pictures stripped of cues.
+
+    Every corruption at every severity (docs/gate.md names them), and pictures without size and
+    shape of the head, rim, orientation or overall intensity. The nearest training thumbnail and
+    the table of picture sizes stand beside the model.
+
+    \b
+    Example:
+      brain-train robustness bundles/cvt13-int8 --data DATA --manifest DATA/manifest.csv \\
+          --dataset brisc2025 --output runs/robustness/cvt13-int8
+    """
+    with shown_to_user():
+        if data is None:
+            raise click.UsageError("give --data")
+        from train.pixel_cache import PixelCache
+        from train.plots.robustness import plot_neutralised, plot_robustness
+        from train.predictors import predictor
+        from train.robustness import robustness as fill_table
+        from train.robustness_cells import chosen_rows
+        from train.robustness_text import robustness_text
+        from train.sample_rows import part_rows
+
+        samples = given_samples(data, manifest, dataset)
+        predict = predictor(model)
+        rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+        chosen = chosen_rows(samples, rows, pictures, seed)
+        with progress_bar("Reading") as progress:
+            pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
+        name = dataset or data.name
+        which = "" if len(chosen) == len(rows) else f", {len(chosen)} of {len(rows)} pictures"
+        with progress_bar("Measuring") as progress:
+            table = fill_table(
+                predict,
+                samples,
+                pixels,
+                chosen,
+                output,
+                title=f"{predict.name} on {name}, {part} part{which}",
+                digest=predict.digest,
+                provenance={
+                    "command": typed_command("brain-train"),
+                    "model": predict.identity,
+                    "data": name,
+                    "part": part,
+                },
+                seed=seed,
+                progress=progress,
+            )
+        plot_robustness(table, output / "robustness.png")
+        plot_neutralised(table, output / "neutralised.png")
+        click.echo(robustness_text(table))
+        click.echo(RESEARCH_USE_ONLY)
