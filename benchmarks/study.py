@@ -153,7 +153,7 @@ def open_study(
 
 
 def _test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Path) -> TestPart:
-    rows = part_rows(samples, "test", all_classes=False)
+    rows = part_rows(samples, "test", one_of_each_copy=True, all_classes=False)
     if not rows:
         raise NoInputs("the data set has no test part", hint="brain-data split makes one")
     grey = np.asarray(pixels[rows])
@@ -175,7 +175,7 @@ def _jpeg_scans(samples: Sequence[Sample]) -> tuple[str, ...]:
     """Take test pictures in turn by class, those of 512 x 512 if there are enough."""
     files = [
         sample
-        for row in part_rows(samples, "test", all_classes=False)
+        for row in part_rows(samples, "test", one_of_each_copy=True, all_classes=False)
         if isinstance((sample := samples[row]).source, Path)
     ]
     square = [

@@ -1,0 +1,32 @@
+"""What the engines are judged on: one of each picture, as everywhere else."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.study import _test_part
+from train.samples import Sample
+
+
+def test_copies_of_a_picture_count_once(tmp_path: Path) -> None:
+    samples = [
+        Sample(
+            source=b"",
+            name=f"{row}.jpg",
+            label=row % 4,
+            split="test" if row < 6 else "train",
+            group=f"g{row // 2}",
+            is_copy=row in (1, 4),
+            label_conflict=row == 5,
+            dataset="brisc2025",
+            original_size=(8, 8),
+            original_mode="L",
+            original_sha256="",
+        )
+        for row in range(8)
+    ]
+    pixels = np.arange(8, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
+    part = _test_part(samples, pixels, tmp_path)
+    assert np.load(part.grey)[:, 0, 0].tolist() == [0, 2, 3]
+    assert part.labels.tolist() == [0, 2, 3]
+    assert part.groups == ("g0", "g1", "g1")
