@@ -22,6 +22,10 @@ class Small:
 
 
 SMALL = {
+    "cvt-slim": Small(
+        image_size=48,
+        sizes={"widths": (8, 8, 16, 24), "blocks": (1, 1, 2), "depth": 1, "num_heads": 2},
+    ),
     "cvt_test": Small(image_size=48),
     "resnet18": Small(image_size=96),
     "sae": Small(
