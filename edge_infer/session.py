@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import logging
 import os
 import threading
@@ -168,7 +169,7 @@ def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: i
             f"onnxruntime {onnxruntime.__version__} cannot load model.onnx: {reason}",
             hint="install a newer onnxruntime, or export the bundle again",
         ) from error
-    # It keeps the file for falling back to other providers ("TODO: This is bad" in its source), which is off.
+    # onnxruntime's Python class keeps the file's bytes to open itself again with other providers, which is off here.
     opened._model_bytes = None  # noqa: SLF001 - 21 MB of 150, and there is no public way
     lost = [name for name in providers if name not in opened.get_providers()]
     if lost:  # onnxruntime drops a provider whose libraries are missing without an error
@@ -189,7 +190,8 @@ def _stopped_after(timeout_s: float | None) -> Iterator[Any]:
     if timeout_s is None:
         yield None
         return
-    run_options = import_onnxruntime().RunOptions()
+    # A session is open, so the installation is checked already: not once more for each picture.
+    run_options = importlib.import_module("onnxruntime").RunOptions()
     timer = threading.Timer(timeout_s, setattr, (run_options, "terminate", True))
     timer.daemon = True
     timer.start()

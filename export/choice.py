@@ -24,7 +24,7 @@ _ROUNDS = 21
 
 #: A static graph does the least work and gives a picture the same answer alone and in any batch; a dynamic one takes
 #: its ranges over the batch.
-_CHEAPEST_FIRST = ("none", "static", "mixed", "dynamic")
+_CHEAPEST_FIRST = ("static", "mixed", "dynamic")
 
 #: Up to this factor two differences from FP32 count as equal.
 _AS_GOOD = 1.25

@@ -9,7 +9,7 @@ import click
 
 from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.data_options import data_options, given_samples
+from train.data_options import data_options, given_samples, measured_on
 from train.folds_cli import folds
 from train.probe_cli import pointing, robustness
 from train.report_cli import report
@@ -196,12 +196,7 @@ def evaluate(
                 output,
                 title=title or f"{predict.name} on {name}, {part} part",
                 temperature=predict.temperature,
-                provenance={
-                    "command": typed_command("brain-train"),
-                    "model": predict.identity,
-                    "data": name,
-                    "part": part,
-                },
+                provenance=measured_on(predict.identity, data=name, part=part),
                 progress=progress,
             )
         click.echo(summary(metrics))

@@ -5,15 +5,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar
+from edge_infer.console import progress_bar, typed_command
 
 if TYPE_CHECKING:
     from train.samples import Sample
 
-__all__ = ["data_options", "given_samples"]
+__all__ = ["data_options", "given_samples", "measured_on", "part_option"]
 
 _Folder = click.Path(path_type=Path, file_okay=False)
 _File = click.Path(path_type=Path, dir_okay=False)
+
+
+#: Which part of the data set a measurement is made on.
+part_option = click.option(
+    "--split",
+    "part",
+    type=click.Choice(["train", "val", "test"]),
+    default="test",
+    show_default=True,
+    help="One of each copy, without label conflicts.",
+)
 
 
 def data_options(command: Any) -> Any:
@@ -47,3 +58,13 @@ def given_samples(data: Path, manifest: Path | None, dataset: str) -> "list[Samp
         return load_samples(
             data, manifest=manifest, dataset=dataset, verify=manifest is None, progress=progress
         )
+
+
+def measured_on(identity: str, *, data: str, part: str) -> dict[str, Any]:
+    """Say where a measurement comes from: the command as typed, the model, the data and the part of it."""
+    return {
+        "command": typed_command("brain-train"),
+        "model": identity,
+        "data": data,
+        "part": part,
+    }

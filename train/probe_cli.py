@@ -4,21 +4,13 @@ from pathlib import Path
 
 import click
 
-from edge_infer.console import progress_bar, shown_to_user, typed_command
+from edge_infer.console import progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.data_options import data_options, given_samples
+from train.data_options import data_options, given_samples, measured_on, part_option
 
 __all__ = ["pointing", "robustness"]
 
 _Folder = click.Path(path_type=Path, file_okay=False)
-_part = click.option(
-    "--split",
-    "part",
-    type=click.Choice(["train", "val", "test"]),
-    default="test",
-    show_default=True,
-    help="One of each copy, without label conflicts.",
-)
 
 
 @click.command()
@@ -30,7 +22,7 @@ _part = click.option(
     required=True,
     help="Gets pointing.json, pointing.csv and pointing.png.",
 )
-@_part
+@part_option
 def pointing(
     model: Path,
     data: Path | None,
@@ -72,18 +64,14 @@ def pointing(
             pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
         with progress_bar("Pointing") as progress:
             found, maps = point(predict.with_evidence, samples, pixels, masks.masks, rows, progress)
-        title = f"{predict.name} on {dataset or data.name}, {part} part"
+        name = dataset or data.name
+        title = f"{predict.name} on {name}, {part} part"
         result = write_pointing(
             found,
             samples,
             output,
             title=title,
-            provenance={
-                "command": typed_command("brain-train"),
-                "model": predict.identity,
-                "data": dataset or data.name,
-                "part": part,
-            },
+            provenance=measured_on(predict.identity, data=name, part=part),
             evidence_shape=(maps[0].shape[1], maps[0].shape[2]),
         )
         draw_examples(
@@ -102,7 +90,7 @@ def pointing(
     required=True,
     help="Gets robustness.json, robustness.png and neutralised.png; goes on where it was stopped.",
 )
-@_part
+@part_option
 @click.option(
     "--pictures",
     type=click.IntRange(4),
@@ -159,12 +147,7 @@ def robustness(
                 output,
                 title=f"{predict.name} on {name}, {part} part{which}",
                 digest=predict.digest,
-                provenance={
-                    "command": typed_command("brain-train"),
-                    "model": predict.identity,
-                    "data": name,
-                    "part": part,
-                },
+                provenance=measured_on(predict.identity, data=name, part=part),
                 seed=seed,
                 progress=progress,
             )

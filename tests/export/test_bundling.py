@@ -51,7 +51,7 @@ def losing(label: int, graph: onnx.ModelProto, value: float = -100) -> Variant:
     values = numpy_helper.to_array(bias).copy()
     values[label] += value
     bias.CopyFrom(numpy_helper.from_array(values, bias.name))
-    return Variant(name=f"without {LABELS[label]}", description={"method": "none"}, graph=spoilt)
+    return Variant(name=f"without {LABELS[label]}", description={"method": "static"}, graph=spoilt)
 
 
 def trying(*make: Callable[[onnx.ModelProto], Variant]) -> Callable[..., Iterator[Variant]]:
@@ -64,7 +64,7 @@ def trying(*make: Callable[[onnx.ModelProto], Variant]) -> Callable[..., Iterato
 
 
 def the_graph_itself(graph: onnx.ModelProto) -> Variant:
-    return Variant(name="itself", description={"method": "none"}, graph=graph)
+    return Variant(name="itself", description={"method": "static"}, graph=graph)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
