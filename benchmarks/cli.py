@@ -24,7 +24,9 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--model", required=True, help="Which model: cvt13, vit, vit-base, sae, resnet18.")
+@click.option(
+    "--model", required=True, help="Which model: cvt13, cvt-slim, vit, vit-base, sae, resnet18."
+)
 @click.option(
     "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
 )

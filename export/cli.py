@@ -23,7 +23,9 @@ _File = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog=RESEARCH_USE_ONLY)
-@click.option("--model", required=True, help="Which model: cvt13, vit, vit-base, sae, resnet18.")
+@click.option(
+    "--model", required=True, help="Which model: cvt13, cvt-slim, vit, vit-base, sae, resnet18."
+)
 @click.option(
     "--int8", "precision", flag_value="int8", help="Quantize, and write only what passes the gate."
 )

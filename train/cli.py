@@ -25,7 +25,7 @@ _EVALUATED = "test"
 
 
 @click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
-@click.option("--model", help="Model to train: cvt13, vit, vit-base, sae, resnet18.")
+@click.option("--model", help="Model to train: cvt13, cvt-slim, vit, vit-base, sae, resnet18.")
 @data_options
 @click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
 @click.option("--output", type=_Folder, help="The run's folder; default: runs/MODEL-RECIPE.")
@@ -45,6 +45,12 @@ _EVALUATED = "test"
     help="Where losses, accuracies and ROC curves are sent; wandb-offline needs no network.",
 )
 @click.option("--allow-leaks", is_flag=True, help="Train although the split leaks.")
+@click.option(
+    "--apart-from",
+    type=_Folder,
+    help="Another data set to be tested on: leave out pictures with a copy in its test part.",
+)
+@click.option("--no-test", is_flag=True, help="Leave the test part alone, as experiments must.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("-v", "--verbose", is_flag=True, help="Log what is being done.")
 @click.pass_context
@@ -84,6 +90,8 @@ def _train(
     teacher: Path | None,
     report_to: str,
     allow_leaks: bool,
+    apart_from: Path | None,
+    no_test: bool,
     resume: bool,
     verbose: bool,  # noqa: ARG001 - dealt with in main
     **overrides: int | None,
@@ -96,6 +104,8 @@ def _train(
     run = output or Path("runs") / f"{model}-{settings.name}"
     samples = given_samples(data, manifest, dataset)
     _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
+    if apart_from is not None:
+        samples = _apart_from(samples, apart_from, cache)
 
     from train.run_report import write_run_report
     from train.trackers import log_evaluations, prepare_tracker
@@ -116,7 +126,13 @@ def _train(
         )
         results.write(f"checkpoint: {checkpoint}\n")
         results.write(
-            write_run_report(checkpoint, samples, cache, command=typed_command("brain-train"))
+            write_run_report(
+                checkpoint,
+                samples,
+                cache,
+                command=typed_command("brain-train"),
+                parts=("val",) if no_test else ("val", "test"),
+            )
             + "\n"
         )
         log_evaluations(report_to, run)
@@ -242,6 +258,17 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
             more_files={name: path.read_bytes() for name, path in beside.items()},
         )
         click.echo(f"checkpoint: {output}")
+
+
+def _apart_from(samples: "list[Sample]", folder: Path, cache: Path) -> "list[Sample]":
+    from train.sample_rows import apart_from
+
+    kept = apart_from(samples, given_samples(folder, None, ""), cache)
+    click.echo(
+        f"left out {len(samples) - len(kept)} pictures with a copy in the test part of {folder.name}",
+        err=True,
+    )
+    return kept
 
 
 def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:

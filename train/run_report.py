@@ -21,15 +21,21 @@ __all__ = ["write_run_report"]
 
 
 def write_run_report(
-    checkpoint: Path, samples: Sequence[Sample], cache_folder: Path, *, command: str
+    checkpoint: Path,
+    samples: Sequence[Sample],
+    cache_folder: Path,
+    *,
+    command: str,
+    parts: Sequence[str] = ("val", "test"),
 ) -> str:
-    """Draw the curve and evaluate on the val and test parts, one of each copy.
+    """Draw the curve and evaluate on parts of the data set, one of each copy.
 
     Args:
         checkpoint: The run's finished checkpoint.
         samples: As trained on.
         cache_folder: Where decoded pictures are kept.
         command: How the run was started.
+        parts: Evaluated on; an experiment that is chosen among others leaves the test part alone.
 
     Returns:
         The tables, for the terminal.
@@ -56,7 +62,7 @@ def write_run_report(
             run / "reconstructions.png",
         )
     tables: list[str] = []
-    for part in ("val", "test"):
+    for part in parts:
         rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
         if rows:
             metrics = evaluate(

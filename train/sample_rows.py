@@ -10,7 +10,7 @@ from train.groups import components
 from train.sample_copies import copies_among
 from train.samples import Sample
 
-__all__ = ["copy_groups", "part_rows", "rows_without_copies"]
+__all__ = ["apart_from", "copy_groups", "part_rows", "rows_without_copies"]
 
 
 def part_rows(
@@ -80,3 +80,28 @@ def rows_without_copies(
         if "train" in splits:
             copied |= set(splits.values()) - {splits["train"]}
     return [row for row in rows if row not in copied]
+
+
+def apart_from(samples: Sequence[Sample], others: Sequence[Sample], cache: Path) -> list[Sample]:
+    """Leave out what would spoil another data set's test: training on a picture that is a copy of one of it.
+
+    Args:
+        samples: To be trained on.
+        others: The other data set. Only pictures of its test part count that have no copy in its own train part: the
+            rest is no test any more.
+        cache: Folder for thumbnails and pairs.
+
+    Returns:
+        The samples without pictures of the train and val parts that are a copy of such a picture, or a copy of one.
+    """
+    tests = part_rows(others, "test", all_classes=False)
+    fair = rows_without_copies(others, tests, cache, byte_copies_only=False)
+    joined = [*samples, *(others[row] for row in fair)]
+    copies = copies_among(joined, cache=cache)
+    groups = components(len(joined), [(copy.first, copy.second) for copy in copies])
+    spoilt = set(groups[len(samples) :])
+    return [
+        sample
+        for sample, group in zip(samples, groups[: len(samples)], strict=True)
+        if sample.split == "test" or group not in spoilt
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import DataRefused
-from train.sample_rows import copy_groups, part_rows, rows_without_copies
+from train.sample_rows import apart_from, copy_groups, part_rows, rows_without_copies
 from train.samples import Sample
 
 
@@ -79,3 +79,19 @@ def test_copies_of_one_picture_have_one_number(
     assert all(len(pair) == 2 for pair in together)
     some = rows[::2]
     assert copy_groups(samples, some, tmp_path / "cache") == [groups[row] for row in some]
+
+
+def test_training_keeps_apart_from_the_fair_part_of_another_test(
+    make_leaky: Callable[[Path], list[Sample]], phantom_samples: list[Sample], tmp_path: Path
+) -> None:
+    others = make_leaky(tmp_path / "leaky")
+    cache = tmp_path / "cache"
+    # The other set is ours with planted pictures: all its unspoilt test pictures are copies of our own test part's,
+    # which stays. What its test part shares with its own train part protects nothing.
+    assert apart_from(phantom_samples, others, cache) == phantom_samples
+    planted = {"bytes", "pixels", "near", "mirrored"}
+    fair = next(one for one in others if one.split == "test" and Path(one.name).stem not in planted)
+    spoilt = replace(fair, name="train/spoilt", split="train")
+    again = replace(fair, name="val/again", split="val")
+    kept = apart_from([*phantom_samples, spoilt, again], others, cache)
+    assert kept == phantom_samples

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,6 +141,26 @@ def test_a_data_set_without_a_validation_part_is_refused(
     )
     assert code == 26
     assert "brain-data split" in err
+
+
+def test_an_experiment_leaves_the_test_part_alone_and_keeps_apart_from_another_set(
+    phantom_folder: Path, recipe: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(phantom_folder, tmp_path / "other")
+    ours = sorted((phantom_folder / "train" / "glioma").glob("*.png"))[0]
+    shutil.copy(ours, tmp_path / "other" / "test" / "glioma" / "new.png")
+    (tmp_path / "other" / "train" / "glioma" / ours.name).unlink()
+    code, out, err = run(
+        *("--model", "cvt_test", "--data", phantom_folder, "--recipe", recipe, "--no-test"),
+        *("--output", tmp_path / "run", "--cache", tmp_path / "cache", "--report-to", "none"),
+        *("--apart-from", tmp_path / "other"),
+    )
+    assert code == 0
+    assert "left out 1 pictures with a copy in the test part of other" in err
+    assert json.loads((tmp_path / "run/checkpoint/training.json").read_text())["n_train"] == 27
+    assert "val part" in out
+    assert "test part" not in out
+    assert [part.name for part in (tmp_path / "run" / "evaluation").iterdir()] == ["val"]
 
 
 def test_pack_writes_half_precision_with_its_evaluations(checkpoint: Path, tmp_path: Path) -> None:
