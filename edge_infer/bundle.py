@@ -53,10 +53,10 @@ class Bundle:
 
     @property
     def model_bytes(self) -> bytes:
-        """model.onnx; onnxruntime gets these bytes and no path.
+        """model.onnx, read and checked once more.
 
         Raises:
-            BundleIntegrity: A classifier has let go of them, and the file has changed since.
+            BundleIntegrity: The file has changed since the bundle was loaded.
         """
         return self.model.read()
 

@@ -74,8 +74,7 @@ class Classifier:
         }
         self._self_test: SelfTest = self_test
         self._timeout_s = timeout_s
-        self._session = open_session(bundle.model_bytes, **self._options)
-        bundle.model.release()
+        self._session = self._open()
         require_golden_answers(bundle, self._session, self_test)
 
     @classmethod
@@ -131,8 +130,11 @@ class Classifier:
         # Two threads of a forked child may both open one; either is good, so no lock is needed.
         # The parent's is kept alive by edge_infer.session, and its self-test holds for the child.
         if self._session.pid != os.getpid():
-            self._session = open_session(self.bundle.model_bytes, **self._options)
+            self._session = self._open()
         return self._session
+
+    def _open(self) -> Session:
+        return self.bundle.model.open(lambda path: open_session(path, **self._options))
 
     def predict(self, source: ImageSource) -> Prediction:
         """Classify one picture.

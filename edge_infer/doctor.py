@@ -127,7 +127,9 @@ def examine(
         bundle = load_bundle(shipped_bundle_path() if path is None else path)
         checks.append(_bundle(bundle))
         name = "session"
-        session = open_session(bundle.model_bytes, device=device, num_threads=num_threads)
+        session = bundle.model.open(
+            lambda path: open_session(path, device=device, num_threads=num_threads)
+        )
         checks.append(_session(session))
         name = "self_test"
         checks.append(_self_test(replay(bundle, session, "full", tick=tick)))

@@ -1,37 +1,68 @@
-"""model.onnx of a bundle: held while a session is opened from it, read and checked once more if it is needed later."""
+"""model.onnx of a bundle: onnxruntime reads the file itself, and what it read is checked to be what was verified."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from edge_infer.errors import BundleIntegrity
+from edge_infer.errors import BrainError, BundleIntegrity
 
 __all__ = ["ModelFile", "describe_file"]
 
+_Opened = TypeVar("_Opened")
+
 
 class ModelFile:
-    """The bytes of a verified file.
-
-    An open session needs them no more, and they are a sixth of the memory of a small process; a forked child, which
-    must open a session of its own, reads them again.
+    """A verified file, which is not held in memory: its bytes are a sixth of what a small process takes.
 
     Args:
         path: Where the file lies.
-        content: What was read and checked.
+        content: What was read there and checked.
     """
 
     def __init__(self, path: Path, content: bytes) -> None:
         self._path = path
         self._described = describe_file(content)
-        self._content: bytes | None = content
+
+    def open(self, opener: Callable[[Path], _Opened]) -> _Opened:
+        """Let somebody read the file, and see afterwards that it still is the one that was verified.
+
+        Afterwards, because a file that changes between a check and a reading is what such a check would miss.
+
+        Args:
+            opener: Given the path; what it returns is handed on.
+
+        Raises:
+            BundleIntegrity: The file is gone or another one now; this goes before whatever the opener made of it.
+        """
+        try:
+            opened = opener(self._path)
+        except BrainError:
+            self.check()
+            raise
+        self.check()
+        return opened
+
+    def check(self) -> None:
+        """See that the file is the one that was verified, without holding it.
+
+        Raises:
+            BundleIntegrity: The file is gone or another one now.
+        """
+        try:
+            with self._path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise _changed(self._path, f" ({error.strerror})") from error
+        if digest != self._described["sha256"]:
+            raise _changed(self._path, "")
 
     def read(self) -> bytes:
         """Return the very bytes that were checked.
 
         Raises:
-            BundleIntegrity: They are no longer held, and the file is gone or is another one now.
+            BundleIntegrity: The file is gone or another one now.
         """
-        if self._content is not None:
-            return self._content
         try:
             content = self._path.read_bytes()
         except OSError as error:
@@ -39,10 +70,6 @@ class ModelFile:
         if describe_file(content) != self._described:
             raise _changed(self._path, "")
         return content
-
-    def release(self) -> None:
-        """Hold the bytes no longer."""
-        self._content = None
 
 
 def describe_file(data: bytes) -> dict[str, str | int]:

@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -84,7 +85,7 @@ class Session:
 
 
 def open_session(
-    model_bytes: bytes,
+    model: Path | bytes,
     *,
     device: Device = "cpu",
     providers: Sequence[str] | None = None,
@@ -93,7 +94,8 @@ def open_session(
     """Open a session on exactly the provider that was asked for.
 
     Args:
-        model_bytes: model.onnx from a verified bundle.
+        model: model.onnx of a verified bundle (``ModelFile.open`` checks it once more), or its bytes: onnxruntime
+            then needs as much memory again while it opens.
         device: ``auto`` is CUDA where it works and else the CPU; the session says which.
         providers: onnxruntime's own names instead of a device, all of which must come up.
         num_threads: Threads within one operator; by default the cores this process may use.
@@ -114,11 +116,11 @@ def open_session(
     wanted = _wanted(device, providers, available)
     may_fall_back = device == "auto" and providers is None and wanted != [_CPU]
     try:
-        opened = _open(onnxruntime, model_bytes, wanted, threads)
+        opened = _open(onnxruntime, model, wanted, threads)
     except ProviderUnavailable:
         if not may_fall_back:
             raise
-        opened = _open(onnxruntime, model_bytes, [_CPU], threads)
+        opened = _open(onnxruntime, model, [_CPU], threads)
     return Session(opened, num_threads=threads)
 
 
@@ -140,7 +142,7 @@ def _wanted(device: Device, providers: Sequence[str] | None, available: Sequence
     return wanted
 
 
-def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: int) -> Any:
+def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY
     options.intra_op_num_threads = threads
@@ -155,7 +157,7 @@ def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: i
         options.add_session_config_entry(PRECISION_OPTION, "1")
     try:
         opened = onnxruntime.InferenceSession(
-            model_bytes,
+            _readable(model),
             options,
             providers=providers,
             enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
@@ -163,18 +165,29 @@ def _open(onnxruntime: Any, model_bytes: bytes, providers: list[str], threads: i
         )
     except Exception as error:  # Fail, InvalidGraph, NotImplemented, UnicodeDecodeError, ...
         reason = _first_line(error)
+        if isinstance(model, Path):
+            reason = reason.replace(str(model), model.name)  # folders may be named after patients
         if providers != [_CPU]:
             raise _did_not_come_up(providers, f" ({reason})") from error
         raise BundleIncompatible(
             f"onnxruntime {onnxruntime.__version__} cannot load model.onnx: {reason}",
             hint="install a newer onnxruntime, or export the bundle again",
         ) from error
-    # onnxruntime's Python class keeps the file's bytes to open itself again with other providers, which is off here.
-    opened._model_bytes = None  # noqa: SLF001 - 21 MB of 150, and there is no public way
     lost = [name for name in providers if name not in opened.get_providers()]
     if lost:  # onnxruntime drops a provider whose libraries are missing without an error
         raise _did_not_come_up(lost, "")
     return opened
+
+
+def _readable(model: Path | bytes) -> str | bytes:
+    """Return what onnxruntime can open: it takes names in UTF-8, file systems have others too."""
+    if isinstance(model, bytes):
+        return model
+    try:
+        str(model).encode()
+    except UnicodeEncodeError:
+        return model.read_bytes()
+    return str(model)
 
 
 def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailable:

@@ -58,7 +58,7 @@ def predictor(path: Path) -> Predictor:
     """
     if (path / "manifest.json").is_file():
         bundle = load_bundle(path)
-        session = open_session(bundle.model_bytes)
+        session = bundle.model.open(open_session)
         return Predictor(
             name=f"{bundle.manifest['model']} {bundle.manifest['precision']}",
             identity=f"bundle {bundle.manifest['manifest_sha256']}",
