@@ -1,9 +1,8 @@
 """Look into an ONNX file without the onnx package, and refuse what a bundle may never hold.
 
-onnxruntime loads external data relative to the working directory when a model comes as bytes, so
-the digest of the bytes would not cover the weights; and a loop or a custom operator turns a model
-into a program. Both are refused here, before onnxruntime sees a byte. Field numbers: onnx.proto of
-ONNX 1.23.
+onnxruntime loads external data from files beside the model (relative to the working directory when a model comes as
+bytes), so the digest of model.onnx would not cover the weights; and a loop or a custom operator turns a model into a
+program. Both are refused here, before onnxruntime sees a byte. Field numbers: onnx.proto of ONNX 1.23.
 """
 
 from collections.abc import Iterator
