@@ -6,7 +6,9 @@ Each file is a metrics.json of ``brain-train evaluate``; its command stands unde
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from export.model_card import measured
@@ -22,14 +24,35 @@ mode. Nothing was chosen on a test part.
 """
 
 
+def summary(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
+    """Render one line of each evaluation: the table to read first."""
+    lines = [
+        "| what | n | accuracy (95 % interval) | macro F1 | least recall of a class | tumour called no_tumor |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry in evaluations.values():
+        model = entry["model"]
+        accuracy, missed = model["accuracy"], model["tumor_called_no_tumor"]
+        recalls = {
+            name: figures["recall"]["value"]
+            for name, figures in model["per_class"].items()
+            if figures["recall"]["value"] is not None
+        }
+        worst = min(recalls, key=lambda name: recalls[name])
+        lines.append(
+            f"| {entry['title']} | {accuracy['n']} "
+            f"| {100 * accuracy['value']:.1f} % ({100 * accuracy['low']:.1f}..{100 * accuracy['high']:.1f}) "
+            f"| {100 * model['macro_f1']['value']:.1f} % | {100 * recalls[worst]:.1f} % ({worst}) "
+            f"| {100 * missed['value']:.2f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def results() -> str:
     """Render every evaluation."""
     files = sorted((DOCS / "results").glob("*.metrics.json"))
-    return (
-        HEADER
-        + "\n"
-        + measured({path.name: json.loads(path.read_text(encoding="utf-8")) for path in files})
-    )
+    evaluations = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    return "\n".join([HEADER, summary(evaluations), measured(evaluations)])
 
 
 if __name__ == "__main__":
