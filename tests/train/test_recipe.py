@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,12 @@ def test_the_defaults_are_those_of_a_bare_recipe(tmp_path: Path) -> None:
         "weight_decay",
     }
     assert all(noted[key] == value for key, value in defaults.items())
+
+
+def test_the_shipped_weights_were_trained_with_the_shipped_recipe() -> None:
+    folder = Path(__file__).parents[2] / "export" / "checkpoints" / "cvt-slim"
+    used = json.loads((folder / "training.json").read_text(encoding="utf-8"))["recipe"]
+    shipped = json.loads(json.dumps(dataclasses.asdict(read_recipe("cvt-slim-cpu"))))
+    assert used.pop("name") == "slim-192-full"
+    shipped.pop("name")
+    assert used == shipped
