@@ -2,8 +2,9 @@
 
 The stacked autoencoder's evidence multiplies by the encoders' weights a second time, backwards. Such a second product
 stays in float, reading the int8 values of the first use. onnxruntime's quantizers cannot do that by themselves: they
-keep the float weights beside the int8 ones, and quantize_dynamic turns a Gemm's weight over where it lies, so that a
-second use reads it with its axes swapped (onnxruntime 1.31). So a second use gets a copy before and int8 values after.
+keep the float weights beside the int8 ones, and quantize_dynamic turns a Gemm's weight over: where it lies up to
+onnxruntime 1.31, so that a second use reads it with its axes swapped; under another name since 1.32. So a second use
+gets a copy before and int8 values after.
 """
 
 from dataclasses import dataclass
@@ -79,11 +80,12 @@ def share_weights(quantized: onnx.ModelProto, uses: list[SecondUse]) -> onnx.Mod
     nodes = {node.name: node for node in graph.node}
     dequantized = {node.input[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
     for use in uses:
-        int8 = f"{use.weight}_quantized"
+        first = use.weight if f"{use.weight}_quantized" in stored else f"{use.weight}_Transposed"
+        int8 = f"{first}_quantized"
         turned = False
         if int8 not in dequantized:  # dynamic: the int8 values go into a MatMulInteger as they are
             turned = use.first_is_turned
-            inputs = [int8, f"{use.weight}_scale", f"{use.weight}_zero_point"]
+            inputs = [int8, f"{first}_scale", f"{first}_zero_point"]
             dequantized[int8] = helper.make_node(
                 "DequantizeLinear",
                 inputs,
