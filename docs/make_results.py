@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from export.model_card import measured
+from train.figure_text import markdown, percent
 
 DOCS = Path(__file__).parent
 HEADER = f"""# Measured
@@ -26,26 +27,32 @@ mode. Nothing was chosen on a test part.
 
 def summary(evaluations: Mapping[str, Mapping[str, Any]]) -> str:
     """Render one line of each evaluation: the table to read first."""
-    lines = [
-        "| what | n | accuracy (95 % interval) | macro F1 | least recall of a class | tumour called no_tumor |",
-        "|---|---|---|---|---|---|",
+    rows: list[tuple[str, ...]] = [
+        (
+            "what",
+            "n",
+            "accuracy (95 % interval)",
+            "macro F1",
+            "least recall",
+            "tumour called no_tumor",
+        )
     ]
     for entry in evaluations.values():
         model = entry["model"]
-        accuracy, missed = model["accuracy"], model["tumor_called_no_tumor"]
-        recalls = {
-            name: figures["recall"]["value"]
-            for name, figures in model["per_class"].items()
-            if figures["recall"]["value"] is not None
-        }
-        worst = min(recalls, key=lambda name: recalls[name])
-        lines.append(
-            f"| {entry['title']} | {accuracy['n']} "
-            f"| {100 * accuracy['value']:.1f} % ({100 * accuracy['low']:.1f}..{100 * accuracy['high']:.1f}) "
-            f"| {100 * model['macro_f1']['value']:.1f} % | {100 * recalls[worst]:.1f} % ({worst}) "
-            f"| {100 * missed['value']:.2f} % |"
+        recalls = {name: figures["recall"] for name, figures in model["per_class"].items()}
+        known = {name: recall for name, recall in recalls.items() if recall["value"] is not None}
+        worst = min(known, key=lambda name: known[name]["value"])
+        rows.append(
+            (
+                entry["title"],
+                str(model["accuracy"]["n"]),
+                percent(model["accuracy"], 1),
+                percent(model["macro_f1"], 1),
+                f"{worst} {percent(known[worst], 1)}",
+                percent(model["tumor_called_no_tumor"]),
+            )
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(markdown(rows))
 
 
 def results() -> str:

@@ -97,7 +97,7 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         check_golden(manifest)
     return Bundle(
         path=folder,
-        model=ModelFile(folder.absolute() / "model.onnx", contents["model.onnx"]),
+        model=ModelFile(folder.absolute() / "model.onnx", manifest["files"]["model.onnx"]),
         config=config,
         preprocessor=preprocessor,
         manifest=manifest,

@@ -1,9 +1,9 @@
 """model.onnx of a bundle: onnxruntime reads the file itself, and what it read is checked to be what was verified."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edge_infer.errors import BrainError, BundleIntegrity
 
@@ -17,12 +17,12 @@ class ModelFile:
 
     Args:
         path: Where the file lies.
-        content: What was read there and checked.
+        described: What ``describe_file`` said of the bytes that were verified.
     """
 
-    def __init__(self, path: Path, content: bytes) -> None:
+    def __init__(self, path: Path, described: Mapping[str, Any]) -> None:
         self._path = path
-        self._described = describe_file(content)
+        self._described = described
 
     def open(self, opener: Callable[[Path], _Opened]) -> _Opened:
         """Let somebody read the file, and see afterwards that it still is the one that was verified.

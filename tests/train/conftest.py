@@ -1,8 +1,10 @@
+import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image, ImageOps
@@ -21,6 +23,22 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantoms") / "set"
     write_phantoms(folder, per_class=10, seed=3, size=64)
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_experiment() -> Callable[[str], ModuleType]:
+    """Import a script of docs/experiments/ by its name; they belong to no package."""
+
+    def load(name: str) -> ModuleType:
+        path = PROJECT / "docs" / "experiments" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

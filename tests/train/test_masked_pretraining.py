@@ -1,7 +1,7 @@
 """The experiment of masked-image pre-training: what is hidden, what counts, and that its weights can be begun with."""
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,17 +13,10 @@ from train.models import create_model
 from train.models.output import standardize
 from train.pretrained import load_pretrained
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "experiments" / "masked_pretraining.py"
-
 
 @pytest.fixture(scope="module")
-def experiment() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def experiment(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
+    return load_experiment("masked_pretraining")
 
 
 def test_the_same_share_of_each_picture_is_hidden_in_squares(experiment: ModuleType) -> None:
@@ -71,7 +64,7 @@ def test_a_training_can_begin_with_what_it_writes(
         "--image-size": 64,
     }
     arguments = [str(each) for pair in given.items() for each in pair]
-    monkeypatch.setattr(sys, "argv", [SCRIPT.name, *arguments])
+    monkeypatch.setattr(sys, "argv", ["masked_pretraining.py", *arguments])
     monkeypatch.setattr(experiment, "_BATCH", 14)
     experiment.main()
     begun = create_model("cvt-slim", 4, image_size=64)

@@ -1,8 +1,8 @@
 """The experiment behind docs/preprocessing-fault.md: its page shows what it measured, and its command works."""
 
-import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,15 +18,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def experiment() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "preprocessing_fault", DOCS / "experiments" / "preprocessing_fault.py"
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def experiment(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
+    return load_experiment("preprocessing_fault")
 
 
 def test_the_page_shows_what_was_measured(experiment: ModuleType) -> None:
