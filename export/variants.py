@@ -42,7 +42,7 @@ _KEPT_IN_FLOAT = [
 ]
 
 #: Shares of the error whose causes leave the static format.
-_MIXED_PERCENT = (50, 80)
+_MIXED_PERCENT = (50, 70, 80, 90)
 
 #: Pictures for what needs many runs or much memory: sensitivity, and histograms of activations.
 _FEW = 32
@@ -135,6 +135,7 @@ class _Builder:
                 self.build(ranges[best], mixed_formats(worst)),
                 "mixed",
                 f"{best}, but each picture's own range (convolutions: float) in {', '.join(worst)}",
+                not_static=worst,
                 rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
             )
         yield self.variant(

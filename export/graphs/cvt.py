@@ -32,7 +32,7 @@ def add_cvt_slim(model: CvtSlimClassifier, layers: FloatLayers, grid: Grid) -> G
     image = layers.stem_image(image, stem, parts.stem[1], "stem")
     grid = grid_after(grid, stem)
     for index, block in enumerate(parts.residual, start=1):
-        image = _residual_block(block, layers, image, f"residual.block{index}")
+        image = _residual_block(block, layers, image, f"residual{index}")
         grid = grid_after(grid, block.conv1)
     (stage,) = _encoder_stages(model)
     embedding = stage.embedding.convolution_embeddings

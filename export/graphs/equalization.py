@@ -12,6 +12,11 @@ Measured on the trained CvT-13 (root mean square difference of the logits from F
 0.0238; the first layer norm of each block 0.0208; values 0.0209; both 0.0178. The outputs of depthwise convolutions
 (0.0266) and the second layer norm (0.0246) lose by it and are left alone, as are ViTs (0.0121 as it is, 0.0137 with
 values and second layer norm).
+
+In cvt-slim the convolutions' channels are equalized too: a ReLU lets positive factors through, and what is added up in
+residual blocks is divided alike. With that and an embedding that keeps its sums in float, the mean difference of the
+probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation pictures, the changed answers from 5 to
+2 (min-max) and from 2 to 1 (percentile).
 """
 
 import copy
@@ -38,12 +43,12 @@ class _Link:
     """An activation, who writes it and who reads it.
 
     Attributes:
-        writer: A layer norm or linear layer: its weight and bias have the channels along their first axis, what it
-            returns along its last.
-        readers: Linear layers or depthwise convolutions.
+        writers: Layer norms, linear layers or batch norms: weight and bias have the channels along their first axis,
+            what they return along its last, or along its second where it is an image. What several write is added up.
+        readers: Linear layers or convolutions.
     """
 
-    writer: Any = field(repr=False)
+    writers: Sequence[Any] = field(repr=False)
     readers: Sequence[Any] = field(repr=False)
 
 
@@ -65,13 +70,12 @@ def equalized(
     with torch.no_grad():
         for link, peak in zip(links, largest, strict=True):
             factor = _factor(link, peak)
-            link.writer.weight /= factor.view(-1, *[1] * (link.writer.weight.dim() - 1))
-            if link.writer.bias is not None:
-                link.writer.bias /= factor
+            for writer in link.writers:
+                writer.weight /= factor.view(-1, *[1] * (writer.weight.dim() - 1))
+                if writer.bias is not None:
+                    writer.bias /= factor
             for reader in link.readers:
-                reader.weight *= (
-                    factor if isinstance(reader, nn.Linear) else factor.view(-1, 1, 1, 1)
-                )
+                reader.weight *= _along_inputs(reader, factor)
     return result
 
 
@@ -86,12 +90,13 @@ def _largest(
 
     def watch(number: int, link: _Link) -> Any:
         def note(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            peak, before = output.detach().abs().flatten(0, -2).amax(dim=0), found[number]
+            channels = output.movedim(1, -1) if output.dim() == 4 else output
+            peak, before = channels.detach().abs().flatten(0, -2).amax(dim=0), found[number]
             found[number] = peak if before is None else torch.maximum(before, peak)
 
-        return link.writer.register_forward_hook(note)
+        return [writer.register_forward_hook(note) for writer in link.writers]
 
-    hooks = [watch(number, link) for number, link in enumerate(links)]
+    hooks = [hook for number, link in enumerate(links) for hook in watch(number, link)]
     with torch.inference_mode():
         for start in range(0, len(calibration), _BATCH):
             model(torch.from_numpy(to_pixel_values(calibration[start : start + _BATCH], config)))
@@ -104,15 +109,48 @@ def _largest(
 def _factor(link: _Link, peak: Tensor) -> Tensor:
     """Return what each channel is divided by; its geometric mean is 1."""
     factor = peak.clamp(min=1e-5 * float(peak.max()) + 1e-12)
-    if isinstance(link.readers[0], nn.Linear):
-        weights = torch.stack([reader.weight.abs().amax(dim=0) for reader in link.readers]).amax(
-            dim=0
-        )
+    if not _is_depthwise(link.readers[0]):
+        weights = torch.stack([_largest_by_input(reader) for reader in link.readers]).amax(dim=0)
         factor = (factor / weights.clamp(min=1e-5 * float(weights.max()) + 1e-12)).sqrt()
     return factor / factor.log().mean().exp()
 
 
+def _largest_by_input(reader: Any) -> Tensor:
+    """Return the largest absolute weight that reads each channel of (out, in) or (out, in, rows, columns)."""
+    largest: Tensor = reader.weight.abs().amax(dim=0)
+    return largest.flatten(1).amax(dim=1) if largest.dim() > 1 else largest
+
+
+def _is_depthwise(reader: Any) -> bool:
+    return isinstance(reader, nn.Conv2d) and reader.groups > 1
+
+
+def _along_inputs(reader: Any, factor: Tensor) -> Tensor:
+    if isinstance(reader, nn.Linear):
+        return factor
+    return factor.view(-1, 1, 1, 1) if _is_depthwise(reader) else factor.view(1, -1, 1, 1)
+
+
+def _residual_links(model: CvtSlimClassifier) -> Iterator[_Link]:
+    """Yield what convolutions hand on through ReLU, which lets a positive factor through."""
+    parts: Any = model
+    writers, readers = [parts.stem[1]], []  # of the sum that runs through the blocks of a stage
+    for block in parts.residual:
+        readers.append(block.conv1)
+        if block.downsample is None:
+            writers.append(block.bn2)
+        else:
+            shortcut, norm = block.downsample
+            yield _Link(writers=writers, readers=[*readers, shortcut])
+            writers, readers = [block.bn2, norm], []
+        yield _Link(writers=[block.bn1], readers=[block.conv2])
+    embedding = parts.cvt.encoder.stages[0].embedding.convolution_embeddings.projection
+    yield _Link(writers=writers, readers=[*readers, embedding])
+
+
 def _links(model: CvtClassifier | CvtSlimClassifier) -> Iterator[_Link]:
+    if isinstance(model, CvtSlimClassifier):
+        yield from _residual_links(model)
     encoder: Any = model.cvt
     for stage in encoder.encoder.stages:
         for block in stage.layers:
@@ -121,6 +159,6 @@ def _links(model: CvtClassifier | CvtSlimClassifier) -> Iterator[_Link]:
                 getattr(heads, f"convolution_projection_{which}").convolution_projection.convolution
                 for which in ("query", "key", "value")
             ]
-            yield _Link(writer=block.layernorm_before, readers=convolutions)
+            yield _Link(writers=[block.layernorm_before], readers=convolutions)
             output = block.attention.output.dense
-            yield _Link(writer=heads.projection_value, readers=[output])
+            yield _Link(writers=[heads.projection_value], readers=[output])

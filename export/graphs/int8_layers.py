@@ -12,7 +12,7 @@ transformers (huggingface/optimum#151, FQ-ViT's table).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -109,6 +109,13 @@ class Int8Layers(FloatLayers):
             return super().image_embedding(image, grid, conv, name)
         weight, bias = as_array(conv.weight), bias_of(conv)
         source = self._in_8_bits(image)
+        if conv.kernel_size == (1, 1) and conv.stride == (1, 1):
+            # A product, and products give floats: nothing is rounded to 8 bits before the layer norm that follows.
+            turned = self.builder.transpose(source.name, (0, 2, 3, 1), f"{name}.rows")
+            flat = self.builder.reshape(turned, (-1, conv.in_channels), f"{name}.tokens")
+            values, scales = self._int8(weight[:, :, 0, 0].T, axis=1)
+            rows = replace(source, name=flat)
+            return self._static_product(rows, values, scales, bias, name), grid
         tokens = self._tokens_of_convolution(source, source.name, conv, weight, bias, name)
         return tokens, grid_after(grid, conv)
 

@@ -11,14 +11,17 @@ from export.gate import judge
 from export.variants import Variant
 
 
-def tried(name: str, method: str, difference: float, *, passed: bool = True) -> Tried:
+def tried(
+    name: str, method: str, difference: float, *, exceptions: int = 0, passed: bool = True
+) -> Tried:
     labels = np.arange(400) % 4
     answers = np.eye(4, dtype=np.float32)[labels] * 5
     given = answers if passed else np.roll(answers, 1, axis=1)
     report = judge(labels, answers, given)
     report.table["mean_abs_probability_difference"] = difference
     graph = onnx.ModelProto()
-    variant = Variant(name=name, description={"method": method}, graph=graph)
+    description = {"method": method, "not_static": ["stage1.wide"] * exceptions}
+    variant = Variant(name=name, description=description, graph=graph)
     return Tried(variant=variant, report=report, size_bytes=1)
 
 
@@ -38,6 +41,24 @@ def test_the_cheapest_of_the_most_faithful_comes_first(
 ) -> None:
     order = _best_first([tried(*entry) for entry in entries])
     assert "".join(entry.variant.name for entry in order) == expected
+
+
+def test_a_tenth_of_the_allowed_difference_counts_as_none() -> None:
+    entries = [
+        tried("a", "dynamic", 0.0001),
+        tried("b", "mixed", 0.0002, exceptions=9),
+        tried("c", "mixed", 0.0009, exceptions=4),
+        tried("d", "static", 0.0011),
+    ]
+    assert "".join(entry.variant.name for entry in _best_first(entries)) == "cbad"
+
+
+def test_a_difference_that_counts_goes_before_the_number_of_exceptions() -> None:
+    entries = [
+        tried("a", "mixed", 0.0012, exceptions=2),
+        tried("b", "mixed", 0.0011, exceptions=5),
+    ]
+    assert "".join(entry.variant.name for entry in _best_first(entries)) == "ba"
 
 
 def test_what_did_not_pass_is_not_asked() -> None:
