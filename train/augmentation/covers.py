@@ -7,7 +7,7 @@ from train.augmentation.draws import chance, uniform
 
 __all__ = ["add_frames", "erased_places"]
 
-_WIDEST = 0.1  # of a frame, share of the side
+_WIDEST = 0.15  # of a frame, share of the side
 _TEXT = (5, 16)  # dots of a mark
 
 
