@@ -190,6 +190,61 @@ def report(results: tuple[Path, ...], output: Path | None) -> None:
             click.echo(f"{text_table(result)}\npage:   {page}\n")
 
 
+@main.command()
+@click.argument(
+    "graphs",
+    type=click.Path(path_type=Path, exists=True),
+    nargs=-1,
+    required=True,
+    metavar="GRAPH...",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each graph."
+)
+@click.option(
+    "--runs", type=click.IntRange(1), default=50, show_default=True, help="Pictures for each graph."
+)
+@click.option("--json", "json_file", type=_File, help="Also write the figures here.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def profile(
+    graphs: tuple[Path, ...], threads: int, runs: int, json_file: Path | None, debug: bool
+) -> None:
+    """Show where graphs spend their time, operator by operator, side by side.
+
+    A GRAPH is an ONNX file or a bundle; those of two graphs are run in turn. Operators are those that onnxruntime makes
+    of a graph when it loads it. Time between operators is not counted.
+
+    \b
+    Example:
+      brain-bench profile runs/bench/kept/cvt13-224-0123456789ab/plain/model.onnx bundles/cvt13-int8
+    """
+    with shown_to_user(debug=debug), results_stream() as results:
+        from benchmarks.environment import environment, load_average
+        from benchmarks.operator_profile import profile_graphs, profile_table
+        from benchmarks.text_table import aligned
+        from benchmarks.write import write_result
+
+        load_before = load_average()
+        with progress_bar("Running") as progress:
+            profiles = profile_graphs(
+                [(str(path), _graph_file(path)) for path in graphs],
+                runs=runs,
+                threads=threads,
+                run_done=progress,
+            )
+        for number, path in enumerate(graphs, start=1):
+            results.write(f"{number}: {path}\n")
+        results.write(aligned(profile_table(profiles)) + "\n")
+        if json_file is not None:
+            facts = {
+                "command": typed_command("brain-bench"),
+                "environment": environment(),
+                "load_before": load_before,
+                "profiles": [profile.as_json() for profile in profiles],
+            }
+            write_result(facts, json_file)
+
+
 @main.group()
 def peers() -> None:
     """The environments of peers that need other versions than this project."""
@@ -240,6 +295,12 @@ def _bundles(model: str, given: tuple[Path, ...], families: tuple[str, ...]) -> 
         return []
     usual = (Path("bundles") / f"{model}-{precision}" for precision in ("fp32", "int8"))
     return [load_bundle(path) for path in given or usual if given or path.is_dir()]
+
+
+def _graph_file(path: Path) -> Path:
+    from edge_infer.bundle import load_bundle
+
+    return load_bundle(path).path / "model.onnx" if path.is_dir() else path
 
 
 def _say(text: str) -> None:

@@ -13,7 +13,7 @@ from benchmarks.comparison import Result, int8_slower, rows
 from benchmarks.targets import verdicts
 from edge_infer.contract import RESEARCH_USE_ONLY
 
-__all__ = ["NOTES", "clean_line", "text_table"]
+__all__ = ["NOTES", "aligned", "clean_line", "text_table"]
 
 #: What the columns mean; once for all.
 NOTES = (
@@ -44,9 +44,9 @@ def text_table(result: Result) -> str:
     ]
     for threads in result["threads"]:
         table = [TIMING_HEADINGS, *(timing_cells(row) for row in rows(result, threads))]
-        parts.append(f"{threads} thread(s)\n{_aligned(table)}")
+        parts.append(f"{threads} thread(s)\n{aligned(table)}")
     first = next(iter(result["threads"]))
-    parts.append(_aligned([QUALITY_HEADINGS, *map(quality_cells, rows(result, first))]))
+    parts.append(aligned([QUALITY_HEADINGS, *map(quality_cells, rows(result, first))]))
     cold = [("new process to first answer", "ms", "memory MB")]
     for name, found in result["cold_start"].items():
         if "error" in found:
@@ -56,7 +56,7 @@ def text_table(result: Result) -> str:
             memory = found["peak_memory_bytes"]
             cold.append((name, times, f"{memory / 1e6:.0f}" if memory else NONE))
     if len(cold) > 1:
-        parts.append(_aligned(cold))
+        parts.append(aligned(cold))
     judged = [("promise", "reach", "measured", "")]
     judged += [
         (
@@ -68,7 +68,7 @@ def text_table(result: Result) -> str:
         for it in verdicts(result)
     ]
     if len(judged) > 1:
-        parts.append(_aligned(judged))
+        parts.append(aligned(judged))
     parts += [f"warning: {line}" for line in int8_slower(result)]
     return "\n\n".join([*parts, "\n".join(NOTES), RESEARCH_USE_ONLY])
 
@@ -80,7 +80,8 @@ def clean_line(result: Result) -> str:
     return f"NOT A CLEAN RUN: {'; '.join(result['unclean_reasons'])}"
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> str:
+def aligned(table: Sequence[Sequence[str]]) -> str:
+    """Pad the cells of each column to one width."""
     # A missing engine's reason runs on instead of widening its column.
     widths = [
         max(len(row[column]) for row in table if not row[1].startswith("missing") or column == 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.cells import QUALITY_HEADINGS, TIMING_HEADINGS, quality_cells, timing_cells
 from benchmarks.comparison import Result, int8_slower, points, rows
+from benchmarks.operator_profile import Profile, profile_table
 from benchmarks.targets import verdicts
 from benchmarks.text_table import NOTES, clean_line
 from edge_infer.atomic import write_bytes_atomically
@@ -35,6 +36,9 @@ intervals; `agrees` is the share of pictures with the class PyTorch gives in FP3
 own, pinned in `benchmarks/peers/`; one that is missing is said to be missing.
 """
 
+#: End of the names of what ``brain-bench profile`` wrote.
+_PROFILE = ".profile.json"
+
 _NONE_YET = (
     "No run has been published yet. To make one: `brain-bench run`, see [the commands](cli.md).\n"
 )
@@ -47,6 +51,7 @@ def results() -> dict[str, Result]:
     return {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(FOLDER.glob("*.json"))
+        if not path.name.endswith(_PROFILE)
     }
 
 
@@ -56,7 +61,8 @@ def render() -> str:
     if not found:
         return f"{_HEADER}\n{_NONE_YET}"
     notes = "\n".join(f"- {note}" for note in NOTES)
-    return "\n".join([_HEADER, f"{notes}\n", *(_section(name, it) for name, it in found.items())])
+    sections = [_section(name, it) for name, it in found.items()]
+    return "\n".join([_HEADER, f"{notes}\n", *sections, *_profiles()])
 
 
 def _section(name: str, result: Result) -> str:
@@ -90,6 +96,24 @@ def _section(name: str, result: Result) -> str:
     lines.append(f"### {name}: what each engine is\n")
     lines += [f"- {engine}: {it['title']}." for engine, it in result["engines"].items()]
     return "\n".join([*lines, ""])
+
+
+def _profiles() -> Iterator[str]:
+    for path in sorted(FOLDER.glob(f"*{_PROFILE}")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        profiles = [Profile.from_json(it) for it in facts["profiles"]]
+        first, environment = profiles[0], facts["environment"]
+        lines = [
+            f"## {path.name.removesuffix(_PROFILE)}: where the time goes\n",
+            f"`{facts['command']}`\n",
+            "Milliseconds in the kernels of each operator for one picture, by the names they have once fused.",
+            f"{first.threads} thread(s), medians of {first.runs} runs, the graphs in turn; {environment['cpu']},",
+            f"onnxruntime {environment['versions']['onnxruntime']}, load before {facts['load_before']:.2f}.\n",
+            *(f"- {number}: `{it.title}`" for number, it in enumerate(profiles, start=1)),
+            "",
+            *_table(profile_table(profiles)),
+        ]
+        yield "\n".join([*lines, ""])
 
 
 def _where(result: Result) -> str:

@@ -1,0 +1,163 @@
+"""Where a graph's time goes: onnxruntime's own profile of each node, summed up by operator."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from edge_infer.contract import INPUT_NAME
+from edge_infer.runtime import import_onnxruntime
+
+__all__ = ["Operator", "Profile", "profile_graphs", "profile_table"]
+
+_WARM_UP = 3
+_ERRORS_ONLY = 3
+_KERNEL = "_kernel_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """All nodes of one kind, after onnxruntime's fusions.
+
+    Attributes:
+        name: Such as ``QGemm``.
+        nodes: How many of them the graph has.
+        ms: What they take for one picture; medians over runs, added up.
+    """
+
+    name: str
+    nodes: int
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One graph.
+
+    Attributes:
+        title: What it is called in tables.
+        runs: Pictures the medians are taken over.
+        threads: Within one operator.
+        operators: The costliest first.
+    """
+
+    title: str
+    runs: int
+    threads: int
+    operators: tuple[Operator, ...] = field(repr=False)
+
+    @property
+    def ms(self) -> float:
+        """Time in all kernels for one picture; the way between them is not in it."""
+        return sum(operator.ms for operator in self.operators)
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Profile":
+        """Read what ``as_json`` gave."""
+        return cls(
+            title=facts["title"],
+            runs=facts["runs"],
+            threads=facts["threads"],
+            operators=tuple(Operator(**operator) for operator in facts["operators"]),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a file holds."""
+        return {**asdict(self), "ms": self.ms}
+
+
+def profile_graphs(
+    graphs: Sequence[tuple[str, Path]],
+    *,
+    runs: int,
+    threads: int,
+    run_done: Callable[[int, int], None] = lambda _done, _of: None,
+) -> list[Profile]:
+    """Profile graphs side by side, one picture of each in turn, so that they can be compared.
+
+    Profiling itself takes time, most where a graph has many small nodes: shares tell more than sums.
+
+    Args:
+        graphs: Title and ONNX file of each, with the contract's input of a fixed height and width.
+        runs: Pictures each is given, random ones: time does not depend on what they show.
+        threads: Within one operator.
+        run_done: Told how many of how many runs are done.
+    """
+    onnxruntime = import_onnxruntime()
+    with tempfile.TemporaryDirectory() as folder:
+        sessions = []
+        for number, (_, path) in enumerate(graphs):
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = threads
+            options.inter_op_num_threads = 1
+            options.log_severity_level = _ERRORS_ONLY
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / str(number))
+            sessions.append(
+                onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            )
+        pictures = [_picture(session) for session in sessions]
+        for run in range(_WARM_UP + runs):
+            for session, picture in zip(sessions, pictures, strict=True):
+                session.run(None, {INPUT_NAME: picture})
+            run_done(run + 1, _WARM_UP + runs)
+        events = [json.loads(Path(session.end_profiling()).read_text()) for session in sessions]
+    return [
+        Profile(title=title, runs=runs, threads=threads, operators=_operators(found))
+        for (title, _), found in zip(graphs, events, strict=True)
+    ]
+
+
+def profile_table(profiles: Sequence[Profile]) -> list[tuple[str, ...]]:
+    """Return headings and rows: each operator's nodes, milliseconds and share in each graph, and their sums.
+
+    Graphs are numbered from 1: their titles are paths, too wide for a column.
+    """
+    found = [{operator.name: operator for operator in profile.operators} for profile in profiles]
+    names = sorted(
+        {name for each in found for name in each},
+        key=lambda name: -max(each[name].ms for each in found if name in each),
+    )
+    numbers = range(1, len(profiles) + 1)
+    headings = [cell for number in numbers for cell in (f"nodes {number}", "ms", "share")]
+    table = [("operator", *headings)]
+    for name in names:
+        cells: list[str] = []
+        for profile, each in zip(profiles, found, strict=True):
+            operator = each.get(name)
+            cells += _cells(operator.nodes, operator.ms, profile.ms) if operator else ("", "", "")
+        table.append((name, *cells))
+    sums: list[str] = []
+    for profile in profiles:
+        sums += _cells(sum(it.nodes for it in profile.operators), profile.ms, profile.ms)
+    return [*table, ("all", *sums)]
+
+
+def _cells(nodes: int, ms: float, whole: float) -> tuple[str, str, str]:
+    return str(nodes), f"{ms:.2f}", f"{100 * ms / whole:.1f} %"
+
+
+def _picture(session: Any) -> Any:
+    height, width = session.get_inputs()[0].shape[2:]
+    shape = (1, 3, height, width)
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def _operators(events: Sequence[dict[str, Any]]) -> tuple[Operator, ...]:
+    taken: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith(_KERNEL):
+            taken[event["args"]["op_name"], event["name"]].append(event["dur"] / 1000)
+    by_operator: dict[str, list[float]] = defaultdict(list)
+    for (operator, _), times in taken.items():
+        by_operator[operator].append(median(times[_WARM_UP:]))
+    found = [
+        Operator(name=name, nodes=len(times), ms=sum(times)) for name, times in by_operator.items()
+    ]
+    return tuple(sorted(found, key=lambda operator: -operator.ms))
