@@ -8,6 +8,7 @@ import click
 from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
+from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
     from edge_infer.bundle import Bundle
@@ -24,9 +25,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--model", required=True, help="Which model: cvt13, cvt-slim, vit, vit-base, sae, resnet18."
-)
+@click.option("--model", required=True, help=f"Which model: {', '.join(MODEL_NAMES)}.")
 @click.option(
     "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
 )

@@ -10,6 +10,7 @@ import click
 from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
+from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
     from edge_infer.bundle import Bundle
@@ -23,9 +24,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command(epilog=RESEARCH_USE_ONLY)
-@click.option(
-    "--model", required=True, help="Which model: cvt13, cvt-slim, vit, vit-base, sae, resnet18."
-)
+@click.option("--model", required=True, help=f"Which model: {', '.join(MODEL_NAMES)}.")
 @click.option(
     "--int8", "precision", flag_value="int8", help="Quantize, and write only what passes the gate."
 )

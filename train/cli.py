@@ -11,6 +11,7 @@ from edge_infer.console import progress_bar, results_stream, shown_to_user, type
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples, measured_on
 from train.folds_cli import folds
+from train.model_names import MODEL_NAMES
 from train.probe_cli import pointing, robustness
 from train.report_cli import report
 
@@ -25,7 +26,7 @@ _EVALUATED = "test"
 
 
 @click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
-@click.option("--model", help="Model to train: cvt13, cvt-slim, vit, vit-base, sae, resnet18.")
+@click.option("--model", help=f"Model to train: {', '.join(MODEL_NAMES)}.")
 @data_options
 @click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
 @click.option("--output", type=_Folder, help="The run's folder; default: runs/MODEL-RECIPE.")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_infer.errors import BundleIncompatible
+from train.model_names import MODEL_NAMES
 from train.models import MODEL_TYPES, MODELS, create_model
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
@@ -203,7 +204,7 @@ def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, sma
 
 
 def test_every_model_is_tested_here_and_has_a_model_type() -> None:
-    assert set(MODELS) == set(MODEL_TYPES)
+    assert set(MODELS) == set(MODEL_TYPES) == {*MODEL_NAMES, "cvt_test"}
     assert set(MODELS) - set(SMALL) == {"cvt13"}, "cvt_test is its code"
 
 
