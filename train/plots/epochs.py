@@ -21,6 +21,9 @@ _PANELS = (
 _PRETRAINING = ("loss", "training loss of the phases before the classifier", 1)
 _PANEL_HEIGHT = 2.5
 
+#: Once the colours are used up, they come again with another line.
+_LINES = ("-", "--", ":")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCurves:
@@ -75,8 +78,8 @@ def plot_curve(history: Sequence[Mapping[str, Any]], title: str, path: Path) -> 
 def plot_epochs(runs: Sequence[RunCurves], path: Path) -> None:
     """Draw losses and validation accuracy of all runs in panels below each other.
 
-    A run keeps its colour and marker in all panels; a ring marks its best epoch. Phases before the classifier, such
-    as an autoencoder's, have another loss and so a panel of their own.
+    A run keeps its colour, marker and line in all panels; a ring marks its best epoch. Phases before the classifier,
+    such as an autoencoder's, have another loss and so a panel of their own.
     """
     panels = [(panel, [run.classifying for run in runs]) for panel in _PANELS]
     if any(run.pretraining for run in runs):
@@ -86,9 +89,11 @@ def plot_epochs(runs: Sequence[RunCurves], path: Path) -> None:
     figure, all_axes = new_figure("", 5.2, height, panels=len(panels))
     for axes, ((key, title, factor), entries_of_runs) in zip(all_axes, panels, strict=True):
         for number, (run, entries) in enumerate(zip(runs, entries_of_runs, strict=True)):
-            colour, marker = RUN_STYLES[number % len(RUN_STYLES)]
+            around, kind = divmod(number, len(RUN_STYLES))
+            colour, marker = RUN_STYLES[kind]
             points = _points(entries, key, factor=factor)
             style = {"color": colour, "marker": marker, "markersize": 3.5, "linewidth": 1.4}
+            style["linestyle"] = _LINES[around % len(_LINES)]
             axes.plot(*_columns(points), label=run.name.replace("$", r"\$"), **style)
             if key == "eval_accuracy" and run.best is not None:
                 epoch, value = run.best
