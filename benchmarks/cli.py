@@ -233,9 +233,10 @@ def profile(
             )
         for number, path in enumerate(graphs, start=1):
             results.write(f"{number}: {path}\n")
-        results.write(aligned(profile_table(profiles)) + "\n")
+        results.write(f"{aligned(profile_table(profiles))}\n\n{RESEARCH_USE_ONLY}\n")
         if json_file is not None:
             facts = {
+                "research_use_only": RESEARCH_USE_ONLY,
                 "command": typed_command("brain-bench"),
                 "environment": environment(),
                 "load_before": load_before,

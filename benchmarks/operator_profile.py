@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from edge_infer.contract import INPUT_NAME
+from edge_infer.errors import BrainError, BundleIncompatible
+from edge_infer.graph_facts import graph_facts
 from edge_infer.runtime import import_onnxruntime
 
 __all__ = ["Operator", "Profile", "profile_graphs", "profile_table"]
@@ -19,6 +21,7 @@ __all__ = ["Operator", "Profile", "profile_graphs", "profile_table"]
 _WARM_UP = 3
 _ERRORS_ONLY = 3
 _KERNEL = "_kernel_time"
+_HINT = "name the folder of a bundle, or an .onnx file like the one in it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +91,17 @@ def profile_graphs(
         runs: Pictures each is given, random ones: time does not depend on what they show.
         threads: Within one operator.
         run_done: Told how many of how many runs are done.
+
+    Raises:
+        BundleIncompatible: A file is no ONNX graph, or one with another input.
     """
-    onnxruntime = import_onnxruntime()
+    for _, path in graphs:
+        _check_input(path)
     with tempfile.TemporaryDirectory() as folder:
-        sessions = []
-        for number, (_, path) in enumerate(graphs):
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads
-            options.inter_op_num_threads = 1
-            options.log_severity_level = _ERRORS_ONLY
-            options.enable_profiling = True
-            options.profile_file_prefix = str(Path(folder) / str(number))
-            sessions.append(
-                onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            )
+        sessions = [
+            _profiled_session(path, threads, Path(folder) / str(number))
+            for number, (_, path) in enumerate(graphs)
+        ]
         pictures = [_picture(session) for session in sessions]
         for run in range(_WARM_UP + runs):
             for session, picture in zip(sessions, pictures, strict=True):
@@ -141,6 +141,29 @@ def profile_table(profiles: Sequence[Profile]) -> list[tuple[str, ...]]:
 
 def _cells(nodes: int, ms: float, whole: float) -> tuple[str, str, str]:
     return str(nodes), f"{ms:.2f}", f"{100 * ms / whole:.1f} %"
+
+
+def _check_input(path: Path) -> None:
+    """Refuse a file before onnxruntime meets it and ends a profile that never began, in words of its own."""
+    try:
+        inputs = graph_facts(path.read_bytes()).inputs
+    except BrainError as error:
+        raise BundleIncompatible(f"{path}: {error.message}", hint=_HINT) from error
+    if inputs != (INPUT_NAME,):
+        raise BundleIncompatible(
+            f"{path}: takes {', '.join(inputs) or 'nothing'}, not {INPUT_NAME}", hint=_HINT
+        )
+
+
+def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    options.enable_profiling = True
+    options.profile_file_prefix = str(prefix)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _picture(session: Any) -> Any:

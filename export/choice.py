@@ -1,6 +1,5 @@
 """Choose among quantized graphs: the best that passes the gate on clean and on corrupted pictures."""
 
-import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from export.calibration import ExportPictures
 from export.corrupted_gate import CorruptedReport, judge_corrupted
-from export.gate import GateReport, judge
+from export.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
 from export.variants import Variant
 from train.samples import Progress
 
@@ -30,8 +29,8 @@ _CHEAPEST_FIRST = ("static", "mixed", "dynamic")
 #: Up to this factor two differences from FP32 count as equal.
 _AS_GOOD = 1.25
 
-#: A difference that counts as none: a tenth of what the gate allows.
-_AS_NONE = 0.001
+#: A difference that counts as none.
+_AS_NONE = MAX_PROBABILITY_DIFFERENCE / 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -191,11 +190,12 @@ def _best_first(tried: list[Tried]) -> list[Tried]:
     return [*faithful, *passed[len(faithful) :]]
 
 
-def _cost(entry: Tried) -> tuple[int, float]:
+def _cost(entry: Tried) -> tuple[int, bool, int]:
+    """Order by form; within one, what counts as none by its exceptions, the rest as it stands: by difference."""
     form = entry.variant.description
     counts = _difference(entry) > _AS_NONE
-    exceptions = math.inf if counts else len(form.get("not_static", ()))
-    return _CHEAPEST_FIRST.index(form["method"]), exceptions
+    exceptions = 0 if counts else len(form.get("not_static", ()))
+    return _CHEAPEST_FIRST.index(form["method"]), counts, exceptions
 
 
 def _difference(entry: Tried) -> float:

@@ -44,7 +44,8 @@ class _Link:
 
     Attributes:
         writers: Layer norms, linear layers or batch norms: weight and bias have the channels along their first axis,
-            what they return along its last, or along its second where it is an image. What several write is added up.
+            what they return along its last, or along its second where it is an image. What several write is added up;
+            the largest value of any of them stands for the sum's.
         readers: Linear layers or convolutions.
     """
 

@@ -77,7 +77,7 @@ class FloatLayers:
     def image_embedding(
         self, image: str, grid: Grid, conv: nn.Conv2d, name: str
     ) -> tuple[str, Grid]:
-        """Convolve an image (B, C, H, W) into tokens (B*L, out)."""
+        """Turn an image (B, C, H, W) into tokens (B*L, out) by a convolution of 1 x 1."""
         return self.stem(image, grid, conv, name)
 
     def convolution(

@@ -107,17 +107,14 @@ class Int8Layers(FloatLayers):
         """See ``FloatLayers.image_embedding``."""
         if self.format_of(name) != "static":
             return super().image_embedding(image, grid, conv, name)
-        weight, bias = as_array(conv.weight), bias_of(conv)
         source = self._in_8_bits(image)
-        if conv.kernel_size == (1, 1) and conv.stride == (1, 1):
-            # A product, and products give floats: nothing is rounded to 8 bits before the layer norm that follows.
-            turned = self.builder.transpose(source.name, (0, 2, 3, 1), f"{name}.rows")
-            flat = self.builder.reshape(turned, (-1, conv.in_channels), f"{name}.tokens")
-            values, scales = self._int8(weight[:, :, 0, 0].T, axis=1)
-            rows = replace(source, name=flat)
-            return self._static_product(rows, values, scales, bias, name), grid
-        tokens = self._tokens_of_convolution(source, source.name, conv, weight, bias, name)
-        return tokens, grid_after(grid, conv)
+        turned = self.builder.transpose(source.name, (0, 2, 3, 1), f"{name}.rows")
+        flat = self.builder.reshape(turned, (-1, conv.in_channels), f"{name}.tokens")
+        # A product, and products give floats: nothing is rounded to 8 bits before the layer norm that follows.
+        weight = as_array(conv.weight).reshape(conv.out_channels, conv.in_channels)
+        values, scales = self._int8(weight.T, axis=1)
+        rows = replace(source, name=flat)
+        return self._static_product(rows, values, scales, bias_of(conv), name), grid
 
     def convolution(
         self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str, *, relu: bool

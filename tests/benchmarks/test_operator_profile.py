@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +11,14 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.cli import main
-from benchmarks.operator_profile import Operator, Profile, profile_graphs, profile_table
+from benchmarks.operator_profile import (
+    Operator,
+    Profile,
+    _operators,
+    profile_graphs,
+    profile_table,
+)
+from edge_infer.errors import BundleIncompatible
 
 SIDE = 64
 
@@ -55,10 +63,33 @@ def test_each_node_is_counted_once_under_its_operator(graphs: list[Path]) -> Non
         nodes = {operator.name: operator.nodes for operator in profile.operators}
         assert nodes["Conv"] == convolutions
         assert nodes["Softmax"] == 1
-        assert profile.operators[0].name == "Conv"  # the costliest first
-        assert profile.ms == pytest.approx(sum(it.ms for it in profile.operators))
-    assert five.operators[0].ms > 2 * one.operators[0].ms > 0
+        times = [operator.ms for operator in profile.operators]
+        assert times == sorted(times, reverse=True)  # the costliest first
+        assert times[-1] > 0
+        assert profile.ms == pytest.approx(sum(times))
     assert told[-1] == (10, 10)  # three to warm up
+
+
+def test_an_operator_takes_the_medians_of_its_nodes_once_warm() -> None:
+    def events(operator: str, node: str, *microseconds: int) -> list[dict[str, Any]]:
+        name = f"{node}_kernel_time"
+        return [
+            {"cat": "Node", "name": name, "args": {"op_name": operator}, "dur": dur}
+            for dur in microseconds
+        ]
+
+    found = _operators(
+        [
+            *events("Add", "sum", 9000, 9000, 9000, 40, 10, 20),
+            *events("Gemm", "wide", 9000, 9000, 9000, 300, 100, 9000),
+            *events("Gemm", "narrow", 9000, 9000, 9000, 50, 70, 60),
+            {"cat": "Session", "name": "model_run", "dur": 9000},
+        ]
+    )
+    assert found == (
+        Operator(name="Gemm", nodes=2, ms=pytest.approx(0.36)),
+        Operator(name="Add", nodes=1, ms=pytest.approx(0.02)),
+    )
 
 
 def test_the_table_has_a_row_for_every_operator_of_any_graph() -> None:
@@ -90,3 +121,17 @@ def test_the_command_takes_files_and_bundles(graphs: list[Path], tmp_path: Path)
     assert [it["title"] for it in facts["profiles"]] == [str(graphs[0]), str(shipped)]
     assert facts["environment"]["cpu"]
     assert "Softmax" in result.output
+    assert facts["research_use_only"] in result.output
+
+
+def test_what_is_no_such_graph_is_refused_with_advice(tmp_path: Path) -> None:
+    text, other = tmp_path / "text.onnx", write_graph(tmp_path / "other.onnx", 1)
+    text.write_text("hello")
+    model = onnx.load(other)
+    model.graph.node[0].input[0] = model.graph.input[0].name = "image"
+    onnx.save(model, other)
+    for path, message in ((text, "is not an ONNX file"), (other, "takes image, not pixel_values")):
+        result = CliRunner().invoke(main, ["profile", str(path)])
+        assert result.exit_code == BundleIncompatible.exit_code
+        assert message in result.output
+        assert "hint:" in result.output
