@@ -1,5 +1,6 @@
 """``brain-bench``: this runtime beside its peers, in one interleaved run."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def main() -> None:
     show_default=True,
     help="Graphs and answers, kept between runs.",
 )
-@data_options
+@partial(data_options, required=False)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def run(
     model: str,

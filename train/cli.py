@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _EVALUATED = "test"
 
 @click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
 @click.option("--model", help=f"Model to train: {', '.join(MODEL_NAMES)}.")
-@data_options
+@partial(data_options, required=False)
 @click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
 @click.option("--output", type=_Folder, help="The run's folder; default: runs/MODEL-RECIPE.")
 @click.option(
@@ -167,7 +168,7 @@ main.add_command(robustness)
 @click.option("--title", help="Names the data in tables and pictures.")
 def evaluate(
     model: Path,
-    data: Path | None,
+    data: Path,
     manifest: Path | None,
     dataset: str,
     cache: Path,
@@ -185,8 +186,6 @@ def evaluate(
           --dataset brisc2025 --output runs/eval/brisc
     """
     with shown_to_user():
-        if data is None:
-            raise click.UsageError("give --data")
         from train.evaluation import evaluate as run_evaluation
         from train.evaluation import summary
         from train.predictors import predictor

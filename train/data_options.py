@@ -27,8 +27,8 @@ part_option = click.option(
 )
 
 
-def data_options(command: Any) -> Any:
-    """Add the options to a command."""
+def data_options(command: Any, *, required: bool = True) -> Any:
+    """Add the options to a command; ``required`` says whether it can do nothing without ``--data``."""
     for option in (
         click.option(
             "--cache",
@@ -40,7 +40,10 @@ def data_options(command: Any) -> Any:
         click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
         click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
         click.option(
-            "--data", type=_Folder, help="Folder of the data set; see docs/data.md for layouts."
+            "--data",
+            type=_Folder,
+            required=required,
+            help="Folder of the data set; see docs/data.md for layouts.",
         ),
     ):
         command = option(command)

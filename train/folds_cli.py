@@ -33,7 +33,7 @@ def folds() -> None:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def split(
-    data: Path | None,
+    data: Path,
     manifest: Path | None,
     dataset: str,
     cache: Path,
@@ -51,8 +51,6 @@ def split(
       brain-train --model cvt13 --data DATA --manifest runs/folds/fold-1.csv --output runs/fold-1
     """
     with shown_to_user():
-        if data is None:
-            raise click.UsageError("give --data")
         from edge_infer.errors import CannotWrite
         from train.division_text import class_table
         from train.folds import folds_by_group

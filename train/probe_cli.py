@@ -25,7 +25,7 @@ _Folder = click.Path(path_type=Path, file_okay=False)
 @part_option
 def pointing(
     model: Path,
-    data: Path | None,
+    data: Path,
     manifest: Path | None,
     dataset: str,
     cache: Path,
@@ -43,8 +43,6 @@ def pointing(
           --dataset brisc2025 --output runs/pointing/cvt13-int8
     """
     with shown_to_user():
-        if data is None:
-            raise click.UsageError("give --data")
         from train.pixel_cache import PixelCache
         from train.pointing import point, rows_with_tumour
         from train.pointing_examples import draw_examples
@@ -99,7 +97,7 @@ def pointing(
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def robustness(
     model: Path,
-    data: Path | None,
+    data: Path,
     manifest: Path | None,
     dataset: str,
     cache: Path,
@@ -120,8 +118,6 @@ def robustness(
           --dataset brisc2025 --output runs/robustness/cvt13-int8
     """
     with shown_to_user():
-        if data is None:
-            raise click.UsageError("give --data")
         from train.pixel_cache import PixelCache
         from train.plots.robustness import plot_neutralised, plot_robustness
         from train.predictors import predictor

@@ -1,5 +1,6 @@
 """``brain-train report``: one HTML file about training runs."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ _Folder = click.Path(path_type=Path, file_okay=False)
     multiple=True,
     help="Bundle exported from one of the runs, for sizes and agreement; may be repeated.",
 )
-@data_options
+@partial(data_options, required=False)
 def report(
     runs: tuple[Path, ...],
     output: Path,
