@@ -15,8 +15,9 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from benchmarks.engines import Engine
 from benchmarks.peer_environments import peer_python
 from benchmarks.study import Study
-from benchmarks.worker_process import Worker, usable_cores
+from benchmarks.worker_process import Worker, usable_cores, without_places
 from edge_infer.atomic import replace_folder_atomically
+from edge_infer.errors import InferenceFailed
 from edge_infer.preprocessing import PreprocessorConfig
 from export.calibration import PixelReader
 from export.quantization import prepare
@@ -92,17 +93,23 @@ def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
     """Onnxruntime's own static quantization as its documentation shows it, with nothing left out by hand."""
     fields = json.loads(study.preprocessor_file.read_text(encoding="utf-8"))
     reader = PixelReader(np.load(study.calibration), PreprocessorConfig.from_dict(fields))
-    with _quiet():
-        quantize_static(
-            needed["prepared"] / _MODEL,
-            target / _MODEL,
-            reader,
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-        )
+    try:
+        with _quiet():
+            quantize_static(
+                needed["prepared"] / _MODEL,
+                target / _MODEL,
+                reader,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+            )
+    except (
+        Exception
+    ) as error:  # whatever it is: a peer that fails on a graph is reported, and the others go on
+        reason = without_places(f"{type(error).__name__}: {error}")
+        raise InferenceFailed(f"onnxruntime cannot quantize this graph ({reason})") from error
 
 
 def _optimum_int8(study: Study, target: Path, needed: dict[str, Path], peers: Path) -> None:

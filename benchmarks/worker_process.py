@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from edge_infer.errors import InferenceFailed, TimedOut
 
-__all__ = ["Worker", "cold_start", "usable_cores", "worker_environment"]
+__all__ = ["Worker", "cold_start", "usable_cores", "without_places", "worker_environment"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 #: Packages a peer's own environment may see of this one; everything else it must have itself.
@@ -83,7 +83,7 @@ class Worker:
             raise self._ended()
         reply: dict[str, Any] = json.loads(line)
         if "error" in reply:
-            raise InferenceFailed(f"{self.name}: {_without_places(reply['error'])}")
+            raise InferenceFailed(f"{self.name}: {without_places(reply['error'])}")
         return reply
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class Worker:
         lines = self._stderr.read()[-_STDERR_TAIL:].decode(errors="replace").strip().splitlines()
         said = lines[-1] if lines else "it said nothing"
         return InferenceFailed(
-            f"{self.name}: its process ended with status {code} ({_without_places(said)})"
+            f"{self.name}: its process ended with status {code} ({without_places(said)})"
         )
 
 
@@ -151,7 +151,7 @@ def cold_start(
             _, said = process.communicate()
     if not line:
         tail = said.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise InferenceFailed(f"{name}: no answer from a new process ({_without_places(tail[0])})")
+        raise InferenceFailed(f"{name}: no answer from a new process ({without_places(tail[0])})")
     reply: dict[str, Any] = json.loads(line)
     return {**reply, "wall_seconds": wall_seconds}
 
@@ -179,7 +179,7 @@ def usable_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _without_places(text: str) -> str:
+def without_places(text: str) -> str:
     """Shorten what an engine said by where this machine keeps things: results travel."""
     for place in (tempfile.gettempdir(), str(_ROOT), str(Path.cwd()), str(Path.home())):
         text = text.replace(f"{place}{os.sep}", "")

@@ -131,6 +131,26 @@ def test_one_command_gives_json_table_plot_and_page(
     assert kept == {path: path.stat().st_mtime_ns for path in (folder / "kept/answers").iterdir()}
 
 
+@pytest.mark.slow
+def test_a_quantizer_that_fails_on_the_graph_is_missing_and_the_others_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: Path, *_: Any, **__: Any) -> None:
+        raise IndexError(f"768 is out of bounds in {source}")
+
+    monkeypatch.setattr(preparation, "_install_bytes", lambda *_: {})
+    monkeypatch.setattr(artifacts, "quantize_static", fail)
+    done = bench(
+        folder, "--engines", "ort,ort-qdq", "--cold-rounds", "0", "--kept", str(tmp_path / "kept")
+    )
+    assert done.exit_code == 0, done.output
+    result = json.loads((folder / "out" / "run.json").read_text(encoding="utf-8"))
+    assert set(result["threads"]["1"]["engines"]) == {"onnxruntime"}
+    reason = result["engines"]["onnxruntime QDQ"]["missing"]
+    assert "cannot quantize this graph (IndexError: 768 is out of bounds" in reason
+    assert str(tmp_path) not in reason
+
+
 def test_a_bundle_of_other_weights_is_refused_rather_than_measured() -> None:
     ours = Engine(name="ours", family="ours", title="", precision="fp32", config={})
     answers = np.random.default_rng(0).standard_normal((20, len(LABELS)))
