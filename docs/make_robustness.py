@@ -108,8 +108,14 @@ def _folds(summary: dict[str, Any]) -> str:
         [
             f"## {len(summary['n'])} folds by patient group\n",
             *(
-                f"- {title}, n {n}."
-                for title, n in zip(summary["titles"], summary["n"], strict=True)
+                f"- {title}, accuracy {100 * accuracy:.2f} %, n {n}: `{command}`"
+                for title, accuracy, n, command in zip(
+                    summary["titles"],
+                    summary["over_folds"]["accuracy"]["values"],
+                    summary["n"],
+                    summary["commands"],
+                    strict=True,
+                )
             ),
             "",
             *markdown(fold_summary_rows(summary)),

@@ -43,7 +43,7 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         ``mean``, ``standard_deviation`` (of a sample) and the values of each figure over the folds, and ``pooled``:
-        what metrics.json holds, of all pictures together.
+        what metrics.json holds, of all pictures together; title, n and command of each fold.
 
     Raises:
         UnreadableInput: A file is missing or is no evaluation.
@@ -68,6 +68,7 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
         "kind": "folds",
         "research_use_only": RESEARCH_USE_ONLY,
         "titles": [fold.metrics["title"] for fold in folds],
+        "commands": [fold.metrics["provenance"]["command"] for fold in folds],
         "n": [fold.metrics["model"]["n"] for fold in folds],
         "over_folds": over_folds,
         "pooled": classification_metrics(labels, probabilities, LABELS, groups=groups),
@@ -98,6 +99,8 @@ def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 str(pooled[key]["n"]),
             )
         )
+    by_group = percent(pooled["accuracy_by_group"])
+    rows.append(("accuracy, by patient group", "", "", "", by_group, str(pooled["n"])))
     for name, its in pooled["per_class"].items():
         recall = its["recall"]
         rows.append((f"recall {name}", "", "", "", percent(recall), str(recall["n"])))
@@ -117,14 +120,15 @@ def _read(folder: Path) -> _Fold:
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         text = (folder / "predictions.csv").read_text(encoding="utf-8")
-        titled = isinstance(metrics["title"], str) and isinstance(metrics["model"]["n"], int)
+        named = isinstance(metrics["title"], str) and isinstance(metrics["model"]["n"], int)
+        named = named and isinstance(metrics["provenance"]["command"], str)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableInput(
             f"{folder}: is no evaluation ({error})",
             hint="give the folders that brain-train evaluate wrote",
         ) from error
     answers = list(csv.DictReader(io.StringIO(text, newline="")))
-    if not titled or len(answers) != metrics["model"]["n"]:
+    if not named or len(answers) != metrics["model"]["n"]:
         raise UnreadableInput(f"{folder}: predictions.csv and metrics.json do not belong together")
     return _Fold(folder=folder, metrics=metrics, answers=answers)
 

@@ -121,9 +121,9 @@ def evaluations(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
     for fold in range(3):
         rows = [row for row, s in enumerate(samples) if s.group.endswith(f"-{fold}")]
-        evaluate(
-            answer, samples, pixels, rows, folder / str(fold), title=f"fold {fold}", provenance={}
-        )
+        source = {"command": f"brain-train fold {fold}"}
+        output = folder / str(fold)
+        evaluate(answer, samples, pixels, rows, output, title=f"fold {fold}", provenance=source)
     return [folder / str(fold) for fold in range(3)]
 
 
@@ -136,6 +136,7 @@ def test_the_summary_gives_mean_spread_and_all_pictures_together(evaluations: li
     summary = fold_summary(evaluations)
     values = [read(folder)["model"]["accuracy"]["value"] for folder in evaluations]
     assert summary["n"] == [4, 8, 12]
+    assert summary["commands"] == [f"brain-train fold {fold}" for fold in range(3)]
     assert summary["over_folds"]["accuracy"] == {
         "mean": pytest.approx(statistics.fmean(values)),
         "standard_deviation": pytest.approx(np.std(values, ddof=1)),
@@ -157,6 +158,8 @@ def test_the_summary_gives_mean_spread_and_all_pictures_together(evaluations: li
     text = fold_summary_text(summary)
     assert "3 folds, n 4 + 8 + 12 = 24, 12 groups" in text
     assert f"{100 * pooled['macro_f1']['value']:.2f} %" in text
+    by_group = pooled["accuracy_by_group"]
+    assert f"({100 * by_group['low']:.1f}..{100 * by_group['high']:.1f})" in text
 
 
 def test_pictures_or_patients_in_two_folds_are_refused(

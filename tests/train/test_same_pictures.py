@@ -1,0 +1,37 @@
+"""docs/experiments/same_pictures.py: the same pictures under another division."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HEAD = "name,group,label,predicted\n"
+
+
+@pytest.fixture(scope="module")
+def same_pictures(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
+    return load_experiment("same_pictures")
+
+
+def evaluation(folder: Path, *lines: str) -> Path:
+    folder.mkdir()
+    (folder / "predictions.csv").write_text(HEAD + "".join(f"{line}\n" for line in lines))
+    return folder
+
+
+def test_the_same_pictures_are_found_by_name_whatever_the_folder(
+    same_pictures: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = evaluation(tmp_path / "test", "a/1.jpg,p1,glioma,glioma", "a/2.jpg,p1,glioma,glioma")
+    folds = [
+        evaluation(tmp_path / "1", "b/1.jpg,p1,glioma,glioma", "b/2.jpg,p1,glioma,pituitary"),
+        evaluation(tmp_path / "2", "b/3.jpg,p2,no_tumor,no_tumor", "b/4.jpg,p2,glioma,glioma"),
+    ]
+    same_pictures.main(test, folds)
+    lines = capsys.readouterr().out.splitlines()
+    assert "the model evaluated: 100.0 % (34.2..100.0), n 2" in lines[0]
+    assert "the folds' models: 50.0 % (9.5..90.5), n 2" in lines[1]
+    assert "all pictures, the folds' models: 75.0 %" in lines[2]
+    assert lines[3].endswith("1 errors of 2; p1: 1 of 2 are glioma called pituitary")
+    assert lines[4].endswith("0 errors of 2")
