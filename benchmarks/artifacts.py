@@ -105,9 +105,7 @@ def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
                 weight_type=QuantType.QInt8,
                 per_channel=True,
             )
-    except (
-        Exception
-    ) as error:  # whatever it is: a peer that fails on a graph is reported, and the others go on
+    except Exception as error:  # of whatever kind: a peer that fails is reported like one missing
         reason = without_places(f"{type(error).__name__}: {error}")
         raise InferenceFailed(f"onnxruntime cannot quantize this graph ({reason})") from error
 
