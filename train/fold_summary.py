@@ -1,11 +1,7 @@
 """Finished evaluations of k folds in one: mean, spread, and the figures of all their pictures together."""
 
-import csv
-import io
-import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import DataRefused, UnreadableInput
 from train.figure_text import aligned, percent
 from train.metrics import classification_metrics
+from train.saved_evaluation import SavedEvaluation, read_evaluation
 
 __all__ = ["fold_summary", "fold_summary_rows", "fold_summary_text"]
 
@@ -26,13 +23,6 @@ _FIGURES = {
 }
 
 _HEAD = ("mean of the folds", "standard deviation", "least..most", "pooled (95 % interval)", "n")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fold:
-    folder: Path
-    metrics: dict[str, Any]
-    answers: list[dict[str, str]]
 
 
 def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
@@ -51,7 +41,7 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
     """
     if len(folders) < 2:
         raise DataRefused(f"found {len(folders)} evaluation, expected those of two or more folds")
-    folds = [_read(folder) for folder in folders]
+    folds = [read_evaluation(folder) for folder in folders]
     _refuse_overlap(folds, "name", "pictures")
     _refuse_overlap(folds, "group", "patient groups")
     answers = [answer for fold in folds for answer in fold.answers]
@@ -67,8 +57,8 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
     return {
         "kind": "folds",
         "research_use_only": RESEARCH_USE_ONLY,
-        "titles": [fold.metrics["title"] for fold in folds],
-        "commands": [fold.metrics["provenance"]["command"] for fold in folds],
+        "titles": [fold.title for fold in folds],
+        "commands": [fold.command for fold in folds],
         "n": [fold.metrics["model"]["n"] for fold in folds],
         "over_folds": over_folds,
         "pooled": classification_metrics(labels, probabilities, LABELS, groups=groups),
@@ -107,7 +97,7 @@ def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _over(folds: Sequence[_Fold], key: str) -> dict[str, Any]:
+def _over(folds: Sequence[SavedEvaluation], key: str) -> dict[str, Any]:
     values = [float(fold.metrics["model"][key]["value"]) for fold in folds]
     return {
         "mean": statistics.fmean(values),
@@ -116,24 +106,7 @@ def _over(folds: Sequence[_Fold], key: str) -> dict[str, Any]:
     }
 
 
-def _read(folder: Path) -> _Fold:
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        text = (folder / "predictions.csv").read_text(encoding="utf-8")
-        named = isinstance(metrics["title"], str) and isinstance(metrics["model"]["n"], int)
-        named = named and isinstance(metrics["provenance"]["command"], str)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableInput(
-            f"{folder}: is no evaluation ({error})",
-            hint="give the folders that brain-train evaluate wrote",
-        ) from error
-    answers = list(csv.DictReader(io.StringIO(text, newline="")))
-    if not named or len(answers) != metrics["model"]["n"]:
-        raise UnreadableInput(f"{folder}: predictions.csv and metrics.json do not belong together")
-    return _Fold(folder=folder, metrics=metrics, answers=answers)
-
-
-def _refuse_overlap(folds: Sequence[_Fold], column: str, what: str) -> None:
+def _refuse_overlap(folds: Sequence[SavedEvaluation], column: str, what: str) -> None:
     seen: dict[str, Path] = {}
     for fold in folds:
         names = {answer.get(column, "") for answer in fold.answers} - {""}

@@ -7,19 +7,20 @@ never saw its patient: the accuracy on these pictures beside that on all says wh
 Pictures are matched by file name. The product does not import this.
 """
 
-import csv
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.errors import DataRefused
+from train.figure_text import percent
 from train.metrics import wilson_interval
+from train.saved_evaluation import Answer, read_evaluation
 
 __all__ = ["main", "worst_groups"]
 
 _SHOWN = 3
-
-Answer = dict[str, str]
 
 
 def worst_groups(answers: list[Answer]) -> list[str]:
@@ -34,37 +35,36 @@ def worst_groups(answers: list[Answer]) -> list[str]:
         f"{group}: {count} of {size[group]} are {label} called {predicted}"
         for (group, label, predicted), count in wrong.most_common(_SHOWN)
     ]
-    return [f"{sum(wrong.values())} errors of {len(answers)}", *lines]
+    return [f"{wrong.total()} errors of {len(answers)}", *lines]
 
 
-def main(test: Path, folds: list[Path]) -> None:
+def main(test: Path, folders: list[Path]) -> None:
     """Print the accuracies and the worst groups of each fold."""
-    answered = {
-        Path(answer["name"]).name: answer for folder in folds for answer in _answers(folder)
-    }
-    shipped = _answers(test)
-    same = [answered[Path(answer["name"]).name] for answer in shipped]
+    folds = [read_evaluation(folder) for folder in folders]
+    answered = {_file_name(answer): answer for fold in folds for answer in fold.answers}
+    evaluated = read_evaluation(test).answers
+    missing = sum(_file_name(answer) not in answered for answer in evaluated)
+    if missing:
+        raise DataRefused(f"{missing} pictures of {test} are tested in no fold")
+    same = [answered[_file_name(answer)] for answer in evaluated]
     for what, answers in (
-        ("these pictures, the model evaluated", shipped),
+        ("these pictures, the model evaluated", evaluated),
         ("these pictures, the folds' models", same),
         ("all pictures, the folds' models", list(answered.values())),
     ):
         print(f"{what}: {_accuracy(answers)}")
-    for folder in folds:
-        print(f"{folder}: {'; '.join(worst_groups(_answers(folder)))}")
+    for fold in folds:
+        print(f"{fold.folder}: {'; '.join(worst_groups(fold.answers))}")
     print(RESEARCH_USE_ONLY)
 
 
-def _answers(folder: Path) -> list[Answer]:
-    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _file_name(answer: Answer) -> str:
+    return Path(answer["name"]).name
 
 
 def _accuracy(answers: list[Answer]) -> str:
     right = sum(answer["label"] == answer["predicted"] for answer in answers)
-    figure = wilson_interval(right, len(answers))
-    value, low, high = (100 * share for share in (right / len(answers), figure.low, figure.high))
-    return f"{value:.1f} % ({low:.1f}..{high:.1f}), n {len(answers)}"
+    return f"{percent(asdict(wilson_interval(right, len(answers))), 1)}, n {len(answers)}"
 
 
 if __name__ == "__main__":

@@ -30,6 +30,14 @@ def test_every_shipped_recipe_can_be_read() -> None:
         assert read_recipe(name).name == name
 
 
+def test_every_recipe_of_an_experiment_can_be_read() -> None:
+    paths = sorted((Path(__file__).parents[2] / "docs/experiments/recipes").glob("*.toml"))
+    assert paths
+    for path in paths:
+        assert f"--recipe docs/experiments/recipes/{path.name} " in path.read_text()
+        assert read_recipe(str(path)).name == path.stem
+
+
 def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
     seed = read_recipe("seed")
     assert (seed.learning_rate, seed.epochs, seed.batch_size) == (2e-5, 10, 16)

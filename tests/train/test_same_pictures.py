@@ -1,10 +1,13 @@
 """docs/experiments/same_pictures.py: the same pictures under another division."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from edge_infer.errors import DataRefused, UnreadableInput
 
 HEAD = "name,group,label,predicted\n"
 
@@ -16,6 +19,8 @@ def same_pictures(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
 
 def evaluation(folder: Path, *lines: str) -> Path:
     folder.mkdir()
+    metrics = {"title": "", "provenance": {"command": ""}, "model": {"n": len(lines)}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
     (folder / "predictions.csv").write_text(HEAD + "".join(f"{line}\n" for line in lines))
     return folder
 
@@ -35,3 +40,14 @@ def test_the_same_pictures_are_found_by_name_whatever_the_folder(
     assert "all pictures, the folds' models: 75.0 %" in lines[2]
     assert lines[3].endswith("1 errors of 2; p1: 1 of 2 are glioma called pituitary")
     assert lines[4].endswith("0 errors of 2")
+
+
+def test_pictures_that_no_fold_tests_and_what_is_no_evaluation_are_refused(
+    same_pictures: ModuleType, tmp_path: Path
+) -> None:
+    test = evaluation(tmp_path / "test", "a/1.jpg,p1,glioma,glioma", "a/2.jpg,p1,glioma,glioma")
+    fold = evaluation(tmp_path / "1", "b/1.jpg,p1,glioma,glioma")
+    with pytest.raises(DataRefused, match="1 pictures"):
+        same_pictures.main(test, [fold])
+    with pytest.raises(UnreadableInput, match="no evaluation"):
+        same_pictures.main(test, [tmp_path / "nowhere"])
