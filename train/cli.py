@@ -34,7 +34,13 @@ _EVALUATED = "test"
 @click.option(
     "--weights", help="Pretrained weights: a Hub id or a local folder; default: from nothing."
 )
-@click.option("--teacher", type=_Folder, help="Checkpoint of a model that guides this one.")
+@click.option(
+    "--teacher",
+    "teachers",
+    type=_Folder,
+    multiple=True,
+    help="Checkpoint of a model that guides this one; repeat for the mean of several.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--image-size", type=click.IntRange(32, 1024), help="Instead of the recipe's.")
@@ -89,7 +95,7 @@ def _train(
     recipe: str | None,
     output: Path | None,
     weights: str | None,
-    teacher: Path | None,
+    teachers: tuple[Path, ...],
     report_to: str,
     allow_leaks: bool,
     apart_from: Path | None,
@@ -122,7 +128,7 @@ def _train(
             run,
             cache_folder=cache,
             weights=weights,
-            teacher=teacher,
+            teachers=teachers,
             report_to=tracker,
             resume=resume,
         )

@@ -5,13 +5,40 @@ transformers on tiny datasets, Li et al. 2022 (arXiv 2207.10026): a transformer 
 pictures gains most from imitating the features of a small CNN.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.recipe import Distillation
 
-__all__ = ["Guide", "distillation_loss"]
+__all__ = ["Guide", "Teachers", "distillation_loss"]
+
+
+class Teachers(nn.Module):
+    """One model or several that teach as one: the mean of their logits, the features of the first.
+
+    Hinton et al. 2015 distil an ensemble the same way; the mean of logits is the geometric mean of the answers.
+
+    Args:
+        models: With the project's interface, in evaluation mode.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models).requires_grad_(False)
+        self.feature_dim: int = models[0].feature_dim  # type: ignore[assignment]
+
+    @torch.no_grad()
+    def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features, (B, feature_dim, h, w), and logits, (B, classes), of (B, 3, H, W)."""
+        features = [model.forward_features(pixel_values) for model in self.models]
+        logits = [
+            model.forward_head(each).logits.float()
+            for model, each in zip(self.models, features, strict=True)
+        ]
+        return features[0], torch.stack(logits).mean(dim=0)
 
 
 class Guide(nn.Module):

@@ -12,6 +12,7 @@ from transformers import TrainingArguments
 
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.distillation import Teachers
 from train.epoch_log import EpochLog
 from train.grey_batches import GreyPictures
 from train.late_average import try_late_average
@@ -33,7 +34,7 @@ class PhaseSetting:
         recipe: Every number of the run.
         run: The run's folder.
         preprocessor: Size and scaling.
-        teacher: In evaluation mode, or None.
+        teacher: What guides, or None.
         datasets: Training and validation part.
         report_to: As transformers takes it.
         resume: Go on where a killed run stopped.
@@ -43,7 +44,7 @@ class PhaseSetting:
     recipe: Recipe
     run: Path
     preprocessor: PreprocessorConfig
-    teacher: nn.Module | None
+    teacher: Teachers | None
     datasets: tuple[GreyPictures, GreyPictures]
     report_to: str
     resume: bool

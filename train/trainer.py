@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Dataset, Sampler
 from transformers import TrainingArguments
 
-from train.distillation import Guide, distillation_loss
+from train.distillation import Guide, Teachers, distillation_loss
 from train.epoch_sampler import EpochSampler
 from train.grey_batches import pixel_values_from_grey
 from train.mask_loss import mask_loss
@@ -32,7 +32,7 @@ class BrainTrainer(ResumableTrainer):
         recipe: Augmentation, mixing, distillation, label smoothing, averages.
         layer: Of the stacked autoencoder, to be trained on its reconstruction; None to learn classes.
         preprocessor: For scaling pixel values as the runtime does.
-        teacher: In evaluation mode, or None.
+        teacher: What guides, or None.
         datasets: Training and validation part.
         options: Passed on (callbacks, compute_metrics).
 
@@ -50,7 +50,7 @@ class BrainTrainer(ResumableTrainer):
         recipe: Recipe,
         layer: int | None = None,
         preprocessor: Any,
-        teacher: Any,
+        teacher: Teachers | None,
         datasets: tuple[Dataset[Any], Dataset[Any]],
         **options: Any,
     ) -> None:
@@ -64,7 +64,7 @@ class BrainTrainer(ResumableTrainer):
         self.recipe = recipe
         self.layer = layer
         self.preprocessor = preprocessor
-        self.teacher: Any = None if teacher is None else teacher.to(arguments.device)
+        self.teacher = None if teacher is None else teacher.to(arguments.device)
         self.guide = (
             None
             if teacher is None or layer is not None or not recipe.distillation.feature_weight
@@ -127,19 +127,18 @@ class BrainTrainer(ResumableTrainer):
         output = model.forward_head(features)
         loss = views.label_loss(output.logits.float(), self.recipe.label_smoothing)
         if self.teacher is not None:
-            loss = self._with_teacher(loss, pixel_values, features, output.logits)
+            taught = self.teacher(pixel_values)
+            loss = self._with_teacher(loss, taught, features, output.logits)
         if self.recipe.mask.weight and views.masks is not None and views.known is not None:
             guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
             loss = loss + self.recipe.mask.weight * guided
         return {"loss": loss, "logits": output.logits}
 
     def _with_teacher(
-        self, loss: Tensor, pixel_values: Tensor, features: Tensor, logits: Tensor
+        self, loss: Tensor, taught: tuple[Tensor, Tensor], features: Tensor, logits: Tensor
     ) -> Tensor:
         settings = self.recipe.distillation
-        with torch.no_grad():
-            teacher_features = self.teacher.forward_features(pixel_values)
-            teacher_logits = self.teacher.forward_head(teacher_features).logits
+        teacher_features, teacher_logits = taught
         mixed = distillation_loss(logits, teacher_logits, loss, settings)
         fade = max(0.0, 1 - self._progress() / settings.feature_until)
         if fade == 0 or self.guide is None:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
-from torch import nn
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.distillation import Teachers
 from train.grey_batches import GreyPictures
 from train.image_sizes import check_image_sizes
 from train.manifest_csv import manifest_hash
@@ -42,7 +42,7 @@ def train_model(
     *,
     cache_folder: Path,
     weights: str | None = None,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
     report_to: str = "tensorboard",
     resume: bool = False,
 ) -> Path:
@@ -58,7 +58,7 @@ def train_model(
         run: Folder for checkpoints, logs and the result.
         cache_folder: Where decoded pictures are kept.
         weights: Hub id or local folder of pretrained weights, or None to start from nothing.
-        teacher: Checkpoint folder of a model that guides, or None.
+        teachers: Checkpoint folders of models that guide; of several, the mean of their logits.
         report_to: As transformers takes it: ``tensorboard``, ``wandb`` or ``none``.
         resume: Go on with a run that was stopped.
 
@@ -77,7 +77,7 @@ def train_model(
         "recipe": dataclasses.asdict(recipe),
         "data_sha256": manifest_hash(samples),
         "weights": weights,
-        "teacher": None if teacher is None else teacher.parent.name,
+        "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
     }
     claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
@@ -101,7 +101,7 @@ def train_model(
         recipe=recipe,
         run=run,
         preprocessor=preprocessor,
-        teacher=None if teacher is None else _teacher(teacher, preprocessor),
+        teacher=_teachers(teachers, preprocessor) if teachers else None,
         datasets=(
             GreyPictures(
                 pixels,
@@ -163,13 +163,16 @@ def _masks(
     return cache.masks, cache.known
 
 
-def _teacher(path: Path, preprocessor: PreprocessorConfig) -> nn.Module:
-    checkpoint = load_checkpoint(path)
-    if checkpoint.preprocessor != preprocessor:
-        # Convolutions take any size, and both see the very same pixel values; a changed size is worth knowing.
-        logger.warning(
-            "the teacher learnt at %d px, the student learns at %d px",
-            checkpoint.preprocessor.height,
-            preprocessor.height,
-        )
-    return checkpoint.model.requires_grad_(False)
+def _teachers(paths: Sequence[Path], preprocessor: PreprocessorConfig) -> Teachers:
+    models = []
+    for path in paths:
+        checkpoint = load_checkpoint(path)
+        if checkpoint.preprocessor != preprocessor:
+            # Convolutions take any size, and both see the very same pixel values; a changed size is worth knowing.
+            logger.warning(
+                "the teacher learnt at %d px, the student learns at %d px",
+                checkpoint.preprocessor.height,
+                preprocessor.height,
+            )
+        models.append(checkpoint.model)
+    return Teachers(models)

@@ -2,7 +2,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.distillation import Guide, distillation_loss
+from edge_infer.contract import LABELS
+from train.distillation import Guide, Teachers, distillation_loss
+from train.models import create_model
 from train.recipe import Distillation
 
 
@@ -59,3 +61,20 @@ def test_the_guide_pools_to_the_teachers_map_and_projects_to_its_width() -> None
     assert 0 <= float(loss.detach()) <= 2
     loss.backward()
     assert guide.projection.weight.grad is not None
+
+
+def test_several_teachers_answer_with_the_mean_of_their_logits_and_the_features_of_the_first() -> (
+    None
+):
+    models = [create_model("cvt_test", len(LABELS)).eval() for _ in range(2)]
+    pixel_values = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    teachers = Teachers(models)
+    features, logits = teachers(pixel_values)
+    with torch.no_grad():
+        one, other = (model(pixel_values).logits for model in models)
+        torch.testing.assert_close(features, models[0].forward_features(pixel_values))
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(logits, (one + other) / 2)
+    assert teachers.feature_dim == models[0].feature_dim
+    assert not logits.requires_grad
+    assert not any(weight.requires_grad for weight in teachers.parameters())

@@ -137,7 +137,7 @@ def start(context: ForkServerContext, recipe: Recipe, shared: Path, samples: lis
             args=("cvt_test", samples, recipe, run),
             kwargs={
                 "cache_folder": shared / "cache",
-                "teacher": shared / "teacher" / "checkpoint",
+                "teachers": [shared / "teacher" / "checkpoint"],
                 "report_to": "none",
                 **options,
             },
@@ -310,7 +310,7 @@ def test_other_settings_are_refused_before_anything_is_done(
             recipe,
             unbroken,
             cache_folder=shared / "cache",
-            teacher=shared / "teacher" / "checkpoint",
+            teachers=[shared / "teacher" / "checkpoint"],
             resume=True,
         )
     assert sorted(path.name for path in unbroken.rglob("*")) == before
