@@ -13,6 +13,7 @@ from torch import nn
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import open_session
 from export.graphs import build_graph, can_build
+from export.graphs.bias_correction import with_biases_of, with_corrected_biases
 from export.graphs.equalization import equalized
 from export.graphs.float_layers import FloatLayers
 from export.graphs.int8_layers import Format, Int8Layers, Ranges
@@ -42,9 +43,9 @@ _KEPT_IN_FLOAT = [
 ]
 
 #: Shares of the error whose causes leave the static format.
-_MIXED_PERCENT = (50, 70, 80, 90)
+_MIXED_PERCENT = (30, 50, 70, 80, 90)
 
-#: Pictures for what needs many runs or much memory: sensitivity, and histograms of activations.
+#: Pictures for what needs many runs or gains nothing by more of them: sensitivity, biases, rare large values.
 _FEW = 32
 
 
@@ -117,7 +118,7 @@ class _Builder:
         ranges: dict[str, Ranges] = {}
         errors: dict[str, float] = {}
         for method in METHODS:
-            pictures = self.calibration if method == "min-max" else self.few
+            pictures = self.calibration if method in ("min-max", "lp-norm") else self.few
             ranges[method] = activation_ranges(
                 self.float_graph, pictures, self.config, method=method
             )
@@ -127,14 +128,25 @@ class _Builder:
                 f"static-{method}", graph, "static", f"{method} of {len(pictures)} pictures"
             )
         best = min(errors, key=errors.__getitem__)
+        corrected = with_corrected_biases(
+            self.build(ranges[best], lambda _: "static"),
+            self.float_graph,
+            self.few,
+            self.config,
+            progress,
+        )
+        biases = f"corrected on {len(self.few)} pictures"
+        yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
         by_group = self.sensitivity(ranges[best], reference, progress)
         for percent in _MIXED_PERCENT:
             worst = worst_groups(by_group, share=percent / 100)
+            graph = self.build(ranges[best], mixed_formats(worst))
             yield self.variant(
                 f"mixed-{percent}",
-                self.build(ranges[best], mixed_formats(worst)),
+                with_biases_of(corrected, graph),
                 "mixed",
                 f"{best}, but each picture's own range (convolutions: float) in {', '.join(worst)}",
+                biases=biases,
                 not_static=worst,
                 rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
             )

@@ -18,7 +18,7 @@ from export.graphs import build_graph, can_build, float_layers
 from export.graphs.equalization import equalized
 from export.graphs.float_layers import FloatLayers
 from export.graphs.int8_layers import Format, Int8Layers, Ranges
-from export.graphs.ranges import METHODS, activation_ranges
+from export.graphs.ranges import METHODS, _least_error, activation_ranges
 from export.graphs.sensitivity import errors_by_group, group_of, mixed_formats, worst_groups
 from export.parity import check_parity
 from export.targets import TARGETS
@@ -325,3 +325,16 @@ def test_a_vit_is_not_equalized(grey: NDArray[np.uint8]) -> None:
 def test_models_without_a_graph_of_their_own_are_known() -> None:
     assert not can_build(create_model("sae", len(LABELS), image_size=SIZE))
     assert not can_build(create_model("resnet18", len(LABELS)))
+
+
+def test_the_lp_norm_leaves_out_what_is_rare_and_keeps_zero() -> None:
+    edges = np.linspace(-1.0, 9.0, 1001)
+    counts = np.where((edges[:-1] >= 0) & (edges[:-1] < 3), 100_000, 0)
+    counts[[0, -1]] = 1  # one value of -1 and one of 9 among 30 million from 0 to 3
+    low, high = _least_error(counts, edges, -1.0, 9.0)
+    assert -0.7 < low < 0.0
+    assert 3.0 < high < 7.0
+    assert high / low == pytest.approx(-9.0)  # one share for both ends
+    counts[:] = 100_000  # where all values are as common, none is left out
+    assert _least_error(counts, edges, -1.0, 9.0) == (-1.0, 9.0)
+    assert _least_error(counts[:1], np.array([2.0, 3.0]), 2.0, 3.0)[0] == 0.0
