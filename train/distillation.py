@@ -6,6 +6,7 @@ pictures gains most from imitating the features of a small CNN.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,10 +26,10 @@ class Teachers(nn.Module):
         models: With the project's interface, in evaluation mode.
     """
 
-    def __init__(self, models: Sequence[nn.Module]) -> None:
+    def __init__(self, models: Sequence[Any]) -> None:
         super().__init__()
-        self.models = nn.ModuleList(models).requires_grad_(False)
-        self.feature_dim: int = models[0].feature_dim  # type: ignore[assignment]
+        self.models: Any = nn.ModuleList(models).requires_grad_(False)
+        self.feature_dim: int = models[0].feature_dim
 
     @torch.no_grad()
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
