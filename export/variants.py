@@ -116,24 +116,24 @@ class _Builder:
     def variants(self, progress: Progress) -> Iterator[Variant]:
         reference = self.logits(self.float_graph)
         ranges: dict[str, Ranges] = {}
+        graphs: dict[str, onnx.ModelProto] = {}
         errors: dict[str, float] = {}
         for method in METHODS:
             pictures = self.calibration if method in ("min-max", "lp-norm") else self.few
             ranges[method] = activation_ranges(
                 self.float_graph, pictures, self.config, method=method
             )
-            graph = self.build(ranges[method], lambda _: "static")
-            errors[method] = rms_difference(self.logits(graph), reference)
+            graphs[method] = self.build(ranges[method], lambda _: "static")
+            errors[method] = rms_difference(self.logits(graphs[method]), reference)
             yield self.variant(
-                f"static-{method}", graph, "static", f"{method} of {len(pictures)} pictures"
+                f"static-{method}",
+                graphs[method],
+                "static",
+                f"{method} of {len(pictures)} pictures",
             )
         best = min(errors, key=errors.__getitem__)
         corrected = with_corrected_biases(
-            self.build(ranges[best], lambda _: "static"),
-            self.float_graph,
-            self.few,
-            self.config,
-            progress,
+            graphs[best], self.float_graph, self.few, self.config, progress
         )
         biases = f"corrected on {len(self.few)} pictures"
         yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
