@@ -15,6 +15,7 @@ from edge_infer.contract import INPUT_NAME
 from edge_infer.errors import BrainError, BundleIncompatible
 from edge_infer.graph_facts import graph_facts
 from edge_infer.runtime import import_onnxruntime
+from edge_infer.saturation import avoid_saturation
 
 __all__ = ["Operator", "Profile", "profile_graphs", "profile_table"]
 
@@ -161,6 +162,7 @@ def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
+    avoid_saturation(options)  # as the runtime does
     options.enable_profiling = True
     options.profile_file_prefix = str(prefix)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -69,7 +69,7 @@ def _section(name: str, result: Result) -> str:
     model = result["model"]
     size = model["image_size"]
     lines = [
-        f"## {model['name']} at {size['height']} x {size['width']}\n",
+        f"## {name}: {model['name']} at {size['height']} x {size['width']}\n",
         _where(result),
         f"`{result['command']}`\n",
         f"**{clean_line(result)}.**\n",
@@ -119,7 +119,8 @@ def _profiles() -> Iterator[str]:
 def _where(result: Result) -> str:
     environment = result["environment"]
     return (
-        f"{environment['cpu']}, {environment['usable_cores']} cores, {environment['system']}, "
+        f"{environment['cpu']} ({', '.join(environment['cpu_flags'])}), {environment['usable_cores']} cores, "
+        f"{environment['system']}, "
         f"Python {environment['python']}; {result['made_on']}, commit {environment['commit'] or 'unknown'}; "
         f"n {result['settings']['rounds']} rounds.\n"
     )

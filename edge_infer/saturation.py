@@ -10,12 +10,16 @@ Figures, and what the option does not reach: docs/bundle.md.
 """
 
 import functools
+import logging
+from typing import Any
 
 import numpy as np
 
 from edge_infer.runtime import import_onnxruntime
 
-__all__ = ["PRECISION_OPTION", "products_saturate"]
+__all__ = ["PRECISION_OPTION", "avoid_saturation", "products_saturate"]
+
+logger = logging.getLogger(__name__)
 
 #: The name of onnxruntime's option (onnxruntime_session_options_config_keys.h).
 PRECISION_OPTION = "session.x64quantprecision"
@@ -46,3 +50,14 @@ def products_saturate() -> bool:
     b = np.full((_INNER, _COLUMNS), 127, dtype=np.int8)
     product = session.run(None, {"a": a, "b": b})[0]
     return bool((product != 255 * 127 * _INNER).any())
+
+
+def avoid_saturation(options: Any) -> None:
+    """Make a session right where 8-bit products saturate; elsewhere leave its options as they are.
+
+    Args:
+        options: An ``onnxruntime.SessionOptions``.
+    """
+    if products_saturate():
+        logger.info("8-bit products saturate on this CPU: %s is set", PRECISION_OPTION)
+        options.add_session_config_entry(PRECISION_OPTION, "1")

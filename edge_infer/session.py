@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import importlib
-import logging
 import os
 import threading
 import weakref
@@ -23,11 +22,9 @@ from edge_infer.errors import (
 )
 from edge_infer.machine import usable_cores
 from edge_infer.runtime import import_onnxruntime
-from edge_infer.saturation import PRECISION_OPTION, products_saturate
+from edge_infer.saturation import avoid_saturation
 
 __all__ = ["Device", "Session", "open_session"]
-
-logger = logging.getLogger(__name__)
 
 Device = Literal["cpu", "cuda", "auto"]
 
@@ -156,9 +153,7 @@ def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], threads: 
     # last use anyhow.
     options.enable_mem_reuse = False
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    if products_saturate():
-        logger.info("8-bit products saturate on this CPU: %s is set", PRECISION_OPTION)
-        options.add_session_config_entry(PRECISION_OPTION, "1")
+    avoid_saturation(options)
     try:
         opened = onnxruntime.InferenceSession(
             _readable(model),

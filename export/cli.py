@@ -37,7 +37,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["x64-vnni", "x64-avx2", "arm64", "portable"]),
     default="x64-vnni",
     show_default=True,
-    help="Processors an INT8 model is written for; x64-avx2 is for Intel and AMD before 2019.",
+    help="Processors an INT8 model is written for; x64-avx2 is for Intel and AMD without VNNI (brain-doctor says so).",
 )
 @click.option("--portable", is_flag=True, help="Short for --target portable.")
 @click.option(

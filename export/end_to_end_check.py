@@ -15,6 +15,7 @@ from edge_infer.errors import ParityFailed
 from edge_infer.image_file import read_image
 from edge_infer.preprocessing import preprocess
 from edge_infer.runtime import import_onnxruntime
+from edge_infer.saturation import avoid_saturation
 from export.end_to_end_picture import IMAGE_NAME, picture_graph
 from export.to_onnx import OPSET
 from train.phantoms import phantom
@@ -99,11 +100,12 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
 
 
 def open_file(data: bytes) -> onnxruntime.InferenceSession:
-    """Open a one-file model on one thread, as any program in another language would."""
+    """Open a one-file model on one thread, as docs/end-to-end.md tells programs in other languages to."""
     runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
+    avoid_saturation(options)
     return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 

@@ -1,7 +1,8 @@
 """The processors an INT8 graph is written for.
 
-An unsigned activation times a signed weight is summed in pairs in 16 bits on x64 processors without VNNI (2013 to
-2019), and two products of 255 * 127 do not fit. onnxruntime can avoid it with slower kernels
+An unsigned activation times a signed weight is summed in pairs in 16 bits on x64 processors without VNNI, and two
+products of 255 * 127 do not fit. Those were made until 2020 by Intel and until 2022 by AMD (Zen 3), so many
+workstations are among them. onnxruntime can avoid it with slower kernels
 (``session.x64quantprecision``, which the runtime sets); weights of 7 bits avoid it at full speed. See "Quantize ONNX
 models" in onnxruntime's documentation, on reduce_range.
 """
@@ -32,12 +33,12 @@ TARGETS = {
         Target(
             name="x64-vnni",
             weight_limit=127,
-            meaning="Intel and AMD with VNNI (2019 and later); right but slower on older ones",
+            meaning="Intel and AMD with VNNI; right but slower on those without",
         ),
         Target(
             name="x64-avx2",
             weight_limit=63,
-            meaning="older Intel and AMD: weights of 7 bits, so that 16-bit sums cannot overflow",
+            meaning="Intel and AMD without VNNI: weights of 7 bits, so that 16-bit sums cannot overflow",
         ),
         Target(
             name="arm64",

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 
 import { readPicture } from "./picture.mjs";
+import { againstSaturation } from "./saturation.mjs";
 
 // Before onnxruntime is loaded: its library may otherwise report home.
 process.env.ORT_DISABLE_TELEMETRY = "1";
@@ -18,7 +19,11 @@ if (!model || files.length === 0) {
   console.error(`usage: node classify.mjs MODEL.onnx SCAN...\n${RESEARCH_USE_ONLY}`);
   process.exit(2);
 }
-const session = await ort.InferenceSession.create(model, { executionProviders: ["cpu"], logSeverityLevel: 3 });
+const session = await ort.InferenceSession.create(model, {
+  executionProviders: ["cpu"],
+  logSeverityLevel: 3,
+  ...(await againstSaturation(ort)),
+});
 let refused = 0;
 for (const file of files) {
   let answer;

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_infer.contract import INPUT_NAME
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.runtime import import_onnxruntime
+from edge_infer.saturation import avoid_saturation
 
 __all__ = ["with_biases_of", "with_corrected_biases"]
 
@@ -104,6 +105,7 @@ def _channel_means(
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    avoid_saturation(options)  # a shift that is not there where the model runs would be taken off
     session = onnxruntime.InferenceSession(
         exposed.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

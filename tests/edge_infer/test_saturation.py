@@ -15,7 +15,6 @@ from onnx import TensorProto, helper
 from tiny_bundle import tiny_model
 
 from edge_infer import saturation
-from edge_infer import session as session_module
 from edge_infer.saturation import PRECISION_OPTION, products_saturate
 from edge_infer.session import open_session
 
@@ -63,7 +62,7 @@ def test_a_wrong_sum_is_seen(monkeypatch: pytest.MonkeyPatch, total: int, satura
 def test_the_option_is_set_where_products_saturate_and_only_there(
     monkeypatch: pytest.MonkeyPatch, saturates: bool
 ) -> None:
-    monkeypatch.setattr(session_module, "products_saturate", lambda: saturates)
+    monkeypatch.setattr(saturation, "products_saturate", lambda: saturates)
     opened = open_session(tiny_model().SerializeToString(), num_threads=1)
     options = opened._inference_session.get_session_options()
     if saturates:

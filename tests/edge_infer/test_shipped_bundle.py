@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer import Classifier, load_bundle
+from edge_infer import Classifier, load_bundle, saturation
 from edge_infer.bundle import Bundle, shipped_bundle_path
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 
@@ -51,6 +51,17 @@ def test_it_answers_each_example_with_evidence_that_adds_up(scan: Path) -> None:
         assert prediction.evidence[index].mean() == pytest.approx(
             prediction.logits[label], abs=1e-3
         )
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_it_replays_its_golden_pictures_with_and_without_the_precaution_against_saturation(
+    monkeypatch: pytest.MonkeyPatch, saturates: bool
+) -> None:
+    """The precaution makes onnxruntime write the weights anew, on every x64 processor with AVX2."""
+    if not saturates and saturation.products_saturate():
+        pytest.skip("this processor needs the precaution")
+    monkeypatch.setattr(saturation, "products_saturate", lambda: saturates)
+    assert Classifier.load().predict(EXAMPLES[0]).label in LABELS
 
 
 def test_there_are_examples() -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from edge_infer.bundle import Bundle
 from edge_infer.classifier import Classifier
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.saturation import _PROBE
 from export.end_to_end import write_end_to_end
 from train.phantoms import phantom
 
@@ -144,3 +145,8 @@ def test_every_package_of_the_example_is_pinned_by_its_digest() -> None:
     assert all(version[0].isdigit() for version in wanted.values())
     packages = {name: entry for name, entry in LOCK["packages"].items() if name}
     assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+
+
+def test_the_example_asks_the_product_the_runtime_asks() -> None:
+    text = (EXAMPLE / "saturation.mjs").read_text()
+    assert "".join(re.findall(r'"([0-9a-f]{4,})"', text)) == _PROBE.hex()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
+from edge_infer import saturation
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import open_session
@@ -85,9 +86,9 @@ def int8(model: nn.Module, ranges: Ranges, form: Format, limit: int = 127) -> on
 
 
 def logits(graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    session = open_session(graph.SerializeToString())
+    opened = open_session(graph.SerializeToString())
     return np.concatenate(
-        [session.run(to_pixel_values(grey[row : row + 1], CONFIG))[0] for row in range(len(grey))]
+        [opened.run(to_pixel_values(grey[row : row + 1], CONFIG))[0] for row in range(len(grey))]
     )
 
 
@@ -168,6 +169,21 @@ def test_onnxruntime_fuses_every_dynamic_product(
     fused = operators["DynamicQuantizeMatMul"] + operators["MatMulIntegerToFloat"]
     assert fused == written["MatMulInteger"] > 0
     assert operators["MatMulInteger"] == 0
+
+
+@pytest.mark.parametrize("form", ["static", "dynamic"])
+def test_onnxruntime_loads_it_where_8_bit_products_saturate(
+    model: nn.Module,
+    ranges: Ranges,
+    grey: NDArray[np.uint8],
+    form: Format,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There each weight is written anew by name; on processors with VNNI too, once the option is set."""
+    graph = int8(model, ranges, form)
+    given = logits(graph, grey)
+    monkeypatch.setattr(saturation, "products_saturate", lambda: True)
+    np.testing.assert_allclose(logits(graph, grey), given, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("name", list(TARGETS))
