@@ -10,7 +10,7 @@ gets a copy before and int8 values after.
 from dataclasses import dataclass
 
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 __all__ = ["PRODUCTS", "SecondUse", "second_uses", "share_weights", "with_own_weights"]
 
@@ -82,25 +82,42 @@ def share_weights(quantized: onnx.ModelProto, uses: list[SecondUse]) -> onnx.Mod
     for use in uses:
         first = use.weight if f"{use.weight}_quantized" in stored else f"{use.weight}_Transposed"
         int8 = f"{first}_quantized"
-        turned = False
-        if int8 not in dequantized:  # dynamic: the int8 values go into a MatMulInteger as they are
-            turned = use.first_is_turned
-            inputs = [int8, f"{first}_scale", f"{first}_zero_point"]
-            dequantized[int8] = helper.make_node(
-                "DequantizeLinear",
-                inputs,
-                [f"{use.copy}_float"],
-                name=f"{use.copy}_dequantize",
-                axis=1,
-            )
-            graph.node.insert(0, dequantized[int8])
-        source = dequantized[int8].output[0]
-        if turned:
+        dequantize = dequantized.get(
+            int8
+        )  # none: dynamic, where a MatMulInteger reads them, channels last
+        source = _in_float(
+            graph, int8, stored[f"{first}_scale"], _axis(dequantize) if dequantize else 1, use.copy
+        )
+        if dequantize is None and use.first_is_turned:
             turn = helper.make_node(
                 "Transpose", [source], [f"{use.copy}_turned"], name=f"{use.copy}_turn", perm=[1, 0]
             )
-            graph.node.insert(1, turn)
+            graph.node.insert(2, turn)
             source = turn.output[0]
         nodes[use.node].input[1] = source
         graph.initializer.remove(stored[use.copy])
     return quantized
+
+
+def _in_float(
+    graph: onnx.GraphProto, int8: str, scale: onnx.TensorProto, axis: int, name: str
+) -> str:
+    """Multiply symmetric int8 weights by their scales, and return the product's name.
+
+    A second DequantizeLinear of the same weights would do, but for processors without VNNI: there onnxruntime writes
+    the weights of each such node anew, under one name, and refuses the second.
+    """
+    shape = [-1 if dimension == axis else 1 for dimension in range(2)]
+    scales = numpy_helper.to_array(scale).reshape(shape)
+    graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
+    cast = helper.make_node("Cast", [int8], [f"{name}_cast"], name=f"{name}_cast", to=1)
+    product = helper.make_node(
+        "Mul", [cast.output[0], f"{name}_scales"], [f"{name}_float"], name=f"{name}_float"
+    )
+    graph.node.insert(0, cast)
+    graph.node.insert(1, product)
+    return product.output[0]
+
+
+def _axis(dequantize: onnx.NodeProto) -> int:
+    return next((entry.i for entry in dequantize.attribute if entry.name == "axis"), 1)
