@@ -116,7 +116,7 @@ def _in_float(
     )
     graph.node.insert(0, cast)
     graph.node.insert(1, product)
-    return product.output[0]
+    return str(product.output[0])
 
 
 def _axis(dequantize: onnx.NodeProto) -> int:
