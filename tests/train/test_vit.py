@@ -191,9 +191,11 @@ def test_blocks_are_left_out_in_training_only() -> None:
     assert [block.drop_path.p for block in model.blocks] == pytest.approx([0.0, 0.4, 0.8])
     pixel_values = pictures(model, n=1).expand(16, -1, -1, -1)
     with torch.no_grad():
-        assert torch.unique(model(pixel_values).logits, dim=0).shape[0] == 1
+        logits = model(pixel_values).logits
         learning = model.train()(pixel_values).logits
-    assert torch.unique(learning, dim=0).shape[0] > 1, "each picture draws for itself"
+    # Threads share a batch out, and the last bits of a sum depend on how.
+    torch.testing.assert_close(logits, logits[:1].expand_as(logits), rtol=0, atol=1e-5)
+    assert (learning - learning[:1]).abs().max() > 1e-3, "each picture draws for itself"
 
 
 def test_without_stochastic_depth_training_computes_the_same() -> None:
