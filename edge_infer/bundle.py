@@ -12,6 +12,7 @@ from edge_infer.contract import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
     GOLDEN_FILE,
+    LARGEST_INT8,
     RESEARCH_USE_ONLY,
 )
 from edge_infer.contract_check import check_contract, labels_of_config
@@ -69,6 +70,13 @@ class Bundle:
     def temperature(self) -> float:
         """What logits are divided by before the softmax."""
         return float(self.manifest["calibration"]["temperature"])
+
+    @property
+    def largest_weight(self) -> int:
+        """Largest absolute 8-bit weight; 0 without any, and the worst where a bundle does not say."""
+        if self.manifest["precision"] != "int8":
+            return 0
+        return int(self.manifest["quantization"].get("largest_weight", LARGEST_INT8))
 
 
 def load_bundle(path: str | os.PathLike[str]) -> Bundle:

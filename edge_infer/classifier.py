@@ -134,7 +134,10 @@ class Classifier:
         return self._session
 
     def _open(self) -> Session:
-        return self.bundle.model.open(lambda path: open_session(path, **self._options))
+        largest_weight = self.bundle.largest_weight
+        return self.bundle.model.open(
+            lambda path: open_session(path, largest_weight=largest_weight, **self._options)
+        )
 
     def predict(self, source: ImageSource) -> Prediction:
         """Classify one picture.

@@ -9,6 +9,7 @@ __all__ = [
     "GOLDEN_FILE",
     "INPUT_NAME",
     "LABELS",
+    "LARGEST_INT8",
     "METADATA_KEY",
     "OUTPUT_NAMES",
     "RESEARCH_USE_ONLY",
@@ -24,6 +25,9 @@ INPUT_NAME = "pixel_values"
 #: Graph outputs: logits (batch, classes), embeddings (batch, dim), evidence (batch, classes, h, w).
 #: The mean of ``evidence`` over h and w is ``logits``: what each place of the picture adds to a class.
 OUTPUT_NAMES = ("logits", "embeddings", "evidence")
+
+#: What has to be assumed of 8-bit weights nothing is known of.
+LARGEST_INT8 = 128
 
 #: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
 #: 1 had no golden pictures; it is still read.

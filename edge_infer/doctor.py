@@ -21,7 +21,7 @@ from edge_infer.machine import machine_facts, peak_rss_mb
 from edge_infer.names import shown_name
 from edge_infer.preprocessing import to_pixel_values
 from edge_infer.runtime import import_onnxruntime
-from edge_infer.saturation import PRECISION_OPTION, products_saturate
+from edge_infer.saturation import PRECISION_OPTION, needs_precaution, products_saturate
 from edge_infer.self_test import SelfTestReport, replay
 from edge_infer.session import Device, Session, open_session
 
@@ -128,9 +128,14 @@ def examine(
         checks.append(_bundle(bundle))
         name = "session"
         session = bundle.model.open(
-            lambda path: open_session(path, device=device, num_threads=num_threads)
+            lambda path: open_session(
+                path,
+                device=device,
+                num_threads=num_threads,
+                largest_weight=bundle.largest_weight,
+            )
         )
-        checks.append(_session(session))
+        checks.append(_session(session, bundle))
         name = "self_test"
         checks.append(_self_test(replay(bundle, session, "full", tick=tick)))
         if checks[-1].error is None:
@@ -164,16 +169,13 @@ def _telemetry() -> Check:
 
 def _saturation() -> Check:
     if products_saturate():
-        finding = f"8-bit products saturate on this CPU, so {PRECISION_OPTION} is set"
+        finding = f"8-bit products saturate on this CPU, so {PRECISION_OPTION} is set for weights of 8 bits"
     else:
         finding = "8-bit products are exact on this CPU, no precaution is needed"
     return Check(
         name="saturation",
         finding=finding,
-        facts={
-            "products_saturate": products_saturate(),
-            "x64quantprecision": products_saturate(),
-        },
+        facts={"products_saturate": products_saturate()},
     )
 
 
@@ -195,11 +197,19 @@ def _bundle(bundle: Bundle) -> Check:
     )
 
 
-def _session(session: Session) -> Check:
+def _session(session: Session, bundle: Bundle) -> Check:
+    precaution = needs_precaution(bundle.largest_weight)
     return Check(
         name="session",
-        finding=f"{session.provider}, {session.num_threads} threads",
-        facts={"provider": session.provider, "num_threads": session.num_threads},
+        finding=(
+            f"{session.provider}, {session.num_threads} threads"
+            f"{f', {PRECISION_OPTION} set' if precaution else ''}"
+        ),
+        facts={
+            "provider": session.provider,
+            "num_threads": session.num_threads,
+            "x64quantprecision": precaution,
+        },
     )
 
 

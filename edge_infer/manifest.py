@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from edge_infer.contract import BUNDLE_SCHEMA_VERSION
+from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 
 __all__ = ["PRECISIONS", "canonical_json", "parse_manifest", "render_manifest"]
@@ -122,6 +122,15 @@ def _check_fields(manifest: Mapping[str, Any]) -> None:
     if not isinstance(temperature, int | float) or not temperature > 0:
         raise BundleIncompatible(
             f"manifest.json: calibration.temperature is {temperature!r}, expected a positive number"
+        )
+    largest = manifest["quantization"].get("largest_weight", LARGEST_INT8)
+    if (
+        not isinstance(largest, int)
+        or isinstance(largest, bool)
+        or not 0 <= largest <= LARGEST_INT8
+    ):
+        raise BundleIncompatible(
+            f"manifest.json: quantization.largest_weight is {largest!r}, expected 0..{LARGEST_INT8}"
         )
 
 

@@ -1,10 +1,13 @@
-"""Whether 8-bit products come out wrong on this CPU, found by multiplying once.
+"""Whether 8-bit products come out wrong on this CPU, found by multiplying once; and what is done about it.
 
 x64 CPUs without VNNI multiply uint8 by int8 with ``vpmaddubsw``, which adds two products in 16 bits and cuts off what
 does not fit; onnxruntime uses it all the same. Its option ``session.x64quantprecision`` turns int8 weights into uint8
 ones, whose kernels add in 32 bits. It does so wherever there is AVX2 (``MlasPlatformU8S8Overflow`` in mlas), with VNNI
 too, where nothing is wrong and the other kernels are much slower: so the runtime sets it only where one known product
 comes out wrong. That asks the very kernels, on any system, and knows no list of CPUs.
+
+Weights of seven bits need no option: 2 * 255 * 64 fits. onnxruntime leaves such weights alone by itself, but only after
+it has looked at each of them several times, 0.25 s of the start of a CvT-13 (docs/bundle.md).
 
 Figures, and what the option does not reach: docs/bundle.md.
 """
@@ -15,14 +18,18 @@ from typing import Any
 
 import numpy as np
 
+from edge_infer.contract import LARGEST_INT8
 from edge_infer.runtime import import_onnxruntime
 
-__all__ = ["PRECISION_OPTION", "avoid_saturation", "products_saturate"]
+__all__ = ["PRECISION_OPTION", "avoid_saturation", "needs_precaution", "products_saturate"]
 
 logger = logging.getLogger(__name__)
 
 #: The name of onnxruntime's option (onnxruntime_session_options_config_keys.h).
 PRECISION_OPTION = "session.x64quantprecision"
+
+# Two products of 255 with weights no larger than this fit 16 bits, sign included.
+_LARGEST_SAFE = 64
 
 # MatMulInteger of a (uint8, 4 x 8) and b (int8, 8 x 16), as onnx writes it; tests/edge_infer/test_saturation.py does so
 # again and compares.
@@ -52,12 +59,25 @@ def products_saturate() -> bool:
     return bool((product != 255 * 127 * _INNER).any())
 
 
-def avoid_saturation(options: Any) -> None:
+def needs_precaution(largest_weight: int) -> bool:
+    """Return whether a model would be wrong on this CPU without the option.
+
+    Args:
+        largest_weight: Largest absolute 8-bit weight; 0 for a model without such weights.
+
+    Raises:
+        InferenceFailed: No usable onnxruntime is installed.
+    """
+    return largest_weight > _LARGEST_SAFE and products_saturate()
+
+
+def avoid_saturation(options: Any, *, largest_weight: int = LARGEST_INT8) -> None:
     """Make a session right where 8-bit products saturate; elsewhere leave its options as they are.
 
     Args:
         options: An ``onnxruntime.SessionOptions``.
+        largest_weight: As for ``needs_precaution``.
     """
-    if products_saturate():
+    if needs_precaution(largest_weight):
         logger.info("8-bit products saturate on this CPU: %s is set", PRECISION_OPTION)
         options.add_session_config_entry(PRECISION_OPTION, "1")

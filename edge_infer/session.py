@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES
+from edge_infer.contract import INPUT_NAME, LARGEST_INT8, OUTPUT_NAMES
 from edge_infer.errors import (
     BundleIncompatible,
     InferenceFailed,
@@ -87,6 +87,7 @@ def open_session(
     device: Device = "cpu",
     providers: Sequence[str] | None = None,
     num_threads: int | None = None,
+    largest_weight: int = LARGEST_INT8,
 ) -> Session:
     """Open a session on exactly the provider that was asked for.
 
@@ -96,6 +97,8 @@ def open_session(
         device: ``auto`` is CUDA where it works and else the CPU; the session says which.
         providers: onnxruntime's own names instead of a device, all of which must come up.
         num_threads: Threads within one operator; by default the cores this process may use.
+        largest_weight: Largest absolute 8-bit weight of the model, 0 without any: small ones need no precaution
+            against saturation (``edge_infer.saturation``).
 
     Raises:
         ProviderUnavailable: The provider is not there or does not come up.
@@ -113,11 +116,11 @@ def open_session(
     wanted = _wanted(device, providers, available)
     may_fall_back = device == "auto" and providers is None and wanted != [_CPU]
     try:
-        opened = _open(onnxruntime, model, wanted, threads)
+        opened = _open(onnxruntime, model, wanted, threads, largest_weight)
     except ProviderUnavailable:
         if not may_fall_back:
             raise
-        opened = _open(onnxruntime, model, [_CPU], threads)
+        opened = _open(onnxruntime, model, [_CPU], threads, largest_weight)
     return Session(opened, num_threads=threads)
 
 
@@ -139,7 +142,9 @@ def _wanted(device: Device, providers: Sequence[str] | None, available: Sequence
     return wanted
 
 
-def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], threads: int) -> Any:
+def _open(
+    onnxruntime: Any, model: Path | bytes, providers: list[str], threads: int, largest_weight: int
+) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY
     options.intra_op_num_threads = threads
@@ -153,7 +158,7 @@ def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], threads: 
     # last use anyhow.
     options.enable_mem_reuse = False
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    avoid_saturation(options)
+    avoid_saturation(options, largest_weight=largest_weight)
     try:
         opened = onnxruntime.InferenceSession(
             _readable(model),

@@ -29,7 +29,7 @@ from edge_infer.contract import (
 from edge_infer.manifest import canonical_json
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session, open_session
+from edge_infer.session import Session
 from edge_infer.version import __version__
 from export.calibration import ExportPictures
 from export.choice import Tried, choose
@@ -38,6 +38,7 @@ from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
 from export.model_card import INTENDED_USE, model_card
 from export.parity import check_parity
+from export.sessions import largest_weight, open_graph
 from export.targets import TARGETS
 from export.temperature import fit_temperature
 from export.to_onnx import export_graph
@@ -102,7 +103,7 @@ def export_bundle(
     size = {"height": preprocessor.height, "width": preprocessor.width}
     step(f"exporting {checkpoint.name} to ONNX at {size['height']} x {size['width']}")
     graph = float_graph(checkpoint.model, **size)
-    reference = open_session(graph.SerializeToString())
+    reference = open_graph(graph)
     parity = check_parity(checkpoint.model, reference, **size)
     step(
         f"parity with PyTorch: largest difference {max(parity['max_abs_difference'].values()):.1e}"
@@ -114,7 +115,7 @@ def export_bundle(
         graph = convert_float_to_float16(graph, keep_io_types=True)
         # The converter appends its casts at the end; a valid graph has each node after those it reads.
         OnnxModel.graph_topological_sort(graph.graph, is_deterministic=True)
-        parity["fp16"] = check_parity(checkpoint.model, _session(graph), **size, atol=FP16_ATOL)
+        parity["fp16"] = check_parity(checkpoint.model, open_graph(graph), **size, atol=FP16_ATOL)
     elif precision == "int8":
         if pictures is None:
             raise ValueError("int8 needs pictures for calibration and gate")
@@ -130,6 +131,7 @@ def export_bundle(
         quantization = {
             "name": chosen.best.variant.name,
             **chosen.best.variant.description,
+            "largest_weight": largest_weight(graph),
             "calibration": {
                 "n": len(pictures.calibration),
                 "source": pictures.source,
@@ -140,7 +142,7 @@ def export_bundle(
         }
         gate = {"source": pictures.source, "synthetic": pictures.synthetic, **chosen.best.table()}
     step("drawing golden pictures for the self-test")
-    golden = make_golden(reference, _session(graph), preprocessor, precision=precision)
+    golden = make_golden(reference, open_graph(graph), preprocessor, precision=precision)
     body: dict[str, Any] = {
         "model": checkpoint.name,
         "precision": precision,
@@ -172,10 +174,6 @@ def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto
     return export_graph(model, height=height, width=width)
 
 
-def _session(graph: onnx.ModelProto) -> Session:
-    return open_session(graph.SerializeToString())
-
-
 def _logits(
     session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
 ) -> NDArray[np.float32]:
@@ -193,7 +191,7 @@ def _calibration(
     """Fit the temperature on real validation pictures; phantoms would teach a wrong one."""
     if pictures is None or pictures.synthetic:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
-    logits = _logits(_session(graph), pictures.gate, preprocessor)
+    logits = _logits(open_graph(graph), pictures.gate, preprocessor)
     labels = pictures.gate_labels
     temperature = fit_temperature(logits, labels)
     return {

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edge_infer.errors import QualityGateFailed
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session, open_session
+from edge_infer.session import Session
 from export.calibration import ExportPictures
 from export.corrupted_gate import CorruptedReport, judge_corrupted
 from export.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
+from export.sessions import largest_weight, open_graph
 from export.variants import Variant
 from train.samples import Progress
 
@@ -138,10 +139,9 @@ def choose(
     tried: list[Tried] = []
     sessions: list[Session] = []
     for variant in variants:
-        content = variant.graph.SerializeToString()
-        session = open_session(content)
+        session = open_graph(variant.graph)
         report = judge(pictures.gate_labels, answers, _logits(session, pictures.gate, config))
-        tried.append(Tried(variant=variant, report=report, size_bytes=len(content)))
+        tried.append(Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize()))
         sessions.append(session)
         step(f"gate, {variant.name}: {'passed' if report.passed else 'failed'}\n{report.text()}")
         if report.passed and pictures.synthetic:
@@ -164,9 +164,11 @@ def choose(
         if entry.passed:
             return Chosen(best=entry, tried=tuple(tried), fp32_p50_ms=fp32_p50_ms)
     reasons = "; ".join(f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in tried)
+    hint = "calibrate on pictures like those of the training, or ship --fp16 or --fp32"
+    if all(0 < largest_weight(entry.variant.graph) < 2**6 for entry in tried):
+        hint = f"take --target x64-vnni, whose 8 bits are right everywhere, {hint}"
     raise QualityGateFailed(
-        f"no INT8 model passed the gate ({reasons}); nothing was written",
-        hint="calibrate on pictures like those of the training, or ship --fp16 or --fp32",
+        f"no INT8 model passed the gate ({reasons}); nothing was written", hint=hint
     )
 
 

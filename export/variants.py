@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import open_session
 from export.graphs import build_graph, can_build
 from export.graphs.bias_correction import with_biases_of, with_corrected_biases
 from export.graphs.equalization import equalized
@@ -26,6 +25,7 @@ from export.graphs.sensitivity import (
     worst_groups,
 )
 from export.quantization import CANDIDATES, prepare
+from export.sessions import open_graph
 from export.targets import Target
 from train.samples import Progress
 
@@ -179,7 +179,7 @@ class _Builder:
 
     def logits(self, graph: onnx.ModelProto) -> NDArray[np.float32]:
         """Run the few pictures one by one: a dynamic range is a picture's own."""
-        session = open_session(graph.SerializeToString())
+        session = open_graph(graph)
         return np.concatenate(
             [
                 session.run(to_pixel_values(self.few[row : row + 1], self.config))[0]

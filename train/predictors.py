@@ -58,7 +58,9 @@ def predictor(path: Path) -> Predictor:
     """
     if (path / "manifest.json").is_file():
         bundle = load_bundle(path)
-        session = bundle.model.open(open_session)
+        session = bundle.model.open(
+            lambda file: open_session(file, largest_weight=bundle.largest_weight)
+        )
         return Predictor(
             name=f"{bundle.manifest['model']} {bundle.manifest['precision']}",
             identity=f"bundle {bundle.manifest['manifest_sha256']}",

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +14,10 @@ import pytest
 from onnx import TensorProto, helper
 from tiny_bundle import tiny_model
 
-from edge_infer import saturation
+from edge_infer import Classifier, saturation
+from edge_infer.errors import BundleIncompatible
 from edge_infer.saturation import PRECISION_OPTION, products_saturate
-from edge_infer.session import open_session
+from edge_infer.session import Session, open_session
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,18 +59,60 @@ def test_a_wrong_sum_is_seen(monkeypatch: pytest.MonkeyPatch, total: int, satura
     assert products_saturate() is saturates
 
 
+def precaution_taken(session: Session) -> bool:
+    options = session._inference_session.get_session_options()
+    try:
+        return bool(options.get_session_config_entry(PRECISION_OPTION) == "1")
+    except RuntimeError:  # not set at all
+        return False
+
+
 @pytest.mark.parametrize("saturates", [True, False])
 def test_the_option_is_set_where_products_saturate_and_only_there(
     monkeypatch: pytest.MonkeyPatch, saturates: bool
 ) -> None:
     monkeypatch.setattr(saturation, "products_saturate", lambda: saturates)
     opened = open_session(tiny_model().SerializeToString(), num_threads=1)
-    options = opened._inference_session.get_session_options()
-    if saturates:
-        assert options.get_session_config_entry(PRECISION_OPTION) == "1"
-    else:
-        with pytest.raises(RuntimeError, match="x64quantprecision"):
-            options.get_session_config_entry(PRECISION_OPTION)
+    assert precaution_taken(opened) is saturates
+
+
+@pytest.mark.parametrize(("largest", "taken"), [(0, False), (63, False), (64, False), (65, True)])
+def test_weights_whose_sums_fit_16_bits_need_no_option(
+    monkeypatch: pytest.MonkeyPatch, largest: int, taken: bool
+) -> None:
+    assert (2 * 255 * largest >= 2**15) is taken
+    monkeypatch.setattr(saturation, "products_saturate", lambda: True)
+    opened = open_session(tiny_model().SerializeToString(), num_threads=1, largest_weight=largest)
+    assert precaution_taken(opened) is taken
+
+
+@pytest.mark.parametrize(
+    ("precision", "quantization", "taken"),
+    [
+        ("fp32", {}, False),
+        ("int8", {}, True),  # bundles made before the manifest said how large
+        ("int8", {"largest_weight": 127}, True),
+        ("int8", {"largest_weight": 63}, False),
+    ],
+)
+def test_a_classifier_goes_by_what_its_bundle_says(
+    make_bundle: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    quantization: dict[str, int],
+    taken: bool,
+) -> None:
+    monkeypatch.setattr(saturation, "products_saturate", lambda: True)
+    bundle = make_bundle(precision=precision, quantization=quantization)
+    assert precaution_taken(Classifier.load(bundle).session) is taken
+
+
+@pytest.mark.parametrize("largest", [-1, 129, "63", True, 6.5])
+def test_a_bundle_with_a_weight_that_cannot_be_is_refused(
+    make_bundle: Callable[..., Path], largest: object
+) -> None:
+    with pytest.raises(BundleIncompatible, match="largest_weight"):
+        make_bundle(quantization={"largest_weight": largest})
 
 
 @pytest.mark.slow

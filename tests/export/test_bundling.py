@@ -31,14 +31,17 @@ from train.predictors import predictor
 PRECISIONS = ("fp32", "fp16", "int8")
 
 
-def exported(checkpoint: Checkpoint, target: Path, pictures: ExportPictures | None) -> Report:
+def exported(
+    checkpoint: Checkpoint, folder: Path, pictures: ExportPictures | None, **more: Any
+) -> Report:
     return export_bundle(
         checkpoint,
-        target,
+        folder,
         precision="int8",
         pictures=pictures,
         metrics={},
         command="brain-export --int8",
+        **more,
     )
 
 
@@ -189,6 +192,7 @@ def test_the_int8_bundle_passed_its_gate_and_says_so(
     assert gate["agreement"]["value"] >= 0.99
     assert {row["n"] for row in gate["per_class"].values()} == {20}
     quantization = manifest["quantization"]
+    assert bundles["int8"].largest_weight == quantization["largest_weight"] == 127
     assert quantization["calibration"] == {"n": 32, "source": "textures", "part": "train"}
     assert quantization["tried"][quantization["name"]]["passed"] is True
     assert bundles["fp32"].manifest["gate"] is None
@@ -310,6 +314,27 @@ def test_when_all_fail_nothing_is_written_and_the_lost_class_is_named(
     assert re.search(r"pituitary loses (9\d|100)\.00 points of recall", failed.value.message)
     assert "nothing was written" in failed.value.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_seven_bits_fail_eight_are_named(
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    every = bundling.quantized_variants
+
+    def first_spoilt(*given: Any) -> Iterator[Variant]:
+        yield losing(0, next(iter(every(*given))).graph)
+
+    monkeypatch.setattr(bundling, "quantized_variants", first_spoilt)
+    hints = {}
+    for target in ("x64-avx2", "x64-vnni"):
+        with pytest.raises(QualityGateFailed) as failed:
+            exported(checkpoint, tmp_path / "bundle", pictures, target=target)
+        hints[target] = failed.value.hint or ""
+    assert "--target x64-vnni" in hints["x64-avx2"]
+    assert "--target" not in hints["x64-vnni"]
 
 
 def test_an_older_bundle_is_unharmed_when_the_gate_fails(

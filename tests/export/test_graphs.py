@@ -22,6 +22,7 @@ from export.graphs.int8_layers import Format, Int8Layers, Ranges
 from export.graphs.ranges import METHODS, _least_error, activation_ranges
 from export.graphs.sensitivity import errors_by_group, group_of, mixed_formats, worst_groups
 from export.parity import check_parity
+from export.sessions import largest_weight
 from export.targets import TARGETS
 from train.models import create_model
 
@@ -199,6 +200,7 @@ def test_weights_keep_within_what_the_target_can_sum(
     ]
     assert len(weights) >= 10
     assert {int(np.abs(values.astype(int)).max()) for values in weights} == {limit}
+    assert largest_weight(graph) == limit
     if name in ("x64-avx2", "portable"):
         assert 2 * 255 * limit < 2**15  # two products in one signed 16-bit sum
 
