@@ -10,7 +10,7 @@ from edge_infer.version import __version__
 
 __all__ = ["machine_facts", "peak_rss_mb", "usable_cores"]
 
-#: Processor flags that decide which 8-bit and float kernels onnxruntime takes.
+#: Processor flags that decide which 8-bit and float kernels onnxruntime and torch take.
 _FLAGS = (
     "sse4_1",
     "avx2",
@@ -21,8 +21,10 @@ _FLAGS = (
     "avx_vnni",
     "avx_vnni_int8",
     "avx512_bf16",
+    "amx_bf16",
     "amx_int8",
     "asimddp",
+    "bf16",
     "i8mm",
     "sve",
 )

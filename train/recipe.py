@@ -39,7 +39,7 @@ class Recipe:
         image_size: Side of ``pixel_values`` in pixels.
         image_sizes: Smaller sides to begin with: pairs of side and share of the training, in order; the last side is
             ``image_size``, the shares add up to 1. Empty: ``image_size`` throughout.
-        bf16: Autocast to bfloat16.
+        bf16: Autocast to bfloat16 where the machine has units for it, and not where it would imitate it.
         one_of_each_copy: Train on one picture of each copy group only.
         sample_copies: Train on one picture of each copy group an epoch, another one each time.
         balance_classes: Draw each class equally often.

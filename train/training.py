@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
+from train.bfloat16 import as_fast_here
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.distillation import Teachers
 from train.grey_batches import GreyPictures
@@ -80,6 +81,9 @@ def train_model(
         "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
     }
     claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
+    recipe = as_fast_here(
+        recipe
+    )  # the run stays the one that was asked for, whichever machine goes on with it
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
@@ -129,6 +133,7 @@ def train_model(
         "best_val_accuracy": best.best_val_accuracy,
         "late_average": best.late_average,
         "history": [entry for result in results for entry in result.history],
+        "autocast": "bfloat16" if recipe.bf16 else None,
         "n_train": len(train_rows),
         "n_val": len(val_rows),
         "seconds": round(sum(entry.get("seconds", 0) for r in results for entry in r.history), 1),
