@@ -212,7 +212,7 @@ def profile(
     """Show where graphs spend their time, operator by operator, side by side.
 
     A GRAPH is an ONNX file or a bundle; those of two graphs are run in turn. Operators are those that onnxruntime makes
-    of a graph when it loads it. Time between operators is not counted.
+    of a graph when it loads it. Time between operators is not counted. Only bundles are guarded against saturation.
 
     \b
     Example:

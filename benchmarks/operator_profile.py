@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_infer.bundle import load_bundle
 from edge_infer.contract import INPUT_NAME
 from edge_infer.errors import BrainError, BundleIncompatible
 from edge_infer.graph_facts import graph_facts
@@ -88,7 +89,8 @@ def profile_graphs(
     Profiling itself takes time, most where a graph has many small nodes: shares tell more than sums.
 
     Args:
-        graphs: Title and ONNX file of each, with the contract's input of a fixed height and width.
+        graphs: Title and ONNX file of each, with the contract's input of a fixed height and width. That of a bundle is
+            guarded against saturation where the runtime does so; a file alone runs as other programs run it.
         runs: Pictures each is given, random ones: time does not depend on what they show.
         threads: Within one operator.
         run_done: Told how many of how many runs are done.
@@ -162,7 +164,10 @@ def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    avoid_saturation(options)  # as the runtime does
+    if (
+        path.parent / "manifest.json"
+    ).is_file():  # a bundle runs as the runtime runs it, others as they are
+        avoid_saturation(options, largest_weight=load_bundle(path.parent).largest_weight)
     options.enable_profiling = True
     options.profile_file_prefix = str(prefix)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -15,10 +15,14 @@ from benchmarks.operator_profile import (
     Operator,
     Profile,
     _operators,
+    _profiled_session,
     profile_graphs,
     profile_table,
 )
+from edge_infer import saturation
+from edge_infer.bundle import shipped_bundle_path
 from edge_infer.errors import BundleIncompatible
+from edge_infer.saturation import PRECISION_OPTION
 
 SIDE = 64
 
@@ -122,6 +126,18 @@ def test_the_command_takes_files_and_bundles(graphs: list[Path], tmp_path: Path)
     assert facts["environment"]["cpu"]
     assert "Softmax" in result.output
     assert facts["research_use_only"] in result.output
+
+
+def test_a_bundle_is_guarded_as_the_runtime_does_and_a_file_alone_is_not(
+    graphs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saturation, "products_saturate", lambda: True)
+    shipped = _profiled_session(shipped_bundle_path() / "model.onnx", 1, tmp_path / "a")
+    options = shipped.get_session_options()
+    assert options.get_session_config_entry(PRECISION_OPTION) == "1"
+    options = _profiled_session(graphs[0], 1, tmp_path / "b").get_session_options()
+    with pytest.raises(RuntimeError, match="x64quantprecision"):
+        options.get_session_config_entry(PRECISION_OPTION)
 
 
 def test_what_is_no_such_graph_is_refused_with_advice(tmp_path: Path) -> None:
