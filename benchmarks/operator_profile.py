@@ -164,9 +164,8 @@ def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    if (
-        path.parent / "manifest.json"
-    ).is_file():  # a bundle runs as the runtime runs it, others as they are
+    # A bundle runs as the runtime runs it, any other graph as other programs do.
+    if (path.parent / "manifest.json").is_file():
         avoid_saturation(options, largest_weight=load_bundle(path.parent).largest_weight)
     options.enable_profiling = True
     options.profile_file_prefix = str(prefix)

@@ -81,9 +81,8 @@ def train_model(
         "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
     }
     claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
-    recipe = as_fast_here(
-        recipe
-    )  # the run stays the one that was asked for, whichever machine goes on with it
+    # Only now: the run stays the one that was asked for, whichever machine goes on with it.
+    recipe = as_fast_here(recipe)
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
