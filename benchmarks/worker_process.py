@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from edge_infer import machine
 from edge_infer.errors import InferenceFailed, TimedOut
 
 __all__ = ["Worker", "cold_start", "usable_cores", "without_places", "worker_environment"]
@@ -173,10 +174,8 @@ def worker_environment(threads: int) -> dict[str, str]:
 
 
 def usable_cores() -> list[int]:
-    """Return the cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+    """Return the cores this process may use, the last ones and no more than its CPU quota pays for."""
+    return _allowed_cores()[-machine.usable_cores() :]
 
 
 def without_places(text: str) -> str:
@@ -195,7 +194,14 @@ def _pin(pid: int, threads: int) -> None:
     """Pin a process that has only just begun; its threads inherit it. The last cores: the first serve interrupts."""
     if hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(pid, usable_cores()[-threads:])
+            # Not usable_cores(): who asks for more threads than the quota pays for gets their cores too.
+            os.sched_setaffinity(pid, _allowed_cores()[-threads:])
+
+
+def _allowed_cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 @contextlib.contextmanager

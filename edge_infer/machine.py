@@ -1,10 +1,12 @@
 """What this machine is, as far as answers and their speed depend on it; nothing about who uses it."""
 
+import math
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
+from edge_infer.cpu_quota import cpu_quota
 from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
@@ -49,10 +51,16 @@ def machine_facts() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use: by affinity, and by the quota of its control groups.
+
+    More threads than the quota pays for use it up together and then all wait for the next period: with one core's
+    quota, 32 threads take 217 ms for a picture instead of 5.9 (measured). A broken quota is rounded up, as Java, .NET
+    and Go do: 1.5 cores are two threads, since one alone would leave a third of what was granted.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else min(cores, math.ceil(quota))
 
 
 def peak_rss_mb() -> float | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peer_environments import PEERS, peer_python
-from benchmarks.worker_process import Worker, cold_start, worker_environment
+from benchmarks.worker_process import Worker, cold_start, usable_cores, worker_environment
+from edge_infer import machine
 from edge_infer.errors import InferenceFailed, TimedOut
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,15 @@ def test_pools_of_idle_workers_sleep_and_nothing_looks_for_a_host() -> None:
     assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
     assert environment["ORT_DISABLE_TELEMETRY"] == "1"
     assert environment["HF_HUB_OFFLINE"] == "1"
+
+
+def test_no_more_cores_are_usable_than_the_quota_pays_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5, 3, 7, 1}, raising=False)
+    for quota, cores in ((None, [1, 3, 5, 7]), (1.5, [5, 7]), (0.1, [7]), (9.0, [1, 3, 5, 7])):
+        monkeypatch.setattr(machine, "cpu_quota", lambda quota=quota: quota)
+        assert usable_cores() == cores
 
 
 @pytest.mark.parametrize("name", PEERS)
