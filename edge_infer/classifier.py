@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from edge_infer.errors import BrainError, BundleIntegrity
 from edge_infer.image_file import ImageSource, SourceImage, open_source
 from edge_infer.names import shown_name
 from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, softmax
-from edge_infer.preprocessing import preprocess
+from edge_infer.preprocessing import resize_grey, to_pixel_values
 from edge_infer.self_test import SelfTest, require_golden_answers
 from edge_infer.session import Device, Session, open_session
 
@@ -43,6 +43,7 @@ class _Ready:
     """A picture on its way into the graph."""
 
     source: SourceImage
+    seen: NDArray[np.uint8]  # (H, W)
     pixel_values: NDArray[np.float32]  # (1, 3, H, W)
     timings_ms: dict[str, float]
 
@@ -143,16 +144,24 @@ class Classifier:
         """Classify one picture.
 
         Args:
-            source: A path; the bytes of a picture file; an array, uint8 or uint16 (H, W) or uint8
-                (H, W, 3 or 4); or a Pillow image.
+            source: A path; the bytes of a picture file; a file that is open in binary mode, read from
+                where it stands and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
+                (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
+                pictures are scaled by their largest value.
+
+        Returns:
+            The answer. It keeps the picture at the model's size, for a notebook to show.
 
         Raises:
             InputError: The picture is missing, damaged, unsupported or over a limit.
             InferenceFailed: The runtime failed.
             NonFiniteOutput: The model gave NaN or infinity.
             TimedOut: The graph took longer than ``timeout_s``.
+            TypeError: The source is none of these, or a file in text mode.
+            ValueError: An array of another shape or type, or a closed file.
         """
-        return self._answer([self._prepare(source)])[0]
+        ready = self._prepare(source)
+        return replace(self._answer([ready])[0], seen=ready.seen)
 
     def predict_many(
         self, sources: Iterable[ImageSource], *, batch_size: int = 1
@@ -227,12 +236,13 @@ class Classifier:
         started = time.perf_counter()
         picture = open_source(source)
         was_read = time.perf_counter()
-        pixel_values = preprocess(picture.image, self.bundle.preprocessor)
+        seen = resize_grey(picture.image, self.bundle.preprocessor)
+        pixel_values = to_pixel_values(seen[None], self.bundle.preprocessor)
         timings = {
             "read": _ms(was_read - started),
             "preprocess": _ms(time.perf_counter() - was_read),
         }
-        return _Ready(source=picture, pixel_values=pixel_values, timings_ms=timings)
+        return _Ready(source=picture, seen=seen, pixel_values=pixel_values, timings_ms=timings)
 
     def _answer(self, ready: list[_Ready]) -> list[Prediction]:
         session = self.session
@@ -266,6 +276,7 @@ class Classifier:
             timings_ms={**item.timings_ms, "inference": inference_ms},
             source=item.source.name,
             source_sha256=item.source.sha256,
+            source_size=item.source.image.size,
             model=self.model,
             provider=provider,
             warnings=self._warnings(item.source),

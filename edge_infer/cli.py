@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
     from edge_infer.heatmap_files import HeatmapFiles
     from edge_infer.report import Context
+    from edge_infer.standard_input import StandardInput
 
 __all__ = ["main"]
 
 Form = Literal["text", "json", "csv"]
 
+_STDIN = "-"
+
 _HELP = f"""Classify brain MRI pictures: glioma, meningioma, no_tumor, pituitary.
 
-INPUT is a JPEG, PNG, BMP or TIFF file, or a folder of them. Results go to stdout, all else to
-stderr.
+INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one picture from standard input
+(a file of that name is ./-). Results go to stdout, all else to stderr.
 
 {RESEARCH_USE_ONLY}
 
@@ -33,6 +36,7 @@ Example:
   brain-infer scan.jpg
   brain-infer scan.jpg --heatmap scan.heatmap.png
   brain-infer --json scans/ > results.jsonl
+  brain-infer - < scan.jpg
 
 \b
 Exit status:
@@ -42,9 +46,7 @@ Exit status:
 
 
 @click.command(help=_HELP, no_args_is_help=True)
-@click.argument(
-    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--bundle",
     metavar="DIR",
@@ -70,7 +72,12 @@ Exit status:
     is_flag=True,
     help="One JSON object per input and line (docs/result.schema.json).",
 )
-@click.option("--csv", "as_csv", is_flag=True, help="A CSV table with a header.")
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="A CSV table with a header, in UTF-8 without byte order mark.",
+)
 @click.option(
     "--heatmap",
     metavar="PATH",
@@ -94,7 +101,7 @@ Exit status:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="brain-infer")
 def main(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     bundle: Path | None,
     device: Literal["cpu", "cuda", "auto"],
     threads: int | None,
@@ -110,13 +117,23 @@ def main(
         raise click.UsageError("--json and --csv exclude each other")
     form: Form = "json" if as_json else "csv" if as_csv else "text"
     warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
-    with shown_to_user(debug=debug), results_stream() as results:
+    _check_standard_input(inputs)
+    # The locale decides what a terminal shows, but not what is in a table that is kept.
+    encoding = "utf-8" if form == "csv" else None
+    with (
+        shown_to_user(debug=debug),
+        results_stream(encoding=encoding, errors="backslashreplace") as results,
+    ):
         from edge_infer.classifier import Classifier
         from edge_infer.heatmap_files import HeatmapFiles
         from edge_infer.inputs import expand_inputs
+        from edge_infer.standard_input import StandardInput
 
-        is_batch = len(inputs) > 1 or inputs[0].is_dir()
-        pictures = expand_inputs(inputs)
+        # Path("./-") is Path("-"): only the word as typed tells such a file from standard input.
+        stdin = None if sys.stdin is None else sys.stdin.buffer
+        given = [StandardInput(stdin) if word == _STDIN else Path(word) for word in inputs]
+        is_batch = len(given) > 1 or (isinstance(given[0], Path) and given[0].is_dir())
+        pictures = expand_inputs(given)
         drawings = HeatmapFiles(heatmap, pictures, is_batch=is_batch) if heatmap else None
         classifier = Classifier.load(
             bundle, device=device, num_threads=threads, self_test=self_test, timeout_s=timeout_s
@@ -126,9 +143,18 @@ def main(
         raise SystemExit(EXIT_BATCH_WITH_FAILURES)
 
 
+def _check_standard_input(inputs: tuple[str, ...]) -> None:
+    if inputs.count(_STDIN) > 1:
+        raise click.UsageError("- is one picture from standard input, so it can be given once")
+    if _STDIN in inputs and sys.stdin is not None and sys.stdin.isatty():
+        raise click.UsageError(
+            "standard input is a terminal: pipe a picture into it, as in brain-infer - < scan.png"
+        )
+
+
 def _classify(
     classifier: "Classifier",
-    pictures: list[Path],
+    pictures: "list[Path | StandardInput]",
     form: Form,
     results: TextIO,
     drawings: "HeatmapFiles | None",
@@ -145,7 +171,7 @@ def _classify(
         results.write(csv_header(labels))
     hidden = not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty())
     with click.progressbar(pictures, file=sys.stderr, hidden=hidden) as progress:
-        for outcome in classifier.predict_each(progress):
+        for picture, outcome in zip(pictures, classifier.predict_each(progress), strict=True):
             _write(outcome, form, results, labels, context)
             if outcome.error is not None:
                 failed += 1
@@ -154,7 +180,7 @@ def _classify(
                     raise outcome.error
                 report_error(outcome.error)
             elif drawings is not None and outcome.prediction is not None:
-                drawings.draw(outcome.prediction)
+                drawings.draw(picture, outcome.prediction)
     if form == "text":
         results.write(f"{RESEARCH_USE_ONLY}\n")
     if is_batch:

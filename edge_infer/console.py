@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from edge_infer.errors import BrainError, InferenceFailed
 __all__ = ["progress_bar", "report_error", "results_stream", "shown_to_user", "typed_command"]
 
 _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 130, 141, 143
+
+_BETWEEN_LINES_S = 30.0  # of progress in a log
 
 #: Which extra brings a module. Any other missing module is a bug and shows as one.
 _EXTRAS = {
@@ -96,10 +99,14 @@ def typed_command(name: str) -> str:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr where that is a terminal; yields what is to be told (done, total)."""
-    with click.progressbar(
-        length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
+    """Show a bar on stderr where that is a terminal; yields what is to be told (done, total).
+
+    Elsewhere long work says a line now and then, short work nothing.
+    """
+    if not sys.stderr.isatty():
+        yield _sparse_lines(label)
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total
@@ -109,10 +116,16 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextlib.contextmanager
-def results_stream() -> Iterator[TextIO]:
+def results_stream(
+    *, encoding: str | None = None, errors: str = "surrogateescape"
+) -> Iterator[TextIO]:
     """Yield a stream to stdout for results, while anything else that prints there goes to stderr.
 
     Native libraries write to the descriptor, so it is the descriptor that is turned over.
+
+    Args:
+        encoding: Of the results; by default stdout's own, which the locale decides.
+        errors: By default names that are no UTF-8 leave as the bytes they came in.
     """
     stdout = sys.stdout
     stdout.flush()
@@ -124,15 +137,27 @@ def results_stream() -> Iterator[TextIO]:
     private = os.dup(descriptor)
     os.dup2(sys.stderr.fileno(), descriptor)
     try:
-        # surrogateescape: names that are no UTF-8 leave as the bytes they came in
         with open(  # noqa: PTH123 -- Path.open takes no descriptor
-            os.dup(private), "w", encoding=stdout.encoding, errors="surrogateescape", newline=""
+            os.dup(private), "w", encoding=encoding or stdout.encoding, errors=errors, newline=""
         ) as results:
             yield results
     finally:
         stdout.flush()
         os.dup2(private, descriptor)
         os.close(private)
+
+
+def _sparse_lines(label: str) -> Callable[[int, int], None]:
+    said = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said < _BETWEEN_LINES_S:
+            return
+        click.echo(f"{label}: {done} of {total} ({done / max(1, total):.0%})", err=True)
+        said = time.monotonic()
+
+    return show
 
 
 def _fail(error: BrainError, *, debug: bool) -> NoReturn:

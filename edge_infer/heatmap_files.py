@@ -10,8 +10,11 @@ from edge_infer.heatmap import draw_heatmap
 from edge_infer.image_file import open_source
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
+from edge_infer.standard_input import StandardInput
 
 __all__ = ["HeatmapFiles"]
+
+Picture = Path | StandardInput
 
 
 class HeatmapFiles:
@@ -26,7 +29,7 @@ class HeatmapFiles:
         CannotWrite: The target would overwrite a picture, is no ``.png`` or cannot be created.
     """
 
-    def __init__(self, target: Path, pictures: Sequence[Path], *, is_batch: bool) -> None:
+    def __init__(self, target: Path, pictures: Sequence[Picture], *, is_batch: bool) -> None:
         if is_batch:
             _create_folder(target)
             self._targets = _names_in(target, pictures)
@@ -35,39 +38,44 @@ class HeatmapFiles:
                 raise CannotWrite(
                     f"{shown_name(target)}: a heatmap of one picture goes to a .png file"
                 )
-            self._targets = {str(pictures[0]): target}
+            self._targets = {pictures[0]: target}
         _refuse_overwriting(self._targets.values(), pictures)
 
-    def draw(self, prediction: Prediction) -> Path:
+    def draw(self, picture: Picture, prediction: Prediction) -> Path:
         """Write the heatmap of one prediction and return its path.
+
+        Args:
+            picture: One of the run.
+            prediction: The answer for it.
 
         Raises:
             CannotWrite: The file cannot be written.
             UnreadableInput: The picture has changed since it was classified.
         """
-        target = self._targets[prediction.source]
-        picture = open_source(prediction.source)
-        if picture.sha256 != prediction.source_sha256:
+        target = self._targets[picture]
+        source = open_source(picture)
+        if source.sha256 != prediction.source_sha256:
             raise UnreadableInput(
                 f"{shown_name(prediction.source)}: file changed while it was being worked on"
             )
         drawn = io.BytesIO()
-        draw_heatmap(picture.image, prediction).save(drawn, format="PNG")
+        draw_heatmap(source.image, prediction).save(drawn, format="PNG")
         write_bytes_atomically(target, drawn.getvalue())
         return target
 
 
-def _names_in(folder: Path, pictures: Sequence[Path]) -> dict[str, Path]:
+def _names_in(folder: Path, pictures: Sequence[Picture]) -> dict[Picture, Path]:
     """Give each picture a name of its own, also when two folders hold pictures of one name."""
-    targets: dict[str, Path] = {}
+    targets: dict[Picture, Path] = {}
     taken: set[str] = set()
     for picture in pictures:
-        name, count = f"{picture.stem}.heatmap.png", 1
+        stem = picture.stem if isinstance(picture, Path) else "stdin"
+        name, count = f"{stem}.heatmap.png", 1
         while name.lower() in taken:
             count += 1
-            name = f"{picture.stem}-{count}.heatmap.png"
+            name = f"{stem}-{count}.heatmap.png"
         taken.add(name.lower())
-        targets[str(picture)] = folder / name
+        targets[picture] = folder / name
     return targets
 
 
@@ -81,8 +89,8 @@ def _create_folder(folder: Path) -> None:
         ) from error
 
 
-def _refuse_overwriting(targets: Iterable[Path], pictures: Sequence[Path]) -> None:
-    sources = {picture.resolve() for picture in pictures}
+def _refuse_overwriting(targets: Iterable[Path], pictures: Sequence[Picture]) -> None:
+    sources = {picture.resolve() for picture in pictures if isinstance(picture, Path)}
     for target in targets:
         if target.resolve() in sources:
             raise CannotWrite(

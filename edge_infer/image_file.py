@@ -2,10 +2,12 @@
 
 Files are read once, whole, into memory; limits are checked before anything is decoded; formats are
 recognised by content. Accepted: JPEG, PNG, BMP, TIFF with one frame; EXIF orientation is applied.
+
+What has a path is named by it, as given. All else is named by its kind: the ``name`` of an open file
+may be anything, the name of a patient too, and nobody asked for it to be shown.
 """
 
 import hashlib
-import io
 import os
 import stat
 from dataclasses import dataclass
@@ -14,23 +16,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from edge_infer.errors import CorruptImage, InputOverLimit, UnreadableInput, UnsupportedImage
+from edge_infer.arrays import plain_pixels
+from edge_infer.binary_file import BinaryFile, read_binary
+from edge_infer.decoding import decode
+from edge_infer.errors import CorruptImage, InputOverLimit, UnreadableInput
 from edge_infer.grey import refuse_inverted, scale_deep, to_grey
-from edge_infer.image_limits import (
-    FORMATS,
-    MAX_FILE_BYTES,
-    MAX_PIXELS,
-    check_frames,
-    check_size,
-    name_of_foreign_format,
-)
+from edge_infer.image_limits import MAX_FILE_BYTES, check_frames, check_size
 from edge_infer.names import shown_name
+from edge_infer.standard_input import StandardInput
 
-__all__ = ["ImageSource", "SourceImage", "open_source", "read_image"]
+__all__ = ["ImageSource", "SourceImage", "open_source", "read_image", "source_name"]
 
-ImageSource = str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image
+ImageSource = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryFile
+    | StandardInput
+    | NDArray[Any]
+    | Image.Image
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,7 @@ class SourceImage:
     """A picture and where it came from.
 
     Attributes:
-        name: The path as given; ``<bytes>``, ``<array>`` or ``<image>`` for what is in memory.
+        name: See ``source_name``.
         sha256: Of the file or bytes; of the pixels in row order for arrays and Pillow images.
         image: Mode ``L``.
     """
@@ -57,28 +66,54 @@ def open_source(source: ImageSource) -> SourceImage:
     """Read a picture and take its fingerprint.
 
     Args:
-        source: A path; the bytes of a picture file; an array, uint8 or uint16 (H, W) or uint8
-            (H, W, 3 or 4); or a Pillow image.
+        source: A path; the bytes of a picture file; a file that is open in binary mode, read from
+            where it stands and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
+            pictures are scaled by their largest value.
 
     Raises:
-        UnreadableInput: Missing, not a regular file, or not allowed to be read.
+        UnreadableInput: Missing, not a regular file, not allowed to be read, or reading failed.
         CorruptImage: Empty, damaged, cut short or no picture.
         UnsupportedImage: Another format, several frames, too small or blank.
         InputOverLimit: More than 64 MiB, 8192 pixels a side or 40 million pixels.
-        TypeError: The source is none of these.
-        ValueError: An array of another shape or type.
+        TypeError: The source is none of these, or a file in text mode.
+        ValueError: An array of another shape or type, or a closed file.
     """
+    name = source_name(source)
     if isinstance(source, Image.Image):
         return _from_pillow(source)
     if isinstance(source, np.ndarray):
         return _from_array(source)
-    if isinstance(source, bytes):
-        return _from_bytes(source, "<bytes>")
+    if isinstance(source, StandardInput):
+        return _from_bytes(source.data, name, if_empty="pipe a picture into it")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(source, name)
     if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
         return _from_bytes(_read_file(Path(name)), name)
+    return _from_bytes(read_binary(source, name), name, if_empty="it may stand at its end: seek(0)")
+
+
+def source_name(source: ImageSource) -> str:
+    """Name a source: the path as given; else ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>`` or ``<image>``.
+
+    Raises:
+        TypeError: It is no source of a picture.
+    """
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, Image.Image):
+        return "<image>"
+    if isinstance(source, np.ndarray):
+        return "<array>"
+    if isinstance(source, StandardInput):
+        return source.name
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if isinstance(source, BinaryFile):
+        return "<file>"
     raise TypeError(
-        f"picture is {type(source).__name__}, expected a path, bytes, an array or a Pillow image"
+        f"picture is {type(source).__name__}, "
+        "expected a path, bytes, a binary file, an array or a Pillow image"
     )
 
 
@@ -102,58 +137,19 @@ def _read_file(path: Path) -> bytes:
     return data
 
 
-def _from_bytes(data: bytes, name: str) -> SourceImage:
+def _from_bytes(
+    given: bytes | bytearray | memoryview, name: str, *, if_empty: str = ""
+) -> SourceImage:
     shown = shown_name(name)
-    if len(data) > MAX_FILE_BYTES:
+    if memoryview(given).nbytes > MAX_FILE_BYTES:
         raise InputOverLimit(f"{shown}: file is larger than {MAX_FILE_BYTES // 2**20} MiB")
+    data = bytes(given)  # a copy of what may change meanwhile; bytes stay what they are
     if not data:
-        raise CorruptImage(f"{shown}: file is empty (0 bytes)")
-    image = _decode(data, shown)
+        raise CorruptImage(f"{shown}: file is empty (0 bytes)", hint=if_empty)
+    image = decode(data, shown)
     return SourceImage(
         name=name, sha256=hashlib.sha256(data).hexdigest(), image=to_grey(image, shown)
     )
-
-
-def _decode(data: bytes, shown: str) -> Image.Image:
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise UnsupportedImage(
-            f"{shown}: this process has told Pillow to accept truncated pictures",
-            hint="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
-        )
-    foreign = name_of_foreign_format(data)
-    if foreign:
-        raise UnsupportedImage(
-            f"{shown}: format is {foreign}, expected {', '.join(FORMATS)}",
-            hint="export the slice as PNG",
-        )
-    try:
-        image = _open(data)
-        check_size(*image.size, shown)
-        check_frames(image, shown)
-        refuse_inverted(image, shown)
-        if image.format == "PNG":
-            # Checksums of all chunks, up to the closing one: the decoder itself skips them.
-            _open(data).verify()
-        image.load()
-        return ImageOps.exif_transpose(image)
-    except (UnsupportedImage, InputOverLimit):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputOverLimit(f"{shown}: picture has more than {MAX_PIXELS:,} pixels") from error
-    except UnidentifiedImageError as error:
-        raise CorruptImage(
-            f"{shown}: content is not a picture, expected {', '.join(FORMATS)}",
-            hint="the ending of the name does not count, the content does",
-        ) from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ...
-        raise CorruptImage(
-            f"{shown}: picture is damaged or cut short ({type(error).__name__})",
-            hint="copy or export the file again",
-        ) from error
-
-
-def _open(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 def _from_pillow(source: Image.Image) -> SourceImage:
@@ -170,18 +166,9 @@ def _from_pillow(source: Image.Image) -> SourceImage:
 
 
 def _from_array(array: NDArray[Any]) -> SourceImage:
-    is_grey = array.ndim == 2 and array.dtype in (np.uint8, np.uint16)
-    is_colour = array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8
-    if not (is_grey or is_colour):
-        raise ValueError(
-            f"array is {array.dtype} {array.shape}, "
-            "expected uint8 or uint16 (H, W) or uint8 (H, W, 3 or 4)"
-        )
-    if array.size == 0:
-        raise ValueError(f"array is empty: {array.shape}")
-    array = np.ascontiguousarray(array)
-    check_size(array.shape[1], array.shape[0], "<array>")
-    digest = hashlib.sha256(array.tobytes()).hexdigest()
-    pixels = scale_deep(array, "<array>") if array.dtype == np.uint16 else array
-    image = to_grey(Image.fromarray(pixels), "<array>")
+    pixels = plain_pixels(array)
+    check_size(pixels.shape[1], pixels.shape[0], "<array>")
+    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    grey_or_colour = scale_deep(pixels, "<array>") if pixels.dtype == np.uint16 else pixels
+    image = to_grey(Image.fromarray(grey_or_colour), "<array>")
     return SourceImage(name="<array>", sha256=digest, image=image)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from edge_infer.errors import NoInputs, UnreadableInput
 from edge_infer.names import shown_name
+from edge_infer.standard_input import StandardInput
 
 __all__ = ["PICTURE_ENDINGS", "expand_inputs"]
 
 PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
 
-def expand_inputs(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List the pictures: files as given, folders by what is in them, sorted.
+def expand_inputs(inputs: Iterable[Path | StandardInput]) -> list[Path | StandardInput]:
+    """List the pictures: files and standard input as given, folders by what is in them, sorted.
 
     Args:
         inputs: Files are taken whatever their ending; whether they exist shows when they are read.
@@ -23,9 +24,12 @@ def expand_inputs(inputs: Iterable[str | os.PathLike[str]]) -> list[Path]:
         NoInputs: A folder holds no picture, or nothing was given.
         UnreadableInput: A folder may not be read.
     """
-    found: list[Path] = []
-    for path in map(Path, inputs):
-        found.extend(_pictures_in(path) if path.is_dir() else [path])
+    found: list[Path | StandardInput] = []
+    for given in inputs:
+        if isinstance(given, Path) and given.is_dir():
+            found.extend(_pictures_in(given))
+        else:
+            found.append(given)
     if not found:
         raise NoInputs("nothing to classify was given", hint="name pictures or folders")
     return found

@@ -1,7 +1,8 @@
 """What comes out of the runtime: a label, how sure, why, from what and by which model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ class ModelIdentity:
 class Prediction:
     """The answer for one picture. Research use only; not for diagnosis.
 
+    A notebook shows it with the picture; the saved notebook then holds that picture.
+
     Attributes:
         label: The most probable class.
         score: Its probability, 0..1.
@@ -39,11 +42,15 @@ class Prediction:
         evidence: float32, (classes, h, w); the mean over h and w is the logits.
         timings_ms: Milliseconds by step: read, preprocess, inference. In a batch, inference is the
             batch's time divided by its size.
-        source: The path as given, or ``<bytes>``, ``<array>``, ``<image>``.
+        source: The path as given, or ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>``, ``<image>``.
         source_sha256: Of the bytes that were read.
         model: Which model answered.
         provider: The execution provider that ran it.
         warnings: What a reader should know about this picture; often empty.
+        source_size: (width, height) of the picture in pixels, upright.
+        seen: uint8, (H, W), the picture as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
+            keeps it, and neither copies nor pickles do: answers to a thousand pictures hold no thousand pictures, and
+            what is stored or sent on holds none.
     """
 
     label: str
@@ -57,6 +64,18 @@ class Prediction:
     model: ModelIdentity
     provider: str
     warnings: tuple[str, ...] = ()
+    source_size: tuple[int, int] | None = None
+    seen: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: IPython looks for this name."""
+        from edge_infer.notebook import prediction_html  # draws, which nobody else needs
+
+        return prediction_html(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "seen"}
+        return partial(type(self), **kept), ()
 
 
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:

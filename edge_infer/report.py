@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.contract import RESEARCH_USE_ONLY, RESULT_SCHEMA_VERSION
 from edge_infer.errors import BrainError
+from edge_infer.image_file import source_name
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
 from edge_infer.runtime import versions
@@ -21,6 +23,9 @@ __all__ = ["Context", "context_of", "csv_header", "csv_row", "json_line", "text_
 Context = dict[str, Any]
 
 _BAR_WIDTH = 30
+#: What makes a spreadsheet run a cell as a formula, at its start or behind a semicolon, which separates cells where the
+#: comma is the decimal sign (OWASP: CSV Injection). The last four are the same signs in East Asian width.
+_FORMULA = re.compile(r"(^|;)( *)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def context_of(classifier: Classifier) -> Context:
@@ -51,7 +56,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         error = outcome.error or BrainError("no answer")
         return {
             "status": "error",
-            "source": str(outcome.source),
+            "source": source_name(outcome.source),
             "error": {
                 "code": error.code,
                 "exit_code": error.exit_code,
@@ -95,7 +100,10 @@ def csv_header(labels: Sequence[str]) -> str:
 
 
 def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
-    """Return one outcome as a line of CSV, with its line end."""
+    """Return one outcome as a line of CSV, with its line end, that UTF-8 can hold.
+
+    Names stand as in messages (``shown_name``), and an apostrophe stands before what a spreadsheet would run.
+    """
     model = context["model"]
     shared = [
         model["name"],
@@ -108,7 +116,7 @@ def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
     if prediction is None:
         error = outcome.error or BrainError("no answer")
         blanks = [""] * (2 + len(labels))
-        row = [str(outcome.source), "error", *blanks, error.code, error.message, ""]
+        row = [source_name(outcome.source), "error", *blanks, error.code, error.message, ""]
         return _csv_line([*row, *shared])
     probabilities = [f"{prediction.probabilities[label]:.6f}" for label in labels]
     row = [prediction.source, "ok", prediction.label, f"{prediction.score:.6f}", *probabilities]
@@ -128,5 +136,9 @@ def text_block(prediction: Prediction, *, bar: str = "█") -> str:
 
 def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    csv.writer(line, lineterminator="\n").writerow(map(_harmless, cells))
     return line.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return _FORMULA.sub(r"\1\2'", shown_name(cell))

@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import io
 import json
 import os
@@ -187,6 +188,116 @@ def test_a_heatmap_is_drawn_for_one_and_for_many(
     assert "overwrite" in over.stderr
 
 
+def piped(data: bytes, *arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "edge_infer", *map(str, arguments)]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+        command, input=data, capture_output=True, timeout=60, check=False, **options
+    )
+
+
+def test_a_picture_from_standard_input_gets_the_answer_of_its_file(
+    bundle_path: Path, scan_path: Path
+) -> None:
+    data = scan_path.read_bytes()
+    from_pipe = piped(data, "--json", "--bundle", bundle_path, "-")
+    assert (from_pipe.returncode, from_pipe.stderr) == (0, b"")
+    one, other = (
+        json.loads(result.stdout)
+        for result in (from_pipe, in_shell("--json", "--bundle", bundle_path, scan_path))
+    )
+    assert one["source"] == "<stdin>"
+    for field in ("source_sha256", "label", "probabilities", "logits", "warnings"):
+        assert one[field] == other[field]
+    text = piped(data, "-", "--bundle", bundle_path)
+    assert text.stdout.startswith(b"<stdin>: ")
+    table = piped(data, "--csv", "-", "--bundle", bundle_path)
+    assert table.stdout.splitlines()[1].startswith(b"<stdin>,ok,")
+    with scan_path.open("rb") as file:
+        redirected = in_shell("-", "--bundle", bundle_path, stdin=file)
+    assert redirected.stdout.encode() == text.stdout
+
+
+def test_a_heatmap_of_standard_input_is_that_of_its_file(
+    bundle_path: Path, scan_path: Path, tmp_path: Path
+) -> None:
+    one, other, maps = tmp_path / "one.png", tmp_path / "other.png", tmp_path / "maps"
+    data = scan_path.read_bytes()
+    assert piped(data, "-", "--heatmap", one, "--bundle", bundle_path).returncode == 0
+    assert run(scan_path, "--heatmap", other, "--bundle", bundle_path).exit_code == 0
+    assert one.read_bytes() == other.read_bytes()
+    both = piped(data, scan_path, "-", "--heatmap", maps, "--bundle", bundle_path)
+    assert both.returncode == 0
+    assert sorted(path.name for path in maps.iterdir()) == ["scan.heatmap.png", "stdin.heatmap.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "said"),
+    [
+        (b"", 22, "<stdin>: file is empty (0 bytes)\n  hint: pipe a picture into it"),
+        (b"no picture", 22, "<stdin>: content is not a picture"),
+        (b"GIF89a" + bytes(50), 23, "<stdin>: format is GIF"),
+        (bytes(64 * 2**20 + 1), 24, "<stdin>: file is larger than 64 MiB"),
+    ],
+    ids=["empty", "text", "gif", "too large"],
+)
+def test_a_bad_standard_input_ends_as_a_bad_file_does(
+    bundle_path: Path, data: bytes, status: int, said: str
+) -> None:
+    result = piped(data, "--json", "--bundle", bundle_path, "-")
+    assert result.returncode == status
+    assert said in result.stderr.decode()
+    line = json.loads(result.stdout)
+    assert (line["source"], line["error"]["exit_code"]) == ("<stdin>", status)
+
+
+def test_a_closed_standard_input_is_unreadable(bundle_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(bundle_path), "-"]
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 20
+    assert "standard input is closed" in result.stderr
+    assert json.loads(result.stdout)["error"]["code"] == "unreadable"
+
+
+def test_a_terminal_is_asked_for_a_pipe_and_not_waited_for(bundle_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="only Unix has such terminals")
+    ours, theirs = pty.openpty()
+    try:
+        result = in_shell("-", "--bundle", bundle_path, stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "brain-infer - < scan.png" in result.stderr
+
+
+def test_standard_input_is_given_once_and_beside_files(
+    bundle_path: Path, scan_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = scan_path.read_bytes()
+    assert piped(data, "-", "-", "--bundle", bundle_path).returncode == 2
+    both = piped(data, "--json", scan_path, "-", "--bundle", bundle_path)
+    assert both.returncode == 0
+    sources = [json.loads(line)["source"] for line in both.stdout.splitlines()]
+    assert sources == [str(scan_path), "<stdin>"]
+    monkeypatch.chdir(tmp_path)
+    scan(8).save(io_file := io.BytesIO(), "PNG")
+    Path("-").write_bytes(io_file.getvalue())
+    named = piped(data, "--json", "./-", "-", "--bundle", bundle_path)
+    lines = [json.loads(line) for line in named.stdout.splitlines()]
+    assert [line["source"] for line in lines] == ["-", "<stdin>"]
+    assert lines[0]["source_sha256"] == hashlib.sha256(io_file.getvalue()).hexdigest()
+    Path("-").unlink()
+    Path("-").mkdir()  # a folder of that name changes nothing
+    alone = piped(data, "-", "--bundle", bundle_path)
+    assert (alone.returncode, alone.stderr) == (0, b"")
+
+
 def test_version_and_help_need_no_bundle() -> None:
     assert run("--version").stdout == f"brain-infer, version {__version__}\n"
     text = run("--help").stdout
@@ -200,7 +311,9 @@ def test_debug_shows_the_traceback(bundle_path: Path, tmp_path: Path) -> None:
     assert "Traceback" in result.stderr
 
 
-def test_names_that_are_no_utf8_pass_through(bundle_path: Path, tmp_path: Path) -> None:
+def test_names_that_are_no_utf8_are_exact_in_json_and_escaped_elsewhere(
+    bundle_path: Path, tmp_path: Path
+) -> None:
     raw = os.fsencode(tmp_path) + b"/\xff\xfe.png"
     scan().save(io_file := io.BytesIO(), "PNG")
     Path(os.fsdecode(raw)).write_bytes(io_file.getvalue())
@@ -208,8 +321,41 @@ def test_names_that_are_no_utf8_pass_through(bundle_path: Path, tmp_path: Path) 
         command = [sys.executable, "-m", "edge_infer", *form, "--bundle", str(bundle_path), raw]
         finished = subprocess.run(command, capture_output=True, timeout=60, check=False)
         assert finished.returncode == 0, finished.stderr
-        if form == ["--csv"]:
-            assert raw in finished.stdout
+        text = finished.stdout.decode("utf-8")
+        if form == ["--json"]:
+            assert os.fsencode(json.loads(text)["source"]) == raw
+        else:
+            assert r"/\udcff\udcfe.png" in text
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-16"])
+def test_a_csv_is_utf8_whatever_the_locale(
+    bundle_path: Path, tmp_path: Path, encoding: str
+) -> None:
+    name = "\N{LATIN SMALL LETTER U WITH DIAERESIS}\N{CJK UNIFIED IDEOGRAPH-8111}.png"
+    scan().save(tmp_path / name)
+    result = in_shell(
+        *("--csv", "--bundle", bundle_path, tmp_path / name),
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
+        encoding="utf-8",
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    (row,) = csv.DictReader(io.StringIO(result.stdout))
+    assert row["source"] == str(tmp_path / name)
+
+
+def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(
+    bundle_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "\N{CJK UNIFIED IDEOGRAPH-8111}.png"
+    scan().save(path)
+    for form in ([], ["--json"]):
+        result = in_shell(
+            *(*form, "--bundle", bundle_path, path),
+            env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "1"},
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        assert r"\u8111.png" in result.stdout
 
 
 def test_a_closed_pipe_is_no_error_of_ours(bundle_path: Path, folder: Path) -> None:

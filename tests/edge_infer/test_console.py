@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import click
 import pytest
 
@@ -35,3 +39,22 @@ def test_a_bug_stays_a_traceback() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.exceptions.Abort()])
 def test_an_interruption_ends_with_130(error: BaseException) -> None:
     assert status_of(error) == 130
+
+
+def written(arguments: str, text: str) -> bytes:
+    """What a process whose stdout is latin-1 writes to its stream of results."""
+    program = (
+        "from edge_infer.console import results_stream\n"
+        f"with results_stream({arguments}) as results: results.write({text!a})"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env=environment
+    )
+    return finished.stdout
+
+
+def test_results_are_in_the_encoding_of_stdout_unless_told() -> None:
+    assert written("", "\xfc\udcff") == b"\xfc\xff"
+    assert written("encoding='utf-8'", "\xfc\u8111\udcff") == b"\xc3\xbc\xe8\x84\x91\xff"
+    assert written("errors='backslashreplace'", "\xfc\u8111") == b"\xfc\\u8111"

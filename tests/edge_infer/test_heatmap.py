@@ -11,6 +11,7 @@ from edge_infer.errors import CannotWrite, UnreadableInput
 from edge_infer.heatmap import draw_heatmap
 from edge_infer.heatmap_files import HeatmapFiles
 from edge_infer.prediction import Prediction
+from edge_infer.standard_input import StandardInput
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_heatmap_is_written_whole_and_never_over_a_scan(
         with pytest.raises(CannotWrite):
             HeatmapFiles(target, [scan_path], is_batch=False)
     target = scan_path.with_name("out.png")
-    assert HeatmapFiles(target, [scan_path], is_batch=False).draw(prediction) == target
+    assert HeatmapFiles(target, [scan_path], is_batch=False).draw(scan_path, prediction) == target
     assert target.read_bytes().startswith(b"\x89PNG")
     assert scan_path.read_bytes() == before
     assert sorted(path.name for path in scan_path.parent.iterdir()) == [
@@ -64,8 +65,18 @@ def test_a_heatmap_is_written_whole_and_never_over_a_scan(
 def test_pictures_of_one_name_get_heatmaps_of_their_own(tmp_path: Path) -> None:
     pictures = [tmp_path / "a" / "x.png", tmp_path / "b" / "X.jpg", tmp_path / "x-2.png"]
     files = HeatmapFiles(tmp_path / "maps", pictures, is_batch=True)
-    names = [files._targets[str(picture)].name.lower() for picture in pictures]
+    names = [files._targets[picture].name.lower() for picture in pictures]
     assert len(set(names)) == 3
+
+
+def test_standard_input_gets_a_name_of_its_own_too(tmp_path: Path) -> None:
+    pictures = [tmp_path / "stdin.png", StandardInput(None), tmp_path / "b.png"]
+    files = HeatmapFiles(tmp_path / "maps", pictures, is_batch=True)
+    assert [files._targets[picture].name for picture in pictures] == [
+        "stdin.heatmap.png",
+        "stdin-2.heatmap.png",
+        "b.heatmap.png",
+    ]
 
 
 def test_a_scan_that_changed_meanwhile_is_not_drawn(
@@ -74,4 +85,4 @@ def test_a_scan_that_changed_meanwhile_is_not_drawn(
     files = HeatmapFiles(scan_path.with_name("out.png"), [scan_path], is_batch=False)
     scan(99).save(scan_path)
     with pytest.raises(UnreadableInput, match="changed"):
-        files.draw(prediction)
+        files.draw(scan_path, prediction)

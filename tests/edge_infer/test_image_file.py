@@ -144,23 +144,6 @@ def test_the_digest_is_that_of_the_file(scan_path: Path) -> None:
     assert source.name == str(scan_path)
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        GREY.astype(np.float32),
-        GREY.astype(np.int64),
-        np.zeros((48, 64, 2), np.uint8),
-        np.zeros((48, 64, 3), np.uint16),
-        np.zeros((2, 48, 64, 3), np.uint8),
-        np.zeros((0, 64), np.uint8),
-    ],
-    ids=lambda array: f"{array.dtype}{array.shape}",
-)
-def test_other_arrays_are_a_bug_of_the_caller(array: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="array"):
-        read_image(array)
-
-
 def test_other_types_are_a_bug_of_the_caller() -> None:
     with pytest.raises(TypeError, match="expected a path"):
         read_image(3)  # type: ignore[arg-type]

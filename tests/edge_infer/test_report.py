@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,60 @@ def test_csv_rows_fit_their_header(good: Outcome, context: Context) -> None:
     assert good.prediction is not None
     assert ok["label"] == good.prediction.label
     assert abs(sum(float(ok[f"probability_{label}"]) for label in LABELS) - 1) < 4e-6  # 6 digits
-    assert (failed["source"], failed["error_code"]) == ("bad\n\udcff.png", "corrupt")
+    assert (failed["source"], failed["error_code"]) == (r"bad\n\udcff.png", "corrupt")
     assert failed["label"] == failed["score"] == ""
     assert ok["research_use_only"] == failed["research_use_only"] == RESEARCH_USE_ONLY
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("=cmd|' /C calc'!A0.png", "'=cmd|' /C calc'!A0.png"),
+        ("+1.png", "'+1.png"),
+        ("-1.png", "'-1.png"),
+        ("@SUM(A1).png", "'@SUM(A1).png"),
+        ("  =1.png", "  '=1.png"),
+        ("\N{FULLWIDTH EQUALS SIGN}1.png", "'\N{FULLWIDTH EQUALS SIGN}1.png"),
+        ("\N{FULLWIDTH PLUS SIGN}1.png", "'\N{FULLWIDTH PLUS SIGN}1.png"),
+        ("\N{FULLWIDTH HYPHEN-MINUS}1.png", "'\N{FULLWIDTH HYPHEN-MINUS}1.png"),
+        ("\N{FULLWIDTH COMMERCIAL AT}1.png", "'\N{FULLWIDTH COMMERCIAL AT}1.png"),
+        ("\t=1.png", r"\t=1.png"),
+        ("\r=1.png", r"\r=1.png"),
+        ("\n=1.png", r"\n=1.png"),
+        ("\N{NO-BREAK SPACE}=1.png", r"\xa0=1.png"),
+        ("a;=1;b; -1.png", "a;'=1;b; '-1.png"),
+        ("a,=1.png", "a,=1.png"),
+        ('"=1.png', '"=1.png'),
+        ("\x1b[31ma.png", r"\x1b[31ma.png"),
+        ("scan-1_a+b@c=d.png", "scan-1_a+b@c=d.png"),
+        (
+            "\N{LATIN SMALL LETTER U WITH DIAERESIS}.png",
+            "\N{LATIN SMALL LETTER U WITH DIAERESIS}.png",
+        ),
+    ],
+)
+def test_no_cell_of_a_csv_runs_as_a_formula_or_breaks_its_line(
+    good: Outcome, context: Context, name: str, shown: str
+) -> None:
+    assert good.prediction is not None
+    failed = Outcome(source=name, error=CorruptImage(f"{name}: damaged"))
+    named = Outcome(source=name, prediction=replace(good.prediction, source=name))
+    for outcome in (failed, named):
+        line = csv_row(outcome, LABELS, context)
+        assert line.count("\n") == 1
+        line.encode("utf-8")
+        (row,) = csv.reader(io.StringIO(line, newline=""))
+        assert row[0] == shown
+        assert not any(cell.lstrip().startswith(tuple("=+-@\t\r")) for cell in row)
+    assert f"{shown}: damaged" in csv_row(failed, LABELS, context).replace('""', '"')
+
+
+def test_an_outcome_of_something_in_memory_never_prints_its_content(context: Context) -> None:
+    kinds = {"<bytes>": b"SECRET", "<file>": io.BytesIO(b"SECRET"), "<array>": np.zeros((3, 3))}
+    for name, source in kinds.items():
+        failed = Outcome(source=source, error=CorruptImage("damaged"))
+        assert json.loads(json_line(failed, context))["source"] == name
+        assert csv_row(failed, LABELS, context).startswith(f"{name},error,")
 
 
 def test_text_names_every_class_and_escapes_the_name(

@@ -1,0 +1,88 @@
+"""A prediction as a notebook shows it: the evidence over the scan, a bar for each class, the notice.
+
+Complete in itself: the picture is inside, and nothing is fetched. Styles are inline and colours those of the notebook,
+light or dark, since notebooks strip style sheets of others.
+"""
+
+import base64
+import html
+import io
+
+from PIL import Image
+
+from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.heatmap import draw_evidence
+from edge_infer.names import shown_name
+from edge_infer.prediction import Prediction
+
+__all__ = ["prediction_html"]
+
+_LONGER_SIDE = 320
+_FLAT_GREY = 128
+_CELL = "padding:.2em .8em .2em 0;border:0;background:none;text-align:left"
+_SMALL = "margin:.4em 0 0;font-size:.9em;text-align:left"
+
+
+def prediction_html(prediction: Prediction) -> str:
+    """Render one prediction as HTML; every name in it is escaped."""
+    width, height = _size(prediction)
+    source, label = _text(prediction.source), _text(prediction.label)
+    over = "over the scan as the model saw it" if prediction.seen is not None else "alone"
+    notes = "".join(f'<p style="{_SMALL}">Note: {_text(x)}</p>' for x in prediction.warnings)
+    rows = "".join(_row(prediction, name) for name in prediction.probabilities)
+    return (
+        '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">'
+        f'<figure style="margin:0;max-width:{_LONGER_SIDE}px">'
+        f'<img src="data:image/png;base64,{_drawn(prediction, (width, height))}" width="{width}" '
+        f'height="{height}" alt="Evidence for {label} {over}: {source}">'
+        f'<figcaption style="{_SMALL}">Evidence for {label} {over}: red speaks for it, blue against it. '
+        f"No outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
+        '<div style="flex:1 1 20em;min-width:0;max-width:32em">'
+        '<p style="margin:0 0 .6em;overflow-wrap:anywhere;text-align:left">'
+        f"{source}: <strong>{label}</strong> ({prediction.score:.1%})</p>"
+        '<table style="border-collapse:collapse;margin:0">'
+        '<caption style="text-align:left;caption-side:top;padding:0;color:inherit;font-size:.9em">'
+        "Probability of each class</caption>"
+        f'<thead><tr><th scope="col" style="{_CELL}">Class</th>'
+        f'<th scope="col" colspan="2" style="{_CELL}">Probability</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>{notes}"
+        f'<p style="{_SMALL}">Model: {_text(prediction.model.name)}, '
+        f"{_text(prediction.model.precision)}</p>"
+        f'<p style="{_SMALL}"><strong>{_text(RESEARCH_USE_ONLY)}</strong></p></div></div>'
+    )
+
+
+def _size(prediction: Prediction) -> tuple[int, int]:
+    """Return (width, height) in the shape of the picture, which the model sees stretched."""
+    width, height = prediction.source_size or prediction.evidence.shape[:0:-1]
+    scale = _LONGER_SIDE / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _drawn(prediction: Prediction, size: tuple[int, int]) -> str:
+    """Return a PNG in base64."""
+    seen = prediction.seen
+    scan = Image.new("L", size, _FLAT_GREY) if seen is None else Image.fromarray(seen)
+    label_id = list(prediction.probabilities).index(prediction.label)
+    file = io.BytesIO()
+    draw_evidence(scan, prediction.evidence, label_id, size).save(file, format="PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _row(prediction: Prediction, label: str) -> str:
+    probability = prediction.probabilities[label]
+    weight = "bold" if label == prediction.label else "normal"
+    bar = f"height:.8em;width:{probability:.1%};background:currentColor;opacity:.6"
+    return (
+        f'<tr style="background:none"><th scope="row" style="{_CELL};font-weight:{weight}">{_text(label)}</th>'
+        f'<td style="{_CELL};font-weight:{weight}">{probability:.1%}</td>'
+        f'<td aria-hidden="true" style="{_CELL};width:10em"><div style="{bar}"></div></td></tr>'
+    )
+
+
+def _why_alone(prediction: Prediction) -> str:
+    return "" if prediction.seen is not None else " Only what predict() returns keeps the scan."
+
+
+def _text(text: str) -> str:
+    return html.escape(shown_name(text))

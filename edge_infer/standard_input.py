@@ -1,0 +1,35 @@
+"""Standard input as a picture: read when first asked for, and kept, since a pipe can be read only once."""
+
+from functools import cached_property
+
+from edge_infer.binary_file import BinaryFile, read_binary
+from edge_infer.errors import UnreadableInput
+
+__all__ = ["StandardInput"]
+
+
+class StandardInput:
+    """One picture from standard input.
+
+    Args:
+        stream: Binary; None where the process has no standard input.
+    """
+
+    name = "<stdin>"
+
+    def __init__(self, stream: BinaryFile | None) -> None:
+        self._stream = stream
+
+    @cached_property
+    def data(self) -> bytes:
+        """All of it, or one byte beyond the limit.
+
+        Raises:
+            UnreadableInput: There is none, or reading failed.
+        """
+        if self._stream is None:
+            raise UnreadableInput(
+                f"{self.name}: standard input is closed",
+                hint="pipe a picture into it: brain-infer - < scan.png",
+            )
+        return read_binary(self._stream, self.name)
