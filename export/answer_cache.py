@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import LABELS
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session
+from edge_infer.preprocessing import PreprocessorConfig
+from export.answers import Answering, answers_one_by_one, logits_one_by_one
 
 __all__ = ["AnswerCache"]
 
@@ -38,7 +38,7 @@ class AnswerCache:
         folder: Entries are kept in ``answers`` below it; None keeps nothing.
     """
 
-    def __init__(self, session: Session, config: PreprocessorConfig, folder: Path | None) -> None:
+    def __init__(self, session: Answering, config: PreprocessorConfig, folder: Path | None) -> None:
         self._session = session
         self._config = config
         self._folder = None if folder is None else folder / _SUBFOLDER
@@ -50,22 +50,19 @@ class AnswerCache:
             CannotWrite: The entry cannot be written.
         """
         if self._folder is None:
-            return np.concatenate([self._answer(picture)[0] for picture in grey])
-        probed = [self._answer(picture) for picture in grey[:_PROBES]]
+            return logits_one_by_one(self._session, grey, self._config)
+        probed = answers_one_by_one(self._session, grey[:_PROBES], self._config)
         path = self._folder / f"{self._key(grey, probed)}.npz"
         kept = _read(path)
         if kept is not None and kept.shape == (len(grey), len(LABELS)):
             return kept
-        rest = [self._answer(picture)[0] for picture in grey[_PROBES:]]
-        logits = np.concatenate([*(outputs[0] for outputs in probed), *rest])
+        rest = answers_one_by_one(self._session, grey[_PROBES:], self._config)
+        logits = np.concatenate([outputs[0] for outputs in [*probed, *rest]])
         file = io.BytesIO()
         np.savez(file, logits=logits)
         self._folder.mkdir(parents=True, exist_ok=True)
         write_bytes_atomically(path, file.getvalue())
         return logits
-
-    def _answer(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        return self._session.run(to_pixel_values(picture[None], self._config))
 
     def _key(self, grey: NDArray[np.uint8], probed: list[tuple[NDArray[np.float32], ...]]) -> str:
         facts = [onnxruntime.__version__, np.__version__, asdict(self._config), grey.shape]

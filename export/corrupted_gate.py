@@ -4,9 +4,10 @@ Every kind and severity of ``train.corruptions`` gets the same number of variant
 the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
 """
 
+import itertools
 import logging
 import math
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
+from edge_infer.machine import usable_cores
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session
+from edge_infer.preprocessing import PreprocessorConfig
 from export.answer_cache import AnswerCache
+from export.answers import Answering, logits_one_by_one
 from export.calibration import ExportPictures
 from export.gate import Verdict
+from export.margins import (
+    MAX_TOO_CLOSE,
+    too_close,
+    too_close_failures,
+    too_close_table,
+    too_close_text,
+)
 from train.corruptions import cells, corrupt
 from train.metrics import wilson_interval
 from train.samples import Progress
@@ -64,6 +73,7 @@ class CorruptedReport(Verdict):
                 f"95 % bound {_bound(flips)}; {pictures['count']} of {pictures['n']} pictures, "
                 f"95 % bound {_bound(pictures)}"
             ),
+            too_close_text(self.table["too_close"]),
             *(f"FAILED: {failure}" for failure in self.failures),
         ]
         return "\n".join(lines)
@@ -78,8 +88,8 @@ class _Variants:
 
 
 def judge_corrupted(
-    reference: Session,
-    quantized: Session,
+    reference: Answering,
+    quantized: Answering,
     pictures: ExportPictures,
     preprocessor: PreprocessorConfig,
     *,
@@ -89,7 +99,8 @@ def judge_corrupted(
 ) -> CorruptedReport:
     """Compare the answers of both models, one picture at a time, as brain-infer asks.
 
-    It ends before all variants are judged only when agreement can no longer be reached.
+    It ends before all variants are judged only when agreement can no longer be reached, or too many are too close to
+    call. Agreement and flips are of the variants that FP32 can call; the others stand apart in the table.
 
     Args:
         reference: The float32 model.
@@ -109,19 +120,24 @@ def judge_corrupted(
     allowed = _allowed(total)
     before: list[NDArray[np.float32]] = []
     after: list[NDArray[np.float32]] = []
-    differing = done = 0
+    differing = close = 0
+    done = itertools.count(1)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
     for start in range(0, total, _CHUNK):
-        grey = np.stack(list(_drawn(pictures.gate, plan, range(start, min(start + _CHUNK, total)))))
+        grey = _drawn(pictures.gate, plan, range(start, min(start + _CHUNK, total)))
         before.append(answers.logits(grey))
-        for picture in grey:
-            after.append(quantized.run(to_pixel_values(picture[None], preprocessor))[0])
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        chunk = np.concatenate(after[start:])  # (_CHUNK, classes)
-        differing += int((before[-1].argmax(axis=1) != chunk.argmax(axis=1)).sum())
-        if differing > allowed:
-            logger.info("%d of %d variants differ, %d are allowed: over", differing, done, allowed)
+        after.append(logits_one_by_one(quantized, grey, preprocessor, tick))
+        apart = too_close(before[-1])
+        close += int(apart.sum())
+        differing += int((before[-1].argmax(axis=1) != after[-1].argmax(axis=1))[~apart].sum())
+        if differing > allowed or close > MAX_TOO_CLOSE * total:
+            logger.info(
+                "%d of %d variants differ, %d are too close to call", differing, total, close
+            )
             break
     return _verdict(pictures, plan, np.concatenate(before), np.concatenate(after))
 
@@ -135,12 +151,16 @@ def _plan(pictures: int, variants: int) -> _Variants:
     return _Variants(rows=order[(cell * each + turns) % pictures], cells=cell)
 
 
-def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> Iterator[NDArray[np.uint8]]:
+def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> NDArray[np.uint8]:
     every = cells()
-    for number in which:
+
+    def draw(number: int) -> NDArray[np.uint8]:
         row = int(plan.rows[number])
         kind, severity = every[plan.cells[number]]
-        yield corrupt(gate[row], kind, severity, (_SEED, row))
+        return corrupt(gate[row], kind, severity, (_SEED, row))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return np.stack(list(pool.map(draw, which)))
 
 
 def _verdict(
@@ -154,8 +174,10 @@ def _verdict(
     labels = pictures.gate_labels[rows]
     reference, quantized = before.argmax(axis=1), after.argmax(axis=1)
     same = reference == quantized
+    close = too_close(before)
     at_stake = (labels != _HEALTHY) & (reference == labels)
     flipped = at_stake & (quantized == _HEALTHY)
+    lost = (labels != _HEALTHY) & (reference != _HEALTHY) & (quantized == _HEALTHY)
     finite = bool(np.isfinite(before).all() and np.isfinite(after).all())
     table = {
         "n": judged,
@@ -163,14 +185,13 @@ def _verdict(
         "stopped_early": judged < len(plan.rows),
         "pictures": len(np.unique(rows)),
         "synthetic": pictures.synthetic,
-        "agreement": _share(int(same.sum()), judged),
+        "agreement": _share(int(same[~close].sum()), int((~close).sum())),
         "min_agreement": MIN_CORRUPTED_AGREEMENT,
+        "too_close": too_close_table(labels, before, after),
         "flips": _share(int(flipped.sum()), int(at_stake.sum())),
         "flipped_pictures": _share(len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))),
         # Also where FP32 named another tumour than the right one: the answer "tumour" was lost all the same.
-        "tumor_answers_lost": int(
-            ((labels != _HEALTHY) & (reference != _HEALTHY) & (quantized == _HEALTHY)).sum()
-        ),
+        "tumor_answers_lost": int(lost.sum()),
         "mean_abs_probability_difference": (
             float(np.abs(softmax(before) - softmax(after)).mean()) if finite else None
         ),
@@ -201,17 +222,19 @@ def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
     failures = [] if finite else ["logits on corrupted pictures hold NaN or infinity"]
     agreement = table["agreement"]
     missed = agreement["n"] - agreement["count"]
-    allowed = _allowed(table["planned"])
+    called = table["planned"] - table["too_close"]["count"]
+    allowed = _allowed(called)
     if missed > allowed:
         kind, row = min(
             table["per_corruption"].items(), key=lambda item: float(item[1]["agreement"]["value"])
         )
         failures.append(
             f"agreement on corrupted pictures {100 * agreement['value']:.2f} % (n {agreement['n']}, "
-            f"{missed} differ, allowed {allowed} of {table['planned']}) is below "
+            f"{missed} differ, allowed {allowed} of {called}) is below "
             f"{100 * MIN_CORRUPTED_AGREEMENT:g} %; worst at {kind}, "
             f"{100 * row['agreement']['value']:.2f} % (n {row['agreement']['n']})"
         )
+    failures += too_close_failures(table["too_close"])
     return tuple(failures)
 
 

@@ -1,7 +1,8 @@
 """The gate: an INT8 model is written only if it answers as the FP32 model does, class by class.
 
 One figure for all classes is not enough: a quantized detector can keep its mean and lose most classes
-(ultralytics#22644). Both models run with the session options that ship (microsoft/onnxruntime#11576).
+(ultralytics#22644). Both models run with the session options that ship (microsoft/onnxruntime#11576). Pictures that
+FP32 cannot call itself are counted apart (``export.margins``).
 What is asked and why: docs/gate.md. The second part, on corrupted pictures: ``export.corrupted_gate``.
 """
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
 from edge_infer.prediction import softmax
+from export.margins import too_close, too_close_failures, too_close_table, too_close_text
 from train.metrics import wilson_interval
 
 __all__ = [
@@ -84,6 +86,7 @@ class GateReport(Verdict):
             f"mean absolute probability difference: {'-' if difference is None else f'{difference:.4f}'}, "
             f"allowed {MAX_PROBABILITY_DIFFERENCE:g}"
         )
+        lines.append(too_close_text(self.table["too_close"]))
         lines += [f"FAILED: {failure}" for failure in self.failures]
         return "\n".join(lines)
 
@@ -93,13 +96,18 @@ def judge(
 ) -> GateReport:
     """Compare the answers of both models on the same validation pictures.
 
+    Agreement, recall and flips are of the pictures that FP32 can call; those too close to call stand apart, in
+    ``too_close`` of the table. The difference of the probabilities is of all pictures.
+
     Args:
         labels: (N,), true class ids; each class must occur.
         fp32_logits: (N, classes).
         int8_logits: (N, classes).
     """
     reference, quantized = fp32_logits.argmax(axis=1), int8_logits.argmax(axis=1)
-    agreement = wilson_interval(int((reference == quantized).sum()), len(labels))
+    close = too_close(fp32_logits)
+    sure = ~close
+    agreement = wilson_interval(int((reference == quantized)[sure].sum()), int(sure.sum()))
     failures = [
         f"{name} logits hold NaN or infinity"
         for name, logits in (("FP32", fp32_logits), ("INT8", int8_logits))
@@ -107,11 +115,14 @@ def judge(
     ]
     if agreement.value is None or agreement.value < MIN_AGREEMENT:
         failures.append(
-            f"agreement {100 * (agreement.value or 0):.2f} % (n {len(labels)}) is below {100 * MIN_AGREEMENT:g} %"
+            f"agreement {100 * (agreement.value or 0):.2f} % (n {agreement.n}) is below {100 * MIN_AGREEMENT:g} %"
         )
+    apart = too_close_table(labels, fp32_logits, int8_logits)
+    failures += too_close_failures(apart)
     per_class: dict[str, Any] = {}
     for label, name in enumerate(LABELS):
-        row = _class_row(label, labels, reference, quantized)
+        row = _class_row(label, labels[sure], reference[sure], quantized[sure])
+        row["too_close"] = int((close & (labels == label)).sum())
         per_class[name] = row
         failures += _class_failures(name, row)
     difference = _difference(fp32_logits, int8_logits)
@@ -125,6 +136,7 @@ def judge(
         "per_class": per_class,
         "tumor_to_no_tumor_flips": sum(row["to_no_tumor"] for row in per_class.values()),
         "mean_abs_probability_difference": difference,
+        "too_close": apart,
         "min_agreement": MIN_AGREEMENT,
         "max_recall_loss": MAX_RECALL_LOSS,
         "max_tumor_to_no_tumor_flips": MAX_TUMOR_FLIPS,
@@ -141,11 +153,12 @@ def _class_row(
 ) -> dict[str, Any]:
     before, after = reference[labels == label], quantized[labels == label]
     right = before == label
+    n = max(1, len(before))  # a class may have no picture that FP32 can call
     return {
         "n": len(before),
-        "recall_fp32": float(right.mean()),
-        "recall_int8": float((after == label).mean()),
-        "recall_loss": float(right.mean() - (after == label).mean()),
+        "recall_fp32": float(right.sum() / n),
+        "recall_int8": float((after == label).sum() / n),
+        "recall_loss": float((right.sum() - (after == label).sum()) / n),
         "lost": int(right.sum() - (after == label).sum()),
         "flips": int((before != after).sum()),
         "to_no_tumor": 0 if label == _HEALTHY else int((right & (after == _HEALTHY)).sum()),

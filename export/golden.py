@@ -18,6 +18,7 @@ from edge_infer.contract import LABELS
 from edge_infer.golden import GOLDEN_COUNT, golden_sheet
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
 from edge_infer.session import Session
+from export.margins import margins
 from train.phantoms import phantom
 
 __all__ = ["CANDIDATES", "MARGIN_FACTOR", "Golden", "make_golden"]
@@ -83,7 +84,7 @@ def make_golden(
     ]
     self_test = {
         "tolerance_logits": round(tolerance, 6),
-        "least_margin_logits": float(_margins(logits)[chosen].min()),
+        "least_margin_logits": float(margins(logits)[chosen].min()),
         "largest_difference_to_fp32_logits": float(
             np.abs(logits[chosen] - fp32_logits[chosen]).max()
         ),
@@ -117,25 +118,19 @@ def _sure(
 ) -> NDArray[np.bool_]:
     """Tell on which pictures both graphs agree, with a lead that rounding cannot eat up."""
     agree = logits.argmax(axis=1) == fp32_logits.argmax(axis=1)
-    return np.asarray(agree & (_margins(logits) >= MARGIN_FACTOR * tolerance), dtype=np.bool_)
+    return np.asarray(agree & (margins(logits) >= MARGIN_FACTOR * tolerance), dtype=np.bool_)
 
 
 def _chosen(logits: NDArray[np.float32], sure: NDArray[np.bool_]) -> list[int]:
-    """Take sure pictures before others, and the classes in turn: four of each class where there are four."""
-    answers, lead = logits.argmax(axis=1), _margins(logits)
-    by_lead = sorted(range(len(logits)), key=lambda row: 0.0 if sure[row] else -float(lead[row]))
+    """Take the classes in turn, four of each class where there are four; unsure pictures only where none is sure."""
+    answers, lead = logits.argmax(axis=1), margins(logits)
+    rows = np.flatnonzero(sure).tolist() or np.argsort(-lead, kind="stable").tolist()
     taken: Counter[int] = Counter()
     turn: dict[int, int] = {}
-    for row in sorted(by_lead, key=lambda row: not sure[row]):
+    for row in rows:
         turn[row] = taken[int(answers[row])]
         taken[int(answers[row])] += 1
-    order = sorted(turn, key=lambda row: (not sure[row], turn[row], int(answers[row])))
-    return order[:GOLDEN_COUNT]
-
-
-def _margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    ordered = np.sort(logits, axis=1)
-    return np.asarray(ordered[:, -1] - ordered[:, -2], dtype=np.float32)
+    return sorted(rows, key=lambda row: (turn[row], int(answers[row])))[:GOLDEN_COUNT]
 
 
 def _rounding(session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig) -> float:

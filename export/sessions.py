@@ -9,13 +9,19 @@ from edge_infer.session import Session, open_session
 __all__ = ["largest_weight", "open_graph"]
 
 
-def open_graph(graph: onnx.ModelProto) -> Session:
+def open_graph(graph: onnx.ModelProto, *, num_threads: int | None = None) -> Session:
     """Open a session on the CPU with the very options the runtime will take.
+
+    Args:
+        graph: Any that the runtime may load.
+        num_threads: Within one operator; by default the usable cores.
 
     Raises:
         BundleIncompatible: onnxruntime cannot load the graph.
     """
-    return open_session(graph.SerializeToString(), largest_weight=largest_weight(graph))
+    return open_session(
+        graph.SerializeToString(), num_threads=num_threads, largest_weight=largest_weight(graph)
+    )
 
 
 def largest_weight(graph: onnx.ModelProto) -> int:

@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import Session, open_session
+from export import answers as answers_module
 from export import corrupted_gate
 from export.calibration import ExportPictures
 from export.corrupted_gate import MIN_CORRUPTED_AGREEMENT, _drawn, _plan, judge_corrupted
@@ -23,6 +24,12 @@ SIDE = 16
 CONFIG = PreprocessorConfig(height=SIDE, width=SIDE)
 HEALTHY = LABELS.index("no_tumor")
 CELLS = len(cells())
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script has an order; sessions may be asked by several threads at once."""
+    monkeypatch.setattr(answers_module, "usable_cores", lambda: 1)
 
 
 class Scripted:
@@ -98,9 +105,7 @@ def test_few_pictures_give_fewer_variants_and_never_the_same_one_again() -> None
 def test_the_variants_are_the_same_each_time_and_differ_from_each_other() -> None:
     pictures = drawn(12)
     plan = _plan(12, 100)
-    one, again = (
-        np.stack(list(_drawn(pictures.gate, plan, range(len(plan.rows))))) for _ in range(2)
-    )
+    one, again = (_drawn(pictures.gate, plan, range(len(plan.rows))) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert len(np.unique(one.reshape(len(one), -1), axis=0)) == len(one)
 
@@ -145,6 +150,59 @@ def test_one_in_a_hundred_may_differ_and_not_one_more() -> None:
     assert f"{allowed + 1} differ, allowed {allowed} of {len(answers)}" in above.failures[0]
     assert "is below 99 %; worst at " in above.failures[0]
     assert "FAILED: agreement on corrupted pictures" in above.text()
+
+
+def leading(answers: list[int], which: list[int], lead: float) -> NDArray[np.float32]:
+    """Logits of which some lead by this only."""
+    logits = 8 * np.eye(len(LABELS), dtype=np.float32)[answers]
+    for number in which:
+        second = (answers[number] + 1) % len(LABELS)
+        logits[number, second] = logits[number, answers[number]] - np.float32(lead)
+    return logits
+
+
+class Unsure(Scripted):
+    """Gives these logits, in the order of the questions."""
+
+    def __init__(self, logits: NDArray[np.float32]) -> None:
+        super().__init__([0] * len(logits))
+        self.logits = logits
+
+    def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        super().run(pixel_values)
+        return (self.logits[[len(self.asked) - 1]],)
+
+
+@pytest.mark.parametrize(("lead", "passes"), [(0.019, True), (0.021, False)])
+def test_variants_that_fp32_cannot_call_are_judged_apart(lead: float, passes: bool) -> None:
+    pictures = drawn(40)
+    answers = right_answers(pictures, 1000)
+    allowed = len(answers) // 100
+    healthy = of_label(answers, HEALTHY)
+    certain, unsure = healthy[: allowed + 1], healthy[allowed + 1 : 2 * allowed + 1]
+
+    def report(differing_answers: list[int]) -> Any:
+        sessions: Any = Unsure(leading(answers, unsure, lead)), Scripted(differing_answers)
+        return judge_corrupted(*sessions, pictures, CONFIG, variants=1000)
+
+    at_limit = report(differing(answers, [*certain[:-1], *unsure], 0))
+    assert at_limit.passed is passes
+    if passes:
+        assert at_limit.table["too_close"]["count"] == allowed
+        assert at_limit.table["too_close"]["flips"] == allowed
+        assert at_limit.table["agreement"]["n"] == len(answers) - allowed
+    # Those left out leave no room for one more among the others.
+    assert not report(differing(answers, certain, 0)).passed
+
+
+def test_too_many_variants_that_fp32_cannot_call_end_it() -> None:
+    pictures = drawn(40)
+    answers = right_answers(pictures, 1000)
+    everything = list(range(len(answers)))
+    sessions: Any = Unsure(leading(answers, everything, 0.01)), Scripted(answers)
+    report = judge_corrupted(*sessions, pictures, CONFIG, variants=1000)
+    assert report.table["n"] == 256 < report.table["planned"]
+    assert any("too close to call" in failure for failure in report.failures)
 
 
 def test_it_stops_once_agreement_is_out_of_reach() -> None:

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
+from edge_infer.prediction import softmax
 from export.gate import (
     MAX_PROBABILITY_DIFFERENCE,
     MAX_RECALL_LOSS,
@@ -12,6 +13,7 @@ from export.gate import (
     MIN_AGREEMENT,
     judge,
 )
+from export.margins import MAX_TOO_CLOSE, TOO_CLOSE_LOGITS
 
 PER_CLASS = 400
 HEALTHY = LABELS.index("no_tumor")
@@ -122,6 +124,81 @@ def test_probabilities_that_drift_fail_though_every_answer_is_the_same() -> None
     assert report.failures == (
         "mean absolute probability difference 0.1065 (n 1600) is above 0.01",
     )
+
+
+def unsure(
+    logits: NDArray[np.float32], label: int, count: int, lead: float, second: int
+) -> NDArray[np.float32]:
+    """Let the first pictures of a class lead by this only, before another class."""
+    changed = logits.copy()
+    rows = slice(label * PER_CLASS, label * PER_CLASS + count)
+    changed[rows, second] = changed[rows, label] - np.float32(lead)
+    return changed
+
+
+def test_a_picture_that_fp32_cannot_call_is_counted_apart_and_its_flip_is_listed() -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS / 2, HEALTHY)
+    int8 = flip(logits, 0, 1, HEALTHY)
+    report = judge(labels, fp32, int8)
+    assert report.passed
+    assert report.table["too_close"] == {
+        "count": 2,
+        "n": 1600,
+        "flips": 1,
+        "tumor_to_no_tumor_flips": 1,
+        "margin_logits": TOO_CLOSE_LOGITS,
+        "max_share": MAX_TOO_CLOSE,
+    }
+    assert report.table["agreement"]["n"] == 1598
+    assert report.table["per_class"]["glioma"]["n"] == 398
+    assert report.table["per_class"]["glioma"]["too_close"] == 2
+    assert report.table["tumor_to_no_tumor_flips"] == 0
+    assert "judged apart: 2 of n 1600" in report.text()
+    assert "1 of them tumour -> no_tumor" in report.text()
+
+
+def test_a_picture_that_leads_by_the_tolerance_is_judged_like_any_other() -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS * 1.01, HEALTHY)
+    report = judge(labels, fp32, flip(logits, 0, 1, HEALTHY))
+    assert report.failures == ("glioma: 1 of n 400 newly called no_tumor, allowed 0",)
+
+
+def test_int8_alone_being_unsure_excuses_nothing() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, unsure(logits, 0, 1, -TOO_CLOSE_LOGITS / 2, HEALTHY))
+    assert report.failures == ("glioma: 1 of n 400 newly called no_tumor, allowed 0",)
+
+
+@pytest.mark.parametrize(("count", "passes"), [(16, True), (17, False)])
+def test_one_in_a_hundred_may_be_too_close_to_call_and_not_one_more(
+    count: int, passes: bool
+) -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 1, count, 0.0, 3)
+    report = judge(labels, fp32, fp32)
+    assert report.passed is passes
+    if not passes:
+        assert report.failures == (
+            "17 of n 1600 pictures are too close to call (FP32 leads by less than 0.02), allowed 1 %",
+        )
+
+
+def test_a_class_that_fp32_can_never_call_fails_and_the_table_stays_json() -> None:
+    labels, logits = perfect(4)
+    fp32 = logits.copy()
+    fp32[labels == 2] = 0
+    report = judge(labels, fp32, fp32)
+    assert not report.passed
+    assert report.table["per_class"]["no_tumor"]["n"] == 0
+    json.dumps(report.table, allow_nan=False)
+    assert "FAILED" in report.text()
+
+
+def test_the_tolerance_is_a_point_of_probability() -> None:
+    first, second = softmax(np.array([TOO_CLOSE_LOGITS, 0.0]))
+    assert 0.0099 < first - second < 0.0101
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
