@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import nn
@@ -28,9 +26,9 @@ from edge_infer.contract import (
 )
 from edge_infer.manifest import canonical_json
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session
+from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.version import __version__
+from export.answers import logits_one_by_one
 from export.calibration import ExportPictures
 from export.choice import Tried, choose
 from export.golden import make_golden
@@ -77,8 +75,10 @@ def export_bundle(
     metrics: dict[str, Any],
     command: str,
     target: str = "x64-vnni",
+    quick: bool = False,
     cache: Path | None = None,
     step: Callable[[str], None] = logger.info,
+    details: Callable[[str], None] = logger.debug,
     progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Write a bundle.
@@ -91,8 +91,10 @@ def export_bundle(
         metrics: Evaluations for the model card, as ``train.evaluation`` writes them.
         command: How the bundle was made.
         target: Processors an INT8 graph is written for, in ``TARGETS``.
+        quick: Take the first INT8 graph that passes, instead of the best of all.
         cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
         step: Told what is being done.
+        details: Told the tables of all that was tried.
         progress: Told how far a long step is.
 
     Raises:
@@ -120,12 +122,27 @@ def export_bundle(
         if pictures is None:
             raise ValueError("int8 needs pictures for calibration and gate")
         variants = quantized_variants(
-            checkpoint.model, graph, pictures.calibration, preprocessor, TARGETS[target], progress
+            checkpoint.model,
+            graph,
+            pictures.calibration,
+            preprocessor,
+            TARGETS[target],
+            progress,
+            quick=quick,
         )
         chosen = choose(
-            variants, reference, pictures, preprocessor, cache=cache, step=step, progress=progress
+            variants,
+            graph,
+            pictures,
+            preprocessor,
+            quick=quick,
+            cache=cache,
+            step=step,
+            details=details,
+            progress=progress,
         )
-        step(chosen.text())
+        step(chosen.best.text())
+        step(chosen.summary())
         tried = chosen.tried
         graph = chosen.best.variant.graph
         quantization = {
@@ -174,24 +191,13 @@ def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto
     return export_graph(model, height=height, width=width)
 
 
-def _logits(
-    session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
-) -> NDArray[np.float32]:
-    """Run pictures one by one, as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
-    answers = [
-        session.run(to_pixel_values(grey[row : row + 1], preprocessor))[0]
-        for row in range(len(grey))
-    ]
-    return np.concatenate(answers)
-
-
 def _calibration(
     graph: onnx.ModelProto, pictures: ExportPictures | None, preprocessor: PreprocessorConfig
 ) -> dict[str, Any]:
     """Fit the temperature on real validation pictures; phantoms would teach a wrong one."""
     if pictures is None or pictures.synthetic:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
-    logits = _logits(open_graph(graph), pictures.gate, preprocessor)
+    logits = logits_one_by_one(open_graph(graph), pictures.gate, preprocessor)
     labels = pictures.gate_labels
     temperature = fit_temperature(logits, labels)
     return {

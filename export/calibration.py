@@ -1,8 +1,8 @@
 """Pictures that show the quantizer which values occur, and pictures the gate judges on.
 
 Calibration is of activation ranges, on training pictures only; the gate looks at validation pictures only. Without a
-data set both are drawn as phantoms, and the bundle says so: such a gate guards against a broken quantization, it is
-no evidence about patients.
+data set both come from the kit: a few hundred scans of BRISC 2025 that lie in ``export/kit`` (see its README). Drawn
+phantoms are for tests: a model that never saw any is unsure of them, so a gate on them passes or fails by chance.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,26 @@ from onnxruntime.quantization import CalibrationDataReader
 from PIL import Image
 
 from edge_infer.contract import INPUT_NAME, LABELS
+from edge_infer.errors import UnreadableInput
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
+from train.layouts import load_samples
 from train.phantoms import phantom
 from train.pixel_cache import PixelCache
 from train.sample_rows import part_rows
 from train.samples import Progress, Sample
 
-__all__ = ["ExportPictures", "PixelReader", "from_data_set", "from_phantoms"]
+__all__ = ["KIT", "ExportPictures", "PixelReader", "from_data_set", "from_kit", "from_phantoms"]
+
+#: In a clone and in the sdist; not in the wheel, which only classifies.
+KIT = Path(__file__).parent / "kit"
 
 _BATCH = 16
 _CALIBRATION_PICTURES = 192
 # The gate allows a class half a point of recall: enough phantoms that one picture is just that, not two points.
 _GATE_PHANTOMS = 800
 _CORRUPTED = 10_000
+# Of who is in a hurry: a share of 99 % is then known to within a point.
+_CORRUPTED_QUICK = 1_000
 # Phantoms can tell that a quantization is broken, no more: a few hundred variants do.
 _CORRUPTED_PHANTOMS = 400
 
@@ -80,6 +87,7 @@ def from_data_set(
     *,
     source: str,
     seed: int,
+    quick: bool = False,
     progress: Progress | None = None,
 ) -> ExportPictures:
     """Take calibration pictures from the train part, evenly by class, and all validation pictures for the gate.
@@ -102,7 +110,38 @@ def from_data_set(
         gate_labels=np.array([samples[row].label for row in val]),
         source=source,
         synthetic=False,
-        corrupted=_CORRUPTED,
+        corrupted=_CORRUPTED_QUICK if quick else _CORRUPTED,
+    )
+
+
+def from_kit(
+    config: PreprocessorConfig,
+    cache_folder: Path,
+    *,
+    seed: int,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> ExportPictures:
+    """Take the scans that come with the project.
+
+    Raises:
+        UnreadableInput: The kit is not here: this is an installed wheel.
+    """
+    manifest = KIT / "manifest.csv"
+    if not manifest.is_file():
+        raise UnreadableInput(
+            "the kit of scans for calibration and gate is not here: it is in the clone and the sdist, not in the wheel",
+            hint="give a data set with --data, or run brain-export in a clone",
+        )
+    samples = load_samples(KIT, manifest=manifest, verify=False)
+    return from_data_set(
+        samples,
+        config,
+        cache_folder,
+        source="the kit of BRISC 2025",
+        seed=seed,
+        quick=quick,
+        progress=progress,
     )
 
 

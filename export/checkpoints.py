@@ -32,9 +32,12 @@ def find_checkpoint(
     shipped = shipped_checkpoint(model)
     if shipped.is_dir():
         return shipped, "shipped with the project"
+    hint = f"train one with brain-train --model {model}, or pass --checkpoint"
+    if not shipped.parent.is_dir():
+        hint += "; the project's own are in a clone and the sdist, not in the wheel"
     raise BundleIncomplete(
         f"there is no checkpoint of {model}: none named, no run in {runs}/, none shipped",
-        hint=f"train one with brain-train --model {model}, or pass --checkpoint",
+        hint=hint,
     )
 
 

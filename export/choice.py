@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from edge_infer.errors import QualityGateFailed
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session
+from export.answers import logits_one_by_one
 from export.calibration import ExportPictures
 from export.corrupted_gate import CorruptedReport, judge_corrupted
 from export.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
@@ -33,6 +35,9 @@ _AS_GOOD = 1.25
 #: A difference that counts as none.
 _AS_NONE = MAX_PROBABILITY_DIFFERENCE / 10
 
+#: How many of those that failed are named where all failed: those that came closest.
+_NAMED = 3
+
 
 @dataclass(slots=True, kw_only=True)
 class Tried:
@@ -42,7 +47,8 @@ class Tried:
         variant: The graph and how it was made.
         report: Of the gate.
         size_bytes: Of the graph.
-        p50_ms: Median latency of one picture, measured in turn with the others; None if it was not measured.
+        p50_ms: Median latency of one picture with one thread, measured in turn with the others; None if it was not
+            measured.
         corrupted: Of the gate on corrupted pictures; None if it was not asked.
     """
 
@@ -61,6 +67,20 @@ class Tried:
     def failures(self) -> tuple[str, ...]:
         """What did not hold, in words."""
         return self.report.failures + (() if self.corrupted is None else self.corrupted.failures)
+
+    def line(self) -> str:
+        """Say in one line what came of the gates that were asked."""
+        share = self.report.table["agreement"]["value"] or 0
+        name = f"  {self.variant.name:<24}{100 * share:>7.2f} %"
+        if self.passed:
+            return f"{name}  passed"
+        more = len(self.failures) - 1
+        return f"{name}  failed: {self.failures[0]}" + (f" (and {more} more)" if more else "")
+
+    def text(self) -> str:
+        """Render the tables of the gates that were asked."""
+        tables = [self.report.text()] + ([] if self.corrupted is None else [self.corrupted.text()])
+        return f"{self.variant.name}\n" + "\n\n".join(tables)
 
     def table(self) -> dict[str, Any]:
         """Return the figures for the manifest."""
@@ -87,36 +107,47 @@ class Chosen:
     tried: tuple[Tried, ...]
     fp32_p50_ms: float
 
+    def summary(self) -> str:
+        """Say in one line what was chosen."""
+        best = self.best
+        slower = (
+            "; INT8 is slower than FP32 here: ship --fp32 where speed counts more than size"
+            if (best.p50_ms or 0) > self.fp32_p50_ms
+            else ""
+        )
+        return (
+            f"chosen: {best.variant.name}, {best.size_bytes / 1e6:.1f} MB, {best.p50_ms or 0:.1f} ms a picture with "
+            f"one thread (FP32 {self.fp32_p50_ms:.1f}){slower}"
+        )
+
     def text(self) -> str:
-        """Render as a table for the terminal."""
+        """Render what was tried as a table."""
         lines = [
-            f"{'tried':<20}{'gate':>8}{'agreement':>11}{'flips by class':>18}{'p50 ms':>9}{'MB':>7}"
+            f"{'tried':<24}{'gate':>8}{'agreement':>11}{'flips by class':>18}{'p50 ms':>9}{'MB':>7}"
         ]
         for entry in self.tried:
             table = entry.report.table
             flips = "/".join(str(row["flips"]) for row in table["per_class"].values())
             latency = "-" if entry.p50_ms is None else f"{entry.p50_ms:.1f}"
             lines.append(
-                f"{entry.variant.name:<20}{'passed' if entry.passed else 'FAILED':>8}"
-                f"{100 * table['agreement']['value']:>10.2f}%{flips:>18}{latency:>9}{entry.size_bytes / 1e6:>7.1f}"
+                f"{entry.variant.name:<24}{'passed' if entry.passed else 'FAILED':>8}"
+                f"{100 * (table['agreement']['value'] or 0):>10.2f}%{flips:>18}{latency:>9}"
+                f"{entry.size_bytes / 1e6:>7.1f}"
             )
-        lines.append(f"{'fp32':<20}{'':>37}{self.fp32_p50_ms:>9.1f}")
-        lines.append(f"chosen: {self.best.variant.name}")
-        if (self.best.p50_ms or 0) > self.fp32_p50_ms:
-            lines.append(
-                "INT8 is slower than FP32 here: ship --fp32 where speed counts more than size"
-            )
+        lines.append(f"{'fp32':<24}{'':>37}{self.fp32_p50_ms:>9.1f}")
         return "\n".join(lines)
 
 
 def choose(
     variants: Iterable[Variant],
-    reference: Session,
+    reference: onnx.ModelProto,
     pictures: ExportPictures,
     config: PreprocessorConfig,
     *,
+    quick: bool = False,
     cache: Path | None,
     step: Callable[[str], None],
+    details: Callable[[str], None],
     progress: Progress,
 ) -> Chosen:
     """Judge the variants on the validation pictures and take the best that passes.
@@ -125,34 +156,27 @@ def choose(
 
     Args:
         variants: Made lazily.
-        reference: Session of the FP32 graph.
+        reference: The FP32 graph.
         pictures: The gate's.
         config: How they become pixel values.
+        quick: Take the first that passes both gates, instead of the best of all.
         cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
-        step: Told what is being done.
+        step: Told in a line what is being done and what came of it.
+        details: Told every table.
         progress: Told how far the corrupted pictures are.
 
     Raises:
         QualityGateFailed: None passes.
     """
-    answers = _logits(reference, pictures.gate, config)
+    asked = open_graph(reference, num_threads=1)
+    answers = logits_one_by_one(asked, pictures.gate, config)
     tried: list[Tried] = []
     sessions: list[Session] = []
-    for variant in variants:
-        session = open_graph(variant.graph)
-        report = judge(pictures.gate_labels, answers, _logits(session, pictures.gate, config))
-        tried.append(Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize()))
-        sessions.append(session)
-        step(f"gate, {variant.name}: {'passed' if report.passed else 'failed'}\n{report.text()}")
-        if report.passed and pictures.synthetic:
-            break
-    *latencies, fp32_p50_ms = _medians_ms([*sessions, reference], pictures.gate[:1], config)
-    for entry, latency in zip(tried, latencies, strict=True):
-        entry.p50_ms = latency
-    for entry in _best_first(tried):
-        step(f"corrupted pictures, {entry.variant.name}")
+
+    def judge_on_corrupted(entry: Tried) -> None:
+        step(f"judging {entry.variant.name} on corrupted pictures too")
         entry.corrupted = judge_corrupted(
-            reference,
+            asked,
             sessions[tried.index(entry)],
             pictures,
             config,
@@ -160,15 +184,46 @@ def choose(
             cache=cache,
             progress=progress,
         )
-        step(entry.corrupted.text())
+        details(entry.corrupted.text())
+        if not entry.passed:
+            step(entry.line())
+
+    for variant in variants:
+        session = open_graph(variant.graph, num_threads=1)
+        quantized = logits_one_by_one(session, pictures.gate, config)
+        report = judge(pictures.gate_labels, answers, quantized)
+        entry = Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize())
+        tried.append(entry)
+        sessions.append(session)
+        step(entry.line())
+        details(entry.text())
+        if entry.passed and (quick or pictures.synthetic):
+            judge_on_corrupted(entry)
+            if entry.passed:
+                break
+    *latencies, fp32_p50_ms = _medians_ms([*sessions, asked], pictures.gate[:1], config)
+    for entry, latency in zip(tried, latencies, strict=True):
+        entry.p50_ms = latency
+    for entry in _best_first(tried):
+        if entry.corrupted is None:
+            judge_on_corrupted(entry)
         if entry.passed:
-            return Chosen(best=entry, tried=tuple(tried), fp32_p50_ms=fp32_p50_ms)
-    reasons = "; ".join(f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in tried)
+            chosen = Chosen(best=entry, tried=tuple(tried), fp32_p50_ms=fp32_p50_ms)
+            details(f"{chosen.text()}\n{chosen.summary()}")
+            return chosen
+    raise _none_passed(tried)
+
+
+def _none_passed(tried: list[Tried]) -> QualityGateFailed:
+    closest = sorted(tried, key=lambda entry: -(entry.report.table["agreement"]["value"] or 0))
+    reasons = [f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in closest[:_NAMED]]
+    if len(closest) > _NAMED:
+        reasons.append(f"{len(closest) - _NAMED} more")
     hint = "calibrate on pictures like those of the training, or ship --fp16 or --fp32"
     if all(0 < largest_weight(entry.variant.graph) < 2**6 for entry in tried):
         hint = f"take --target x64-vnni, whose 8 bits are right everywhere, {hint}"
-    raise QualityGateFailed(
-        f"no INT8 model passed the gate ({reasons}); nothing was written", hint=hint
+    return QualityGateFailed(
+        f"no INT8 model passed the gate ({'; '.join(reasons)}); nothing was written", hint=hint
     )
 
 
@@ -202,15 +257,6 @@ def _cost(entry: Tried) -> tuple[int, bool, int]:
 
 def _difference(entry: Tried) -> float:
     return float(entry.report.table["mean_abs_probability_difference"])
-
-
-def _logits(
-    session: Session, grey: NDArray[np.uint8], config: PreprocessorConfig
-) -> NDArray[np.float32]:
-    """Run pictures one by one, as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
-    return np.concatenate(
-        [session.run(to_pixel_values(grey[row : row + 1], config))[0] for row in range(len(grey))]
-    )
 
 
 def _medians_ms(

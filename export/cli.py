@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,9 @@ _File = click.Path(path_type=Path, dir_okay=False)
     "--output", type=_Folder, help="The bundle's folder; default: bundles/MODEL-PRECISION."
 )
 @click.option(
-    "--data", type=_Folder, help="Data set for calibration and gate; default: synthetic phantoms."
+    "--data",
+    type=_Folder,
+    help="Data set for calibration and gate; default: the kit, a few hundred scans that come with the project.",
 )
 @click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels.")
 @click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
@@ -61,6 +64,11 @@ _File = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--metrics", type=_File, multiple=True, help="metrics.json of brain-train, for the model card."
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Take the first INT8 form that passes instead of the best of all, and judge fewer corrupted pictures.",
 )
 @click.option(
     "--seed",
@@ -83,27 +91,30 @@ def main(
     dataset: str,
     cache: Path,
     metrics: tuple[Path, ...],
+    quick: bool,
     seed: int,
     debug: bool,
 ) -> None:
     """Export a checkpoint to a bundle that brain-infer loads.
 
     The graph is compared with PyTorch. With --int8 it is quantized and judged on validation pictures, class by class;
-    what does not pass is not written (exit status 86).
+    what does not pass is not written (exit status 86). The tables of all that was tried go to OUTPUT.gate.txt.
 
     \b
     Example:
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
     """
+    say = partial(click.echo, err=True)
     with shown_to_user(debug=debug), results_stream() as results:
         if dataset and manifest is None:
             raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
         from export.bundling import export_bundle
         from export.checkpoints import find_checkpoint
+        from export.gate_log import GateLog
         from train.checkpoint import load_checkpoint
 
         folder, origin = find_checkpoint(model, checkpoint)
-        click.echo(f"checkpoint: {folder} ({origin})", err=True)
+        say(f"checkpoint: {folder} ({origin})")
         loaded = load_checkpoint(folder)
         if loaded.name != model:
             raise BundleIncompatible(
@@ -112,18 +123,21 @@ def main(
             )
         pictures = None
         if precision == "int8" or data is not None:
-            pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed)
-        with progress_bar("Judging") as progress:
+            pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed, quick)
+        target_folder = output or Path("bundles") / f"{model}-{precision}"
+        with progress_bar("Judging") as progress, GateLog(target_folder, say) as log:
             report = export_bundle(
                 loaded,
-                output or Path("bundles") / f"{model}-{precision}",
+                target_folder,
                 precision=precision,
                 pictures=pictures,
                 metrics=_metrics(folder, metrics),
                 command=typed_command("brain-export"),
                 target="portable" if portable else target,
-                cache=None if data is None else cache,
-                step=lambda text: click.echo(text, err=True),
+                quick=quick,
+                cache=cache,
+                step=say,
+                details=log.write,
                 progress=progress,
             )
         size = len(report.bundle.model_bytes)
@@ -154,21 +168,31 @@ def _pictures(
     dataset: str,
     cache: Path,
     seed: int,
+    quick: bool,
 ) -> "ExportPictures":
-    from export.calibration import from_data_set, from_phantoms
+    from export.calibration import from_data_set, from_kit
 
     if data is None:
+        with progress_bar("Reading") as progress:
+            pictures = from_kit(preprocessor, cache, seed=seed, quick=quick, progress=progress)
         click.echo(
-            "no --data: calibrating and judging on synthetic phantoms, which is no evidence about patients",
+            f"no --data: calibrating on {len(pictures.calibration)} and judging on {len(pictures.gate)} scans of "
+            f"{pictures.source} (export/kit)",
             err=True,
         )
-        return from_phantoms(preprocessor, seed=seed)
+        return pictures
     from train.layouts import load_samples
 
     with progress_bar("Reading") as progress:
         samples = load_samples(data, manifest=manifest, dataset=dataset, verify=False)
         return from_data_set(
-            samples, preprocessor, cache, source=dataset or data.name, seed=seed, progress=progress
+            samples,
+            preprocessor,
+            cache,
+            source=dataset or data.name,
+            seed=seed,
+            quick=quick,
+            progress=progress,
         )
 
 

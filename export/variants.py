@@ -71,6 +71,8 @@ def quantized_variants(
     config: PreprocessorConfig,
     target: Target,
     progress: Progress,
+    *,
+    quick: bool = False,
 ) -> Iterator[Variant]:
     """Make the variants one after the other.
 
@@ -81,6 +83,7 @@ def quantized_variants(
         config: How they become pixel values.
         target: Processors to suit.
         progress: Told of each step within a variant.
+        quick: Begin with those that take least time to make, for who takes the first that passes.
     """
     if not can_build(model):
         prepared = prepare(float_graph)
@@ -89,7 +92,12 @@ def quantized_variants(
             graph.ir_version = min(graph.ir_version, float_graph.ir_version)
             yield Variant(name=candidate.name, description=candidate.description, graph=graph)
         return
-    yield from _Builder(model, calibration, config, target).variants(progress)
+    builder = _Builder(model, calibration, config, target)
+    if not quick:
+        yield from builder.variants(progress)
+        return
+    yield builder.dynamic()
+    yield from (other for other in builder.variants(progress) if other.name != "dynamic")
 
 
 class _Builder:
@@ -150,9 +158,12 @@ class _Builder:
                 not_static=worst,
                 rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
             )
-        yield self.variant(
-            "dynamic", self.build({}, lambda _: "dynamic"), "dynamic", "range of each picture"
-        )
+        yield self.dynamic()
+
+    def dynamic(self) -> Variant:
+        """Make the one that looks at no calibration picture."""
+        graph = self.build({}, lambda _: "dynamic")
+        return self.variant("dynamic", graph, "dynamic", "range of each picture")
 
     def sensitivity(
         self, ranges: Ranges, reference: NDArray[np.float32], progress: Progress

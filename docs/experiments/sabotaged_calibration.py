@@ -149,9 +149,9 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def calibrated_only(*arguments: Any) -> Iterator[Variant]:
+def calibrated_only(*arguments: Any, **options: Any) -> Iterator[Variant]:
     """Make the quantizations that come first: those whose ranges all come from the calibration pictures."""
-    return itertools.islice(quantized_variants(*arguments), len(METHODS))
+    return itertools.islice(quantized_variants(*arguments, **options), len(METHODS))
 
 
 def _show(text: str) -> None:

@@ -60,7 +60,7 @@ def losing(label: int, graph: onnx.ModelProto, value: float = -100) -> Variant:
 def trying(*make: Callable[[onnx.ModelProto], Variant]) -> Callable[..., Iterator[Variant]]:
     """Replace the variants an export tries."""
 
-    def variants(_: Any, graph: onnx.ModelProto, *__: Any) -> Iterator[Variant]:
+    def variants(_: Any, graph: onnx.ModelProto, *__: Any, **___: Any) -> Iterator[Variant]:
         return (each(graph) for each in make)
 
     return variants
@@ -241,6 +241,72 @@ def test_phantoms_fit_no_temperature_and_the_first_that_passes_is_taken(
     assert [entry.variant.name for entry in report.tried] == ["static-min-max"]
 
 
+def test_who_is_in_a_hurry_gets_the_first_that_passes(
+    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
+) -> None:
+    report = exported(checkpoint, tmp_path / "bundle", pictures, quick=True)
+    assert [entry.variant.name for entry in report.tried] == ["dynamic"]
+    gate = report.bundle.manifest["gate"]
+    assert gate["passed"] is True
+    assert gate["corrupted"]["n"] >= pictures.corrupted
+
+
+def test_in_a_hurry_too_what_fails_on_corrupted_pictures_is_not_taken(
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = choice.judge_corrupted
+    said: list[str] = []
+    shown: list[str] = []
+
+    def refusing_the_first(*arguments: Any, **options: Any) -> Any:
+        report = verdict(*arguments, **options)
+        if not any("corrupted" in text for text in shown):
+            return dataclasses.replace(report, failures=("worse on corrupted pictures",))
+        return report
+
+    monkeypatch.setattr(choice, "judge_corrupted", refusing_the_first)
+    report = exported(
+        checkpoint,
+        tmp_path / "bundle",
+        pictures,
+        quick=True,
+        step=said.append,
+        details=shown.append,
+    )
+    assert [(entry.variant.name, entry.passed) for entry in report.tried] == [
+        ("dynamic", False),
+        ("static-min-max", True),
+    ]
+    failed = [text for text in said if "failed" in text]
+    assert len(failed) == 1
+    assert "worse on corrupted pictures" in failed[0]
+    assert "\n" not in failed[0]
+
+
+def test_the_terminal_shows_one_line_each_and_the_chosen_ones_table(
+    checkpoint: Checkpoint,
+    pictures: ExportPictures,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        bundling,
+        "quantized_variants",
+        trying(lambda graph: losing(0, graph), the_graph_itself),
+    )
+    said: list[str] = []
+    shown: list[str] = []
+    exported(checkpoint, tmp_path / "bundle", pictures, step=said.append, details=shown.append)
+    tables = [text for text in said if "agreement with FP32:" in text]
+    assert len(tables) == 1
+    assert tables[0].startswith("itself")
+    assert "FAILED" not in "".join(said)
+    assert "FAILED: glioma loses" in "".join(shown)
+
+
 def test_a_blank_calibration_makes_static_fail_and_dynamic_is_taken(
     checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
 ) -> None:
@@ -268,8 +334,8 @@ def test_the_gate_sees_what_brain_infer_will_see(
         seen.append(int8)
         return verdict(labels, fp32, int8)
 
-    def dynamic_alone(*arguments: Any) -> Iterator[Variant]:
-        return (entry for entry in every(*arguments) if entry.name == "dynamic")
+    def dynamic_alone(*arguments: Any, **options: Any) -> Iterator[Variant]:
+        return (entry for entry in every(*arguments, **options) if entry.name == "dynamic")
 
     verdict, every = choice.judge, bundling.quantized_variants
     monkeypatch.setattr(choice, "judge", judged)
@@ -324,8 +390,8 @@ def test_when_seven_bits_fail_eight_are_named(
 ) -> None:
     every = bundling.quantized_variants
 
-    def first_spoilt(*given: Any) -> Iterator[Variant]:
-        yield losing(0, next(iter(every(*given))).graph)
+    def first_spoilt(*given: Any, **options: Any) -> Iterator[Variant]:
+        yield losing(0, next(iter(every(*given, **options))).graph)
 
     monkeypatch.setattr(bundling, "quantized_variants", first_spoilt)
     hints = {}

@@ -11,6 +11,7 @@ from PIL import Image
 
 from edge_infer.bundle import load_bundle
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import QualityGateFailed
 from export import bundling, calibration
 from export.cli import main
 from export.variants import Variant
@@ -108,7 +109,7 @@ def test_a_failed_gate_exits_with_86_and_leaves_the_older_bundle(
     (older / "model.onnx").write_bytes(b"older")
 
     # An exchange of the outputs' sign, as a quantization that is nothing like its original.
-    def negated(_: object, graph: Any, *__: object) -> Iterator[Variant]:
+    def negated(_: object, graph: Any, *__: object, **___: object) -> Iterator[Variant]:
         import onnx
 
         spoilt = onnx.load_from_string(graph.SerializeToString())
@@ -127,7 +128,40 @@ def test_a_failed_gate_exits_with_86_and_leaves_the_older_bundle(
     assert "no INT8 model passed the gate (negated: agreement" in err
     assert "hint: " in err
     assert {path.name: path.read_bytes() for path in older.iterdir()} == {"model.onnx": b"older"}
-    assert [path.name for path in older.parent.iterdir()] == ["cvt_test-int8"]
+    log = older.with_name("cvt_test-int8.gate.txt")
+    assert sorted(older.parent.iterdir()) == [older, log], "and no temporary file"
+    assert "FAILED: agreement" in log.read_text()
+    assert "FAILED" not in err
+    assert str(log.relative_to(tmp_path)) in err
+
+
+def test_without_a_data_set_the_kit_is_taken_and_said(
+    checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[calibration.ExportPictures] = []
+
+    def exported(*_: object, pictures: calibration.ExportPictures, **__: object) -> Any:
+        given.append(pictures)
+        raise QualityGateFailed("seen enough", hint="none")
+
+    monkeypatch.setattr(bundling, "export_bundle", exported)
+    code, _, err = run("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder)
+    assert code == 86
+    assert "calibrating on 192 and judging on 364 scans of the kit of BRISC 2025" in err
+    (pictures,) = given
+    assert not pictures.synthetic
+    assert (len(pictures.calibration), len(pictures.gate)) == (192, 364)
+    assert set(pictures.gate_labels) == set(range(len(LABELS)))
+
+
+def test_a_wheel_has_no_kit_and_says_where_it_is(
+    checkpoint_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "KIT", tmp_path / "kit")
+    code, _, err = run("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder)
+    assert code == 20
+    assert "not in the wheel" in err
+    assert "--data" in err
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
     # Not files of a data set: flat pictures are copies of each other in all classes, which is refused before.
     black = experiment.SABOTAGES["black"](pictures.calibration)
     spoilt = dataclasses.replace(pictures, calibration=black)
-    monkeypatch.setattr(calibration, "from_phantoms", lambda *_, **__: spoilt)
+    monkeypatch.setattr(calibration, "from_kit", lambda *_, **__: spoilt)
     code, out, err = run(*common, "--int8")
     assert code == 86
     assert out == ""
@@ -74,8 +74,8 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
     assert re.search(rf"({'|'.join(LABELS)}) loses [\d.]+ points of recall \(\d+ of n 20\)", err)
     assert contents(tmp_path / "bundle") == older
     assert sorted(path.name for path in tmp_path.iterdir() if "bundle" in path.name) in (
-        ["bundle"],
-        [".bundle.lock", "bundle"],
+        ["bundle", "bundle.gate.txt"],
+        [".bundle.lock", "bundle", "bundle.gate.txt"],
     )
 
 

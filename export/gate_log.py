@@ -1,0 +1,44 @@
+"""The tables of all that was tried, in a file beside the bundle: the terminal shows the chosen one's alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import RESEARCH_USE_ONLY
+
+__all__ = ["GateLog"]
+
+
+class GateLog:
+    """Collects texts; writes them at the end, or at an error's, to ``BUNDLE.gate.txt``; nothing where there are none.
+
+    Args:
+        bundle: Folder of the bundle; it need not exist.
+        step: Told where the file lies.
+    """
+
+    def __init__(self, bundle: Path, step: Callable[[str], None]) -> None:
+        self.path = bundle.with_name(f"{bundle.name}.gate.txt")
+        self._step = step
+        self._texts: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, text: str) -> None:
+        """Add a text."""
+        self._texts.append(text)
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if self._texts:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            text = "\n\n".join([RESEARCH_USE_ONLY, *self._texts]) + "\n"
+            write_bytes_atomically(self.path, text.encode())
+            self._step(f"all that was tried: {self.path}")
