@@ -9,20 +9,10 @@ export ORT_DISABLE_TELEMETRY := 1
 # The onnxruntime and torch of this project never need a hub at test time; say so to the libraries.
 export HF_HUB_OFFLINE := 1
 
-EXAMPLES := $(sort $(wildcard examples/synthetic_*.png))
-BUNDLE := bundles/cvt13-int8
-
 .PHONY: demo test check docs bench clean
 
 demo: $(VENV)/.installed
-	$(BIN)/brain-export --model cvt13 --int8 --checkpoint export/checkpoints/cvt13 --output $(BUNDLE)
-	@mkdir -p runs/demo
-	$(BIN)/brain-infer --bundle $(BUNDLE) --heatmap runs/demo $(EXAMPLES)
-	$(BIN)/brain-infer --bundle $(BUNDLE) --json $(EXAMPLES) > runs/demo/result.jsonl
-	@echo
-	@echo "bundle:   $(BUNDLE)"
-	@echo "result:   runs/demo/result.jsonl"
-	@echo "heatmaps: runs/demo/*.heatmap.png"
+	@BIN=$(BIN) bash examples/demo.sh
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

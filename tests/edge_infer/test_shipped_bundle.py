@@ -9,7 +9,7 @@ from edge_infer import Classifier, load_bundle, saturation
 from edge_infer.bundle import Bundle, shipped_bundle_path
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("synthetic_*.png"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("brisc_*.jpg"))
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def test_its_manifest_names_no_path_of_the_machine_that_made_it(bundle: Bundle) 
 
 
 @pytest.mark.parametrize("scan", EXAMPLES, ids=lambda path: path.stem)
-def test_it_answers_each_example_with_evidence_that_adds_up(scan: Path) -> None:
+def test_it_names_each_example_rightly_with_evidence_that_adds_up(scan: Path) -> None:
     prediction = Classifier.load().predict(scan)
-    assert prediction.label in LABELS
+    assert scan.stem.removeprefix("brisc_").startswith(prediction.label)
     assert math.isclose(sum(prediction.probabilities.values()), 1.0, abs_tol=1e-9)
     for index, label in enumerate(LABELS):
         assert prediction.evidence[index].mean() == pytest.approx(
@@ -61,5 +61,7 @@ def test_it_replays_its_golden_pictures_with_the_precaution_against_saturation(
     assert Classifier.load().predict(EXAMPLES[0]).label in LABELS
 
 
-def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 4
+def test_there_is_an_example_of_each_class() -> None:
+    names = [path.stem.removeprefix("brisc_") for path in EXAMPLES]
+    assert len(names) == len(LABELS)
+    assert all(name.startswith(label) for name, label in zip(names, LABELS, strict=True))
