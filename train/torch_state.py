@@ -50,7 +50,7 @@ def load_state(folder: Path, name: str) -> Any:
 
 
 def save_random_state(folder: Path) -> None:
-    """Write the state of Python's, NumPy's and torch's CPU generators."""
+    """Write the state of Python's, NumPy's and torch's generators, those of GPUs too."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what libraries use
     state = {
         "python": list(random.getstate()),
@@ -59,11 +59,13 @@ def save_random_state(folder: Path) -> None:
         "numpy_gauss": [int(numpy_state["has_gauss"]), float(numpy_state["gauss"])],
         "torch": torch.random.get_rng_state(),
     }
+    if torch.cuda.is_available():  # dropped paths are drawn where the model is
+        state["cuda"] = torch.cuda.get_rng_state_all()
     save_state(state, folder, "random_state")
 
 
 def load_random_state(folder: Path) -> None:
-    """Restore what ``save_random_state`` wrote."""
+    """Restore what ``save_random_state`` wrote; a machine with other GPUs cannot go on with the same numbers."""
     state = load_state(folder, "random_state")
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
@@ -73,6 +75,8 @@ def load_random_state(folder: Path) -> None:
     restored = {"bit_generator": "MT19937", "state": inner, "has_gauss": has_gauss, "gauss": gauss}
     np.random.set_state(restored)  # noqa: NPY002 - see above
     torch.random.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and len(state.get("cuda", ())) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
 
 
 def _take_tensors_out(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:

@@ -158,3 +158,35 @@ def test_no_source_reads_or_writes_pickle() -> None:
         if "``" not in path.read_text(encoding="utf-8")[match.start() - 2 : match.start()]
     }
     assert found == {}
+
+
+def test_the_generators_of_gpus_come_back_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    states = [torch.arange(16, dtype=torch.uint8), torch.arange(16, 32, dtype=torch.uint8)]
+    set_again: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", set_again.extend)
+    save_random_state(tmp_path)
+    load_random_state(tmp_path)
+    assert_same(set_again, states)
+
+
+@pytest.mark.parametrize(("gpus", "saved_on"), [(1, 2), (1, 0), (0, 2)])
+def test_a_machine_with_other_gpus_goes_on_without_their_generators(
+    gpus: int, saved_on: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    states = [torch.zeros(16, dtype=torch.uint8)] * saved_on
+
+    def refuse(_: list[torch.Tensor]) -> None:
+        raise AssertionError("of other GPUs")
+
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", refuse)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: saved_on > 0)
+    save_random_state(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    load_random_state(tmp_path)

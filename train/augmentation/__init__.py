@@ -84,7 +84,8 @@ def _rescanned(
         views = shade(views, settings.bias_field * strength, generator)
     views = change_intensity(views, settings, generator, strength)
     if settings.low_resolution:
-        views = on_some(views, settings.low_resolution * strength, generator, lower_resolution)
+        probability = settings.low_resolution * strength
+        views = on_some(views, probability, generator, lower_resolution, drawn_at_once=1)
     if settings.blur:
         views = on_some(views, settings.blur * strength, generator, blur)
     return views

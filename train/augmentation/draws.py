@@ -28,6 +28,8 @@ def on_some(
     probability: float,
     generator: Generator,
     change: Callable[[Tensor, Generator], Tensor],
+    *,
+    drawn_at_once: int = 0,
 ) -> Tensor:
     """Change some pictures and spare the time for the others.
 
@@ -35,7 +37,13 @@ def on_some(
         grey: (B, 1, H, W).
         probability: Of each picture to be changed.
         generator: Source of all randomness.
-        change: Takes the chosen ones, of which there may be none, and the generator.
+        change: Takes the chosen ones and the generator; not called where none is chosen, since some of CUDA's kernels
+            refuse an empty batch.
+        drawn_at_once: Numbers that ``change`` draws for all pictures together. They are drawn where none is chosen too:
+            what is drawn after them must not depend on it, or runs of older versions would go on with other pictures.
     """
     chosen = chance(grey, probability, generator).flatten().nonzero().flatten()
+    if not len(chosen):
+        torch.rand(drawn_at_once, generator=generator)
+        return grey
     return grey.index_copy(0, chosen, change(grey[chosen], generator))
