@@ -1,8 +1,11 @@
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
 from typing import Any
 
 import pytest
 import torch
+from gradients import check_gradients
+from own_process import ending_of, preloaded
 from torch import Tensor, nn
 
 from edge_infer.errors import BundleIncompatible
@@ -138,23 +141,17 @@ def test_a_blank_picture_gets_a_finite_answer(model: Any, pixel_values: Tensor) 
     assert all(bool(output.isfinite().all()) for output in blank)
 
 
-def test_gradients_are_finite_under_bf16_autocast(
-    name: str, small: Small, pixel_values: Tensor
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    return preloaded("gradients")
+
+
+@pytest.mark.parametrize("bf16", [True, False], ids=["bf16", "float32"])
+def test_gradients_are_finite_and_memory_stays_whole(
+    name: str, small: Small, bf16: bool, context: ForkServerContext
 ) -> None:
-    learning = build(name)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = learning.forward_head(learning.forward_features(pixel_values)).logits
-        loss = nn.functional.cross_entropy(logits.float(), torch.tensor([0, 1, 2]))
-    loss.backward()
-    gradients = {
-        key: parameter.grad
-        for key, parameter in learning.named_parameters()
-        if not key.startswith(small.no_class_learns)
-    }
-    for key, gradient in gradients.items():
-        assert gradient is not None, key
-        assert bool(gradient.isfinite().all()), key
-    assert any(float(gradient.abs().max()) > 0 for gradient in gradients.values())
+    arguments = (name, small.image_size, small.sizes, small.no_class_learns, bf16)
+    assert ending_of(context, check_gradients, *arguments) == "well"
 
 
 def test_the_seed_decides_the_first_weights() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from edge_infer.errors import BundleIncompatible
+from train.models.convolutions import mend_convolutions
 from train.models.cvt import cvt13, cvt_test
 from train.models.cvt_slim import cvt_slim
 from train.models.resnet import resnet18
@@ -58,24 +59,20 @@ def create_model(
         BundleIncompatible: There is no model of this name, or it cannot be built with such a size.
     """
     check_model_name(name)
-    build = MODELS[name]
-    known = list(inspect.signature(build).parameters)[2:]
+    known = list(inspect.signature(MODELS[name]).parameters)[2:]
     unknown = sorted(set(sizes or {}) - set(known))
     if unknown:
         raise BundleIncompatible(
             f"{name} has no size {', '.join(unknown)}; it has {', '.join(known) or 'none'}",
             hint="correct [model] in the recipe",
         )
-    if not sizes:
-        return build(num_classes, image_size)
-    try:
-        return build(num_classes, image_size, **sizes)
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        given = ", ".join(f"{key} = {value!r}" for key, value in sizes.items())
-        raise BundleIncompatible(
-            f"{name} cannot be built with {given} ({type(error).__name__}: {error})",
-            hint="correct [model] in the recipe",
-        ) from error
+    model = (
+        _built(name, num_classes, image_size, sizes)
+        if sizes
+        else MODELS[name](num_classes, image_size)
+    )
+    mend_convolutions(model)
+    return model
 
 
 def check_model_name(name: str) -> None:
@@ -86,3 +83,14 @@ def check_model_name(name: str) -> None:
     """
     if name not in MODELS:
         raise BundleIncompatible(f"model is {name!r}, expected one of {', '.join(sorted(MODELS))}")
+
+
+def _built(name: str, num_classes: int, image_size: int, sizes: Mapping[str, Any]) -> nn.Module:
+    try:
+        return MODELS[name](num_classes, image_size, **sizes)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        given = ", ".join(f"{key} = {value!r}" for key, value in sizes.items())
+        raise BundleIncompatible(
+            f"{name} cannot be built with {given} ({type(error).__name__}: {error})",
+            hint="correct [model] in the recipe",
+        ) from error

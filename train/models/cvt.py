@@ -8,7 +8,6 @@ https://arxiv.org/abs/2103.15808; reference code microsoft/CvT. How ours differs
   Parameter names are kept (``cvt.*``, ``layernorm.*``, ``classifier.*``): its checkpoints load.
 - Started from nothing, the weights are drawn so that a block begins as a small convolution with attention to similar
   tokens (see ``models.mimetic``).
-- Depthwise convolutions stay in float32 under bf16 autocast: their bf16 backward is ten times slower on CPUs.
 - Attention is scaled by the full width, not the head's (microsoft/CvT lib/models/cls_cvt.py:100). That is
   transformers' behaviour too, and the pretrained weights expect it.
 """
@@ -23,7 +22,7 @@ from transformers import CvtConfig, CvtModel
 from train.models.mimetic import mimetic_query_key, mimetic_value_output
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
-__all__ = ["CvtClassifier", "cvt13", "cvt_test", "initialize_cvt", "keep_depthwise_in_float32"]
+__all__ = ["CvtClassifier", "cvt13", "cvt_test", "initialize_cvt"]
 
 
 class CvtClassifier(nn.Module):
@@ -58,7 +57,6 @@ class CvtClassifier(nn.Module):
         self.feature_dim = config.embed_dim[-1]
         self.layernorm = nn.LayerNorm(self.feature_dim)
         self.classifier = nn.Linear(self.feature_dim, num_classes)
-        keep_depthwise_in_float32(self.cvt)
         initialize_cvt(self, self.cvt)
 
     def forward_features(self, pixel_values: Tensor) -> Tensor:
@@ -102,23 +100,6 @@ def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
     )
 
 
-class _Float32DepthwiseConv(nn.Conv2d):
-    """A convolution that leaves bf16 autocast."""
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
-        if not torch.is_autocast_enabled(input.device.type):
-            return super().forward(input)
-        with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
-
-
-def keep_depthwise_in_float32(module: nn.Module) -> None:
-    """Take a module's depthwise convolutions out of bf16 autocast."""
-    for child in module.modules():
-        if isinstance(child, nn.Conv2d) and child.groups > 1:
-            child.__class__ = _Float32DepthwiseConv  # same parameters, same names, another forward
-
-
 def initialize_cvt(model: nn.Module, cvt: nn.Module) -> None:
     """Draw the first weights.
 
@@ -131,7 +112,7 @@ def initialize_cvt(model: nn.Module, cvt: nn.Module) -> None:
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-        elif isinstance(module, _Float32DepthwiseConv):
+        elif isinstance(module, nn.Conv2d) and module.groups > 1:
             # The centre tap passes its channel on, the others disturb it: the projections begin as near-identity.
             nn.init.normal_(module.weight, std=0.15)
             with torch.no_grad():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 from transformers import CvtConfig, CvtModel
 
-from train.models.cvt import initialize_cvt, keep_depthwise_in_float32
+from train.models.cvt import initialize_cvt
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
 __all__ = ["CvtSlimClassifier", "cvt_slim"]
@@ -78,7 +78,6 @@ class CvtSlimClassifier(nn.Module):
         self.feature_dim = int(widths[-1])
         self.layernorm = nn.LayerNorm(self.feature_dim)
         self.classifier = nn.Linear(self.feature_dim, num_classes)
-        keep_depthwise_in_float32(self.cvt)
         initialize_cvt(self, self.cvt)
         self.stem.to(memory_format=torch.channels_last)
         self.residual.to(memory_format=torch.channels_last)
