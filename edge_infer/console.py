@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import shlex
 import signal
@@ -10,15 +11,28 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
-from edge_infer.errors import BrainError, InferenceFailed
+from edge_infer.errors import BrainError, CannotWrite, InferenceFailed
+from edge_infer.names import shown_name, shown_text
+from edge_infer.results import KEEP_NAMES, Results, WholeRecords, mend_standard_streams, silence
+from edge_infer.system_errors import as_brain_error
 
-__all__ = ["progress_bar", "report_error", "results_stream", "shown_to_user", "typed_command"]
+__all__ = [
+    "Command",
+    "FiniteRange",
+    "Group",
+    "progress_bar",
+    "report_error",
+    "results_stream",
+    "say",
+    "shown_to_user",
+    "typed_command",
+]
 
 _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 130, 141, 143
 
@@ -47,16 +61,59 @@ class _Terminated(BaseException):
     """SIGTERM arrived; a BaseException so that no handler of errors swallows it."""
 
 
+class _Guarded:
+    """What ``Command`` and ``Group`` add to click's: streams that are there, and no traceback from --help."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        mend_standard_streams()
+        try:
+            return super().main(*args, **extra)  # type: ignore[misc]  # click's
+        except OSError as error:
+            if not isinstance(error.__context__, click.ClickException):
+                raise
+            silence(sys.stderr)  # it is full, and click wanted to say there how the command is used
+            raise SystemExit(error.__context__.exit_code) from None
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with shown_to_user():  # --help and --version are printed here
+            return super().make_context(*args, **extra)  # type: ignore[misc]
+
+    def invoke(self, context: click.Context) -> Any:
+        with shown_to_user():
+            return super().invoke(context)  # type: ignore[misc]
+
+
+class Command(_Guarded, click.Command):
+    """A command that ends as ``shown_to_user`` says, its ``--help`` too."""
+
+
+class Group(_Guarded, click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds; NaN and infinity, which no comparison keeps out, are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is not finite, as a usage error."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
 @contextlib.contextmanager
 def shown_to_user(*, debug: bool = False) -> Iterator[None]:
     """End a command the way its user expects.
 
-    A ``BrainError`` becomes two lines on stderr and its exit code, a missing extra the command
-    that installs it, Ctrl-C 130, SIGTERM 143, a closed pipe silence. Anything else is a bug:
-    traceback, 1.
+    A ``BrainError`` becomes two lines on stderr and its exit code, what the system refuses (a full disk, a forbidden
+    folder, no memory) the one that fits (``edge_infer.system_errors``), a missing extra the command that installs it,
+    Ctrl-C 130, SIGTERM 143, a closed pipe silence. Anything else is a bug: traceback, 1.
 
     Args:
-        debug: Show the traceback of a ``BrainError`` too.
+        debug: Show the traceback of these errors too.
     """
     try:
         with _sigterm_raises():
@@ -72,29 +129,55 @@ def shown_to_user(*, debug: bool = False) -> Iterator[None]:
         )
         _fail(missing, debug=debug)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         raise SystemExit(_INTERRUPTED) from None
     except _Terminated:
-        click.echo("terminated", err=True)
+        say("terminated")
         raise SystemExit(_TERMINATED) from None
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; without this it would complain then.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         raise SystemExit(_BROKEN_PIPE) from None
+    except (OSError, UnicodeEncodeError, MemoryError) as error:
+        named = as_brain_error(error)
+        if named is None:
+            raise
+        if isinstance(
+            named, CannotWrite
+        ):  # perhaps stdout: its rest would be flushed, in vain, at the end
+            _flush_or_silence(sys.stdout)
+        _fail(named, debug=debug, cause=error)
 
 
 def report_error(error: BrainError, *, prefix: str = "error") -> None:
     """Print one error to stderr: the message, and below it what to do."""
-    click.echo(f"{prefix}: {error.message}", err=True)
+    say(f"{prefix}: {shown_text(error.message)}")
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        say(f"  hint: {shown_text(error.hint)}")
+
+
+def say(line: str) -> None:
+    """Print a line to stderr; if nobody can be told, go on: results do not hang on that."""
+    try:
+        click.echo(line, err=True)
+    except (OSError, ValueError):
+        silence(sys.stderr)
 
 
 def typed_command(name: str) -> str:
-    """Return the command as typed, absolute paths shortened to their names: reports and bundles travel."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join([name, *words])
+    """Return the command as typed, for reports and bundles, which travel.
+
+    Paths that lead out of the working folder, absolute ones and those by ``..`` or ``~``, are shortened to their names.
+    """
+    return shown_name(shlex.join([name, *map(_travelling, sys.argv[1:])]))
+
+
+def _travelling(word: str) -> str:
+    option, equals, value = word.partition("=")
+    if equals and option.startswith("-"):
+        return f"{option}={_travelling(value)}"
+    path = PurePath(word)
+    leads_out = path.is_absolute() or ".." in path.parts or word.startswith("~")
+    return Path(os.path.abspath(word)).name if leads_out else word  # noqa: PTH100 -- what .. is called, links unread
 
 
 @contextlib.contextmanager
@@ -117,32 +200,39 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextlib.contextmanager
 def results_stream(
-    *, encoding: str | None = None, errors: str = "surrogateescape"
-) -> Iterator[TextIO]:
+    *, encoding: str | None = None, errors: str = KEEP_NAMES, must_be_open: bool = False
+) -> Iterator[Results]:
     """Yield a stream to stdout for results, while anything else that prints there goes to stderr.
 
     Native libraries write to the descriptor, so it is the descriptor that is turned over.
 
     Args:
         encoding: Of the results; by default stdout's own, which the locale decides.
-        errors: By default names that are no UTF-8 leave as the bytes they came in.
+        errors: By default names that are no UTF-8 leave as the bytes they came in, and letters that the encoding lacks
+            as escapes.
+        must_be_open: Results go nowhere else, so without a stdout there is nothing to be done.
+
+    Raises:
+        CannotWrite: ``must_be_open`` and stdout is closed.
     """
     stdout = sys.stdout
-    stdout.flush()
     try:
         descriptor = stdout.fileno()
     except (OSError, ValueError, io.UnsupportedOperation):
         yield stdout  # captured in memory, as in tests: no descriptor to protect
         return
+    if must_be_open and sys.__stdout__ is None:
+        raise CannotWrite(
+            "standard output is closed: results cannot be written",
+            hint="send them to a file or another program",
+        )
+    stdout.flush()
     private = os.dup(descriptor)
     os.dup2(sys.stderr.fileno(), descriptor)
     try:
-        with open(  # noqa: PTH123 -- Path.open takes no descriptor
-            os.dup(private), "w", encoding=encoding or stdout.encoding, errors=errors, newline=""
-        ) as results:
-            yield results
+        yield WholeRecords(private, encoding=encoding or stdout.encoding, errors=errors)
     finally:
-        stdout.flush()
+        _flush_or_silence(stdout)
         os.dup2(private, descriptor)
         os.close(private)
 
@@ -154,15 +244,22 @@ def _sparse_lines(label: str) -> Callable[[int, int], None]:
         nonlocal said
         if time.monotonic() - said < _BETWEEN_LINES_S:
             return
-        click.echo(f"{label}: {done} of {total} ({done / max(1, total):.0%})", err=True)
+        say(f"{label}: {done} of {total} ({done / max(1, total):.0%})")
         said = time.monotonic()
 
     return show
 
 
-def _fail(error: BrainError, *, debug: bool) -> NoReturn:
+def _flush_or_silence(stream: Any) -> None:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        silence(stream)
+
+
+def _fail(error: BrainError, *, debug: bool, cause: BaseException | None = None) -> NoReturn:
     if debug:
-        traceback.print_exception(error)
+        traceback.print_exception(cause or error)
     report_error(error)
     raise SystemExit(error.exit_code) from None
 

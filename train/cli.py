@@ -115,10 +115,15 @@ def _train(
     if apart_from is not None:
         samples = _apart_from(samples, apart_from, cache)
 
+    from transformers.utils.logging import disable_progress_bar
+
     from train.run_report import write_run_report
     from train.trackers import log_evaluations, prepare_tracker
     from train.training import train_model
 
+    if not sys.stderr.isatty():
+        # Of reading and fetching weights.
+        disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     tracker = prepare_tracker(report_to, run)
     with results_stream() as results:  # transformers prints its log to stdout
         checkpoint = train_model(

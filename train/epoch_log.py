@@ -1,19 +1,22 @@
-"""What a training run says of itself: a line an epoch, and how long each took."""
+"""What a training run says of itself: a line an epoch, a line a minute in long ones, and how long each took."""
 
 import logging
 import math
 import time
 from typing import Any
 
+from torch import Tensor
 from transformers import TrainerCallback
 
 __all__ = ["EpochLog"]
 
 logger = logging.getLogger(__name__)
 
+_SIGN_OF_LIFE_S = 60.0
+
 
 class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """One line an epoch, for logs that nobody watches.
+    """One line an epoch, for logs that nobody watches, and one a minute where no bar shows that it goes on.
 
     Args:
         phase: Named in each line; empty where a run has only one.
@@ -27,10 +30,38 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
         self.started = time.monotonic()
         self.steps_per_second = math.nan
         self.epoch_began = (0, self.started)
+        self.said = self.started
+        self.step_losses: list[Tensor] = []
+
+    def note_loss(self, loss: Tensor) -> None:
+        """Take a step's loss, for the mean since the last line."""
+        self.step_losses.append(loss.detach())
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Note step and time."""
         self.epoch_began = (state.global_step, time.monotonic())
+        self._say_nothing_for_a_while()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Say that the run goes on, if nothing was said for a minute and no bar shows it."""
+        now = time.monotonic()
+        if not args.disable_tqdm or now - self.said < _SIGN_OF_LIFE_S:
+            return
+        first, began = self.epoch_began
+        steps = round(state.max_steps / self.epochs)
+        steps_per_second = (state.global_step - first) / (now - began)
+        logger.info(
+            "%sepoch %d of %d, step %d of %d: loss %.3f, %.2f steps/s, about %s left",
+            f"{self.phase}, " if self.phase else "",
+            1 + first // steps,
+            self.epochs,
+            state.global_step - first,
+            steps,
+            sum(map(float, self.step_losses)) / max(1, len(self.step_losses)),
+            steps_per_second,
+            _duration((state.max_steps - state.global_step) / steps_per_second),
+        )
+        self._say_nothing_for_a_while()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Measure the steps alone, without validation."""
@@ -62,3 +93,12 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
             self.steps_per_second,
         )
         self.started = time.monotonic()
+
+    def _say_nothing_for_a_while(self) -> None:
+        self.said = time.monotonic()
+        self.step_losses.clear()
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,6 +1,7 @@
 """One phase of a run: trained with its own optimizer and schedule, resumed in its middle, skipped once finished."""
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
@@ -77,6 +78,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
     if phase.name and setting.resume and finished.is_dir():
         return _finished(model, finished)
     train_only(model, phase)
+    log = EpochLog(phase.name, phase.epochs)
     trainer = BrainTrainer(
         model,
         _arguments(phase, setting, folder),
@@ -86,8 +88,10 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
         teacher=setting.teacher,
         datasets=setting.datasets,
         compute_metrics=_accuracy if phase.layer is None else None,
-        callbacks=[EpochLog(phase.name, phase.epochs)],
+        on_loss=log.note_loss,
+        callbacks=[log],
     )
+    trainer.remove_callback(PrinterCallback)  # what it prints without a bar, the log says in words
     newest = newest_complete_checkpoint(folder) if setting.resume else None
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     late = try_late_average(trainer)
@@ -136,7 +140,7 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
     recipe = setting.recipe
     steps = math.ceil(setting.datasets[0].drawn / recipe.batch_size) * phase.epochs
     learns_classes = phase.layer is None
-    return TrainingArguments(
+    return _OneDevice(
         output_dir=str(folder),
         num_train_epochs=phase.epochs,
         per_device_train_batch_size=recipe.batch_size,
@@ -162,7 +166,21 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
         dataloader_pin_memory=False,
         seed=recipe.seed,
         data_seed=recipe.seed,
+        disable_tqdm=not sys.stderr.isatty(),  # in a file a bar is one endless line
     )
+
+
+class _OneDevice(TrainingArguments):  # type: ignore[misc, unused-ignore] # untyped for mypy
+    """One GPU, however many there are.
+
+    On several, transformers would wrap the model in DataParallel, which hides its methods, and would multiply the
+    recipe's batch.
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs are used."""
+        return min(1, int(super().n_gpu))
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:

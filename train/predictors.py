@@ -13,6 +13,7 @@ from edge_infer.bundle import load_bundle
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from train.checkpoint import load_checkpoint
+from train.threads import keep_threads_within_quota
 
 __all__ = ["Predictor", "predictor"]
 
@@ -70,6 +71,7 @@ def predictor(path: Path) -> Predictor:
             outputs=lambda pixel_values: _one_by_one(session, pixel_values),
         )
     checkpoint = load_checkpoint(path)
+    keep_threads_within_quota()
 
     def outputs(pixel_values: _Floats) -> tuple[_Floats, _Floats]:
         with torch.inference_mode():

@@ -1,5 +1,6 @@
 """The project's training step: pictures varied and mixed on the batch, an optional teacher, masks, averaged weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class BrainTrainer(ResumableTrainer):
         preprocessor: For scaling pixel values as the runtime does.
         teacher: What guides, or None.
         datasets: Training and validation part.
+        on_loss: Told the loss of each step.
         options: Passed on (callbacks, compute_metrics).
 
     Attributes:
@@ -52,6 +54,7 @@ class BrainTrainer(ResumableTrainer):
         preprocessor: Any,
         teacher: Teachers | None,
         datasets: tuple[Dataset[Any], Dataset[Any]],
+        on_loss: Callable[[Tensor], None] = lambda _: None,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -64,6 +67,7 @@ class BrainTrainer(ResumableTrainer):
         self.recipe = recipe
         self.layer = layer
         self.preprocessor = preprocessor
+        self.on_loss = on_loss
         self.teacher = None if teacher is None else teacher.to(arguments.device)
         self.guide = (
             None
@@ -97,6 +101,7 @@ class BrainTrainer(ResumableTrainer):
             # accelerate casts inside forward() only; the features are asked for directly.
             with self._autocast(pixel_values):
                 outputs = self._training_outputs(model, views, pixel_values)
+            self.on_loss(outputs["loss"])
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
     def training_views(self, inputs: dict[str, Tensor]) -> Views:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
-from train.bfloat16 import as_fast_here
+from train.bfloat16 import as_fast_here, as_safe_here
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.distillation import Teachers
 from train.grey_batches import GreyPictures
@@ -28,6 +28,7 @@ from train.recipe import Recipe, recipe_defaults
 from train.run_folder import CHECKPOINT, claim_run_folder
 from train.sample_rows import copy_groups, part_rows
 from train.samples import Sample
+from train.threads import keep_threads_within_quota
 from train.tumour_masks import MaskCache
 
 __all__ = ["train_model"]
@@ -81,8 +82,9 @@ def train_model(
         "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
     }
     claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
+    keep_threads_within_quota()
     # Only now: the run stays the one that was asked for, whichever machine goes on with it.
-    recipe = as_fast_here(recipe)
+    recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels

@@ -1,5 +1,4 @@
 import importlib.util
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -63,12 +62,3 @@ def make_leaky(phantom_folder: Path) -> Callable[[Path], list[Sample]]:
         return load_samples(folder)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def real_scans() -> Path:
-    """The folder of the real scans; tests that need them skip where they are not."""
-    folder = Path(os.environ.get("BRAIN_EDGE_DATA", PROJECT / ".." / "shared" / "data"))
-    if not (folder / "manifest.csv").is_file():
-        pytest.skip(f"no real scans: set BRAIN_EDGE_DATA (no manifest.csv in {folder.name!r})")
-    return folder
