@@ -119,8 +119,8 @@ def _gate(gate: Mapping[str, Any] | None) -> str:
     close = gate.get("too_close")
     if close is not None:
         lines.append(
-            f"Too close to call, judged apart (FP32 leads by less than {close['margin_logits']:g}): {close['count']} of "
-            f"{close['n']}, allowed {100 * close['max_share']:g} %; answered otherwise {close['flips']}, tumour to "
+            f"Too close to call, judged apart (FP32 leads by less than {close['margin_logits']:g}): {close['count']} "
+            f"of {close['n']}, allowed {100 * close['max_share']:g} %; answered otherwise {close['flips']}, tumour to "
             f"no_tumor {close['tumor_to_no_tumor_flips']}.\n"
         )
     corrupted = gate.get("corrupted")
@@ -143,8 +143,8 @@ def _tried(quantization: Mapping[str, Any]) -> str:
     lines = [
         "## Quantizations that were tried\n",
         (
-            f"Shipped: **{quantization['name']}**. Latency: median of one picture with one thread on the machine of the "
-            f"export, measured in turn; FP32 took {quantization['fp32_p50_ms']} ms there.\n"
+            f"Shipped: **{quantization['name']}**. Latency: median of one picture with one thread on the machine of "
+            f"the export, measured in turn; FP32 took {quantization['fp32_p50_ms']} ms there.\n"
         ),
         "| name | gate | agreement | flips by class | p50, ms | MB |\n|---|---|---|---|---|---|",
     ]

@@ -34,8 +34,8 @@ print(json.dumps({
 """
 
 
-def _loaded(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+def _loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -43,7 +43,7 @@ def _loaded(name: str) -> ModuleType:
     return module
 
 
-processors = _loaded("processors")
+processors = _loaded(Path(__file__).with_name("processors.py"))
 SCANS = sorted(map(str, (ROOT / "examples").glob("brisc_*.jpg")))
 
 
@@ -86,3 +86,16 @@ def test_the_shipped_bundle_answers_alike(processor: str, library: Path, native:
 def test_the_mask_is_seen(library: Path) -> None:
     """Control: with AVX2 alone, 8-bit products of onnxruntime saturate; a mask without effect would pass above."""
     assert asked("x64 AVX2 (Haswell, Zen 3)", library)["saturates"] is True
+
+
+def test_the_page_shows_what_the_gates_gave_by_processor() -> None:
+    experiment = _loaded(ROOT / "docs" / "experiments" / "gates_by_processor.py")
+    result = json.loads(experiment.RESULT.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    assert experiment.table(result) in page
+    outcomes: dict[str, set[bool]] = {}
+    for row in result["rows"]:
+        if "chosen" in row:
+            outcomes.setdefault(row["model"], set()).add(row["chosen"] is not None)
+    assert set(outcomes) == {"cvt-slim", "cvt13", "vit"}
+    assert all(len(found) == 1 for found in outcomes.values()), "pass or fail alike"
