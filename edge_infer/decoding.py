@@ -1,24 +1,26 @@
-"""The bytes of a picture file as pixels, all of them or none: what a decoder would fill in is refused."""
+"""The bytes of a picture file as grey pixels, all of them or none: what a decoder would fill in is refused."""
 
 import io
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
-from edge_infer.grey import refuse_inverted
-from edge_infer.image_limits import (
-    FORMATS,
-    MAX_PIXELS,
-    check_frames,
-    check_size,
-    name_of_foreign_format,
-)
+from edge_infer.bmp_kinds import check_bmp
+from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnsupportedImage
+from edge_infer.formats import hint_for, name_of_foreign_format
+from edge_infer.grey import refuse_misread, to_grey, upright
+from edge_infer.image_limits import FORMATS, MAX_PIXELS, check_frames, check_size
+from edge_infer.jpeg_check import check_jpeg
+from edge_infer.lost_run import check_lost_run
+from edge_infer.png_chunks import PNG_SIGNATURE, pixels_only
+from edge_infer.tiff_data import check_tiff_data
+from edge_infer.tiff_header import TIFF_SIGNATURES
+from edge_infer.tiff_kinds import check_tiff
 
-__all__ = ["decode"]
+__all__ = ["checked", "decode", "refuse_accepting_truncated"]
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """Decode a picture whole, upright.
+    """Decode a picture whole, upright, as mode ``L``.
 
     Args:
         data: Of a file.
@@ -26,45 +28,89 @@ def decode(data: bytes, name: str) -> Image.Image:
 
     Raises:
         CorruptImage: Damaged, cut short or no picture.
-        UnsupportedImage: Another format, several frames, too small, or a deep TIFF with white as 0.
-        InputOverLimit: More than 8192 pixels a side or 40 million pixels.
+        UnsupportedImage: Another format or kind, several frames, too small, or without contrast.
+        InputOverLimit: More than 8192 pixels a side, 40 million pixels, or another bound on what it may cost.
+    """
+    refuse_accepting_truncated(name)
+    try:
+        image = _open(checked(data, name))
+        check_size(*image.size, name)
+        check_frames(image, name)
+        refuse_misread(image, name)
+        check_tiff_data(image, data, name)
+        image.load()
+        check_lost_run(image, data, name)
+        return upright(to_grey(image, name), image)
+    except BrainError:
+        raise
+    except MemoryError as error:
+        raise InputOverLimit(f"{name}: there is not enough memory to decode the picture") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputOverLimit(f"{name}: picture has more than {MAX_PIXELS:,} pixels") from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(data, name) from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ...
+        raise _undecodable(data, name, error) from error
+
+
+def refuse_accepting_truncated(name: str) -> None:
+    """Refuse to decode while Pillow is told to fill in what is missing.
+
+    Raises:
+        UnsupportedImage: It is.
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise UnsupportedImage(
             f"{name}: this process has told Pillow to accept truncated pictures",
             hint="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
         )
+
+
+def checked(data: bytes, name: str) -> bytes:
+    """Check a file for what Pillow would read wrongly, fill in or read for too long; return the bytes to decode.
+
+    Args:
+        data: Of a file.
+        name: For messages.
+
+    Raises:
+        InputError: As ``decode``.
+    """
     foreign = name_of_foreign_format(data)
     if foreign:
         raise UnsupportedImage(
-            f"{name}: format is {foreign}, expected {', '.join(FORMATS)}",
-            hint="export the slice as PNG",
+            f"{name}: format is {foreign}, expected {', '.join(FORMATS)}", hint=hint_for(foreign)
         )
-    try:
-        image = _open(data)
-        check_size(*image.size, name)
-        check_frames(image, name)
-        refuse_inverted(image, name)
-        if image.format == "PNG":
-            # Checksums of all chunks, up to the closing one: the decoder itself skips them.
-            _open(data).verify()
-        image.load()
-        return ImageOps.exif_transpose(image)
-    except (UnsupportedImage, InputOverLimit):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputOverLimit(f"{name}: picture has more than {MAX_PIXELS:,} pixels") from error
-    except UnidentifiedImageError as error:
-        raise CorruptImage(
-            f"{name}: content is not a picture, expected {', '.join(FORMATS)}",
-            hint="the ending of the name does not count, the content does",
-        ) from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ...
-        raise CorruptImage(
-            f"{name}: picture is damaged or cut short ({type(error).__name__})",
-            hint="copy or export the file again",
-        ) from error
+    if data.startswith(PNG_SIGNATURE):
+        return pixels_only(data, name)
+    if data.startswith(TIFF_SIGNATURES):
+        check_tiff(data, name)
+    if data.startswith(b"BM"):
+        check_bmp(data, name)
+    check_jpeg(data, name)
+    return data
 
 
 def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _unidentified(data: bytes, name: str) -> BrainError:
+    if data.startswith(TIFF_SIGNATURES):  # its header is whole: that has been checked
+        return UnsupportedImage(
+            f"{name}: TIFF is of a kind that is not read, expected grey or 8-bit colour",
+            hint="save it as 16-bit grey, or as 8-bit",
+        )
+    return CorruptImage(
+        f"{name}: content is not a picture, expected {', '.join(FORMATS)}",
+        hint="the ending of the name does not count, the content does",
+    )
+
+
+def _undecodable(data: bytes, name: str, error: Exception) -> BrainError:
+    if data.startswith(b"BM") and str(error).startswith("Unsupported BMP"):
+        return UnsupportedImage(f"{name}: BMP is of a kind that is not read", hint="save it as PNG")
+    return CorruptImage(
+        f"{name}: picture is damaged or cut short ({type(error).__name__})",
+        hint="copy or export the file again",
+    )

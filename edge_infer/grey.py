@@ -3,7 +3,11 @@
 The rule for deep pixels (16-bit, 32-bit, float) is ``round(value * 255 / largest value)``. Scanners
 write 12 bits into 16, so dividing by 65535 would leave almost nothing, and Pillow's own conversion
 clips at 255.
+
+Pictures are converted in strips of rows: whole, a picture of 40 million pixels took over a gigabyte.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +15,25 @@ from PIL import Image
 
 from edge_infer.errors import CorruptImage, UnsupportedImage
 
-__all__ = ["refuse_inverted", "scale_deep", "to_grey"]
+__all__ = ["refuse_misread", "scale_deep", "strips", "to_grey", "upright"]
 
 _DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _TRANSPARENT = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV"})
-_TIFF_PHOTOMETRIC = 262
+_STRIP_PIXELS = 2**20
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF
 _WHITE_IS_ZERO = 0
+_SIGNED = 2
+_ORIENTATION = 0x0112
+_TO_UPRIGHT = {  # EXIF 2.32, tag 0x0112
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def to_grey(image: Image.Image, name: str) -> Image.Image:
@@ -31,7 +47,7 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
         CorruptImage: Values that are not finite.
         UnsupportedImage: A pixel type with no agreed meaning, or a picture without any contrast.
     """
-    grey = _convert(image, name)
+    grey = _deep_to_grey(image, name) if image.mode in _DEEP else _shallow_to_grey(image, name)
     darkest, brightest = grey.getextrema()
     if darkest == brightest:
         raise UnsupportedImage(
@@ -40,38 +56,99 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
     return grey
 
 
-def refuse_inverted(image: Image.Image, name: str) -> None:
-    """Refuse deep TIFFs that store white as 0: Pillow turns over 8 bits but not more.
+def upright(grey: Image.Image, source: Image.Image) -> Image.Image:
+    """Turn a picture as the EXIF orientation of its source says; Pillow has turned TIFFs already."""
+    method = _TO_UPRIGHT.get(source.getexif().get(_ORIENTATION, 1))
+    return grey if method is None else grey.transpose(method)
+
+
+def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the picture in strips of about a million pixels, each with its first row."""
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // max(width, 1))
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(top + rows, height)))
+
+
+def refuse_misread(image: Image.Image, name: str) -> None:
+    """Refuse what Pillow reads as something else than the file holds.
+
+    It turns over inverted TIFFs of 8 bits but not of more, keeps the upper 8 bits of 16-bit colour, and swaps the bytes
+    of deep TIFFs that are compressed and big-endian once too often.
 
     Args:
-        image: As opened; a copy has no tags any more.
+        image: As opened; a copy has no tags any more, and a PNG forgets its depth when it is loaded.
         name: For messages.
 
     Raises:
-        UnsupportedImage: It is one.
+        UnsupportedImage: It is one of these.
     """
-    is_inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
-    if image.mode in _DEEP and is_inverted:
+    tags = getattr(image, "tag_v2", {})
+    if image.mode in _DEEP and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         raise UnsupportedImage(
             f"{name}: deep TIFF with inverted grey scale (WhiteIsZero), expected BlackIsZero"
         )
+    is_swapped = getattr(tags, "prefix", b"") == b"MM" and image.info.get("compression") != "raw"
+    if image.mode in ("I", "F") and is_swapped:
+        raise UnsupportedImage(
+            f"{name}: deep TIFF with compression in big-endian order, which Pillow reads as noise",
+            hint="save it in little-endian order, or as PNG",
+        )
+    raw_modes = [str(tile[3]) for tile in getattr(image, "tile", ())]
+    loses_bits = max(tags.get(_BITS, (8,))) > 8 or any(";16" in raw for raw in raw_modes)
+    is_signed_byte = image.mode == "L" and _SIGNED in tags.get(_SAMPLE_FORMAT, ())
+    if image.mode not in _DEEP and (loses_bits or is_signed_byte):
+        kind = "signed 8-bit grey" if is_signed_byte else "16 bits in each of several channels"
+        raise UnsupportedImage(
+            f"{name}: picture has {kind}, expected 16-bit grey or 8 bits",
+            hint="save it as 16-bit grey, or as 8-bit",
+        )
 
 
-def _convert(image: Image.Image, name: str) -> Image.Image:
-    if image.mode in _DEEP:
-        return Image.fromarray(scale_deep(np.asarray(image), name))
-    if image.mode in _TRANSPARENT or (image.mode in _OPAQUE and "transparency" in image.info):
-        layers = image.convert("RGBA")
-        black = Image.new("RGBA", layers.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, layers).convert("RGB").convert("L")
-    if image.mode == "L":
+def _shallow_to_grey(image: Image.Image, name: str) -> Image.Image:
+    if image.mode not in _TRANSPARENT | _OPAQUE:
+        raise UnsupportedImage(
+            f"{name}: pixel type {image.mode} is not accepted",
+            hint="save it as 8-bit or 16-bit grey, or as RGB",
+        )
+    has_transparency = image.mode in _TRANSPARENT or "transparency" in image.info
+    if image.mode == "L" and not has_transparency:
         return image.copy()
-    if image.mode in _OPAQUE:
-        return image.convert("RGB").convert("L")
-    raise UnsupportedImage(
-        f"{name}: pixel type {image.mode} is not accepted",
-        hint="save it as 8-bit or 16-bit grey, or as RGB",
-    )
+    grey = Image.new("L", image.size)
+    for top, strip in strips(image):
+        opaque = _on_black(strip) if has_transparency else strip.convert("RGB")
+        grey.paste(opaque.convert("L"), (0, top))
+    return grey
+
+
+def _on_black(strip: Image.Image) -> Image.Image:
+    layers = strip.convert("RGBA")
+    black = Image.new("RGBA", layers.size, (0, 0, 0, 255))
+    return Image.alpha_composite(black, layers).convert("RGB")
+
+
+def _deep_to_grey(image: Image.Image, name: str) -> Image.Image:
+    largest = max(_largest(_values(strip, image), name) for _, strip in strips(image))
+    grey = Image.new("L", image.size)
+    for top, strip in strips(image):
+        grey.paste(Image.fromarray(_scaled(_values(strip, image), largest)), (0, top))
+    return grey
+
+
+def _values(strip: Image.Image, image: Image.Image) -> NDArray[np.generic]:
+    """Return the numbers of a strip: unsigned where the file says so, a transparent value as black."""
+    values = np.asarray(strip)
+    tags = getattr(image, "tag_v2", {})
+    if (
+        image.mode == "I"
+        and tags.get(_BITS) == (32,)
+        and _SIGNED not in tags.get(_SAMPLE_FORMAT, ())
+    ):
+        values = values.view(np.uint32)  # Pillow has no such mode: large values became negative
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        values = np.where(values == transparent, 0, values)
+    return values
 
 
 def scale_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
@@ -88,6 +165,13 @@ def scale_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
         CorruptImage: NaN or infinity.
         UnsupportedImage: Negative values.
     """
+    rows = max(1, _STRIP_PIXELS // values.shape[1])
+    parts = [values[top : top + rows] for top in range(0, len(values), rows)]
+    largest = max(_largest(part, name) for part in parts)
+    return np.concatenate([_scaled(part, largest) for part in parts])
+
+
+def _largest(values: NDArray[np.generic], name: str) -> float:
     wide = values.astype(np.float64)  # exact for everything up to 32 bits
     if not np.isfinite(wide).all():
         raise CorruptImage(f"{name}: picture holds NaN or infinity, expected finite values")
@@ -96,5 +180,11 @@ def scale_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
             f"{name}: picture holds negative values, expected 0 or more",
             hint="shift or window the values before you export them",
         )
-    scale = 255.0 / wide.max() if wide.max() > 0 else 0.0
-    return np.rint(wide * scale).astype(np.uint8)
+    return float(wide.max())
+
+
+def _scaled(values: NDArray[np.generic], largest: float) -> NDArray[np.uint8]:
+    scale = 255.0 / largest if largest > 0 else 0.0
+    wide = values.astype(np.float64)
+    wide *= scale
+    return np.rint(wide, out=wide).astype(np.uint8)

@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from edge_infer.arrays import plain_pixels
 from edge_infer.binary_file import BinaryFile, read_binary
-from edge_infer.decoding import decode
-from edge_infer.errors import CorruptImage, InputOverLimit, UnreadableInput
-from edge_infer.grey import refuse_inverted, scale_deep, to_grey
-from edge_infer.image_limits import MAX_FILE_BYTES, check_frames, check_size
+from edge_infer.decoding import checked, decode, refuse_accepting_truncated
+from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnreadableInput
+from edge_infer.grey import refuse_misread, scale_deep, strips, to_grey, upright
+from edge_infer.image_limits import FORMATS, MAX_FILE_BYTES, check_frames, check_size
 from edge_infer.names import shown_name
+from edge_infer.quiet_pillow import quiet_pillow
 from edge_infer.standard_input import StandardInput
 
 __all__ = ["ImageSource", "SourceImage", "open_source", "read_image", "source_name"]
@@ -80,17 +81,13 @@ def open_source(source: ImageSource) -> SourceImage:
         ValueError: An array of another shape or type, or a closed file.
     """
     name = source_name(source)
-    if isinstance(source, Image.Image):
-        return _from_pillow(source)
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
-    if isinstance(source, StandardInput):
-        return _from_bytes(source.data, name, if_empty="pipe a picture into it")
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(source, name)
-    if isinstance(source, str | os.PathLike):
-        return _from_bytes(_read_file(Path(name)), name)
-    return _from_bytes(read_binary(source, name), name, if_empty="it may stand at its end: seek(0)")
+    quiet_pillow()
+    try:
+        return _open_source(source, name)
+    except MemoryError as error:  # one picture's outcome, not the end of all that follow
+        raise InputOverLimit(
+            f"{shown_name(name)}: there is not enough memory for the picture"
+        ) from error
 
 
 def source_name(source: ImageSource) -> str:
@@ -117,6 +114,20 @@ def source_name(source: ImageSource) -> str:
     )
 
 
+def _open_source(source: ImageSource, name: str) -> SourceImage:
+    if isinstance(source, Image.Image):
+        return _from_pillow(source)
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, StandardInput):
+        return _from_bytes(source.data, name, if_empty="pipe a picture into it")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(source, name)
+    if isinstance(source, str | os.PathLike):
+        return _from_bytes(_read_file(Path(name)), name)
+    return _from_bytes(read_binary(source, name), name, if_empty="it may stand at its end: seek(0)")
+
+
 def _read_file(path: Path) -> bytes:
     shown = shown_name(path)
     try:
@@ -124,11 +135,13 @@ def _read_file(path: Path) -> bytes:
         descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
-        with open(descriptor, "rb") as file:  # noqa: PTH123 -- Path.open takes no descriptor
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+        try:  # before it becomes a file: open() refuses a folder and leaves its descriptor open
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableInput(f"{shown}: is not a regular file")
-            data = file.read(MAX_FILE_BYTES + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UnreadableInput(
@@ -147,28 +160,46 @@ def _from_bytes(
     if not data:
         raise CorruptImage(f"{shown}: file is empty (0 bytes)", hint=if_empty)
     image = decode(data, shown)
-    return SourceImage(
-        name=name, sha256=hashlib.sha256(data).hexdigest(), image=to_grey(image, shown)
-    )
+    return SourceImage(name=name, sha256=hashlib.sha256(data).hexdigest(), image=image)
 
 
 def _from_pillow(source: Image.Image) -> SourceImage:
-    check_size(*source.size, "<image>")
-    check_frames(source, "<image>")
-    refuse_inverted(source, "<image>")
+    name = source_name(source)
+    refuse_accepting_truncated(name)
     try:
-        pixels = source.tobytes()
-        image = ImageOps.exif_transpose(source)
-    except Exception as error:  # the file behind it is only decoded now
-        raise CorruptImage(f"<image>: cannot be decoded ({type(error).__name__})") from error
-    digest = hashlib.sha256(pixels).hexdigest()
-    return SourceImage(name="<image>", sha256=digest, image=to_grey(image, "<image>"))
+        check_size(*source.size, name)
+        check_frames(source, name)
+        refuse_misread(source, name)
+        _check_file_behind(source, name)
+        digest = hashlib.sha256()
+        for _, strip in strips(source):
+            digest.update(strip.tobytes())
+        image = upright(to_grey(source, name), source)
+    except (BrainError, MemoryError):
+        raise
+    except Exception as error:  # the file behind it is only read now
+        raise CorruptImage(f"{name}: cannot be decoded ({type(error).__name__})") from error
+    return SourceImage(name=name, sha256=digest.hexdigest(), image=image)
+
+
+def _check_file_behind(source: Image.Image, name: str) -> None:
+    """Check the file of a picture that was opened and not yet decoded as strictly as one that is read here."""
+    file = getattr(source, "fp", None)
+    if file is None or source.format not in FORMATS or not getattr(source, "tile", None):
+        return
+    place = file.tell()
+    file.seek(0)
+    data = file.read(MAX_FILE_BYTES + 1)
+    file.seek(place)
+    if len(data) > MAX_FILE_BYTES:
+        raise InputOverLimit(f"{name}: file is larger than {MAX_FILE_BYTES // 2**20} MiB")
+    checked(data, name)
 
 
 def _from_array(array: NDArray[Any]) -> SourceImage:
     pixels = plain_pixels(array)
     check_size(pixels.shape[1], pixels.shape[0], "<array>")
-    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+    digest = hashlib.sha256(pixels.reshape(-1).data).hexdigest()  # no copy
     grey_or_colour = scale_deep(pixels, "<array>") if pixels.dtype == np.uint16 else pixels
     image = to_grey(Image.fromarray(grey_or_colour), "<array>")
     return SourceImage(name="<array>", sha256=digest, image=image)

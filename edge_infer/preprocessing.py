@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.errors import BundleIncompatible
+from edge_infer.plain_json import is_number, is_whole, shown_value, why
 
 __all__ = ["PreprocessorConfig", "preprocess", "resize_grey", "to_pixel_values"]
+
+# Wide enough for any scale, and what is computed with them stays finite in float32.
+_LEAST, _MOST = 1e-9, 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,13 @@ class PreprocessorConfig:
             raise ValueError(f"size is {self.height} x {self.width}, expected 16..2048")
         if self.resample not in (0, 1, 2, 3, 4, 5):
             raise ValueError(f"resample is {self.resample}, expected one of Pillow's filters 0..5")
-        if min(self.image_std) <= 0:
-            raise ValueError(f"image_std is {self.image_std}, expected positive numbers")
+        if not all(_LEAST <= value <= _MOST for value in (self.rescale_factor, *self.image_std)):
+            raise ValueError(
+                f"rescale_factor is {self.rescale_factor} and image_std {self.image_std}, "
+                f"expected {_LEAST:g}..{_MOST:g}"
+            )
+        if not all(-_MOST <= value <= _MOST for value in self.image_mean):
+            raise ValueError(f"image_mean is {self.image_mean}, expected {-_MOST:g}..{_MOST:g}")
 
     def to_json(self) -> str:
         """Render as ``preprocessor_config.json``, loadable by transformers' ``ViTImageProcessor``."""
@@ -83,19 +92,31 @@ class PreprocessorConfig:
             )
         try:
             return cls(
-                height=int(fields["size"]["height"]),
-                width=int(fields["size"]["width"]),
-                resample=int(fields["resample"]),
-                rescale_factor=float(fields["rescale_factor"]),
+                height=_whole(fields["size"]["height"]),
+                width=_whole(fields["size"]["width"]),
+                resample=_whole(fields["resample"]),
+                rescale_factor=_number(fields["rescale_factor"]),
                 image_mean=_three(fields["image_mean"]),
                 image_std=_three(fields["image_std"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleIncompatible(f"preprocessor_config.json: {error!r}") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise BundleIncompatible(f"preprocessor_config.json: {why(error)}") from error
+
+
+def _whole(value: Any) -> int:
+    if not is_whole(value, 0, 10**6):
+        raise ValueError(f"{shown_value(value)} is no size and no filter")
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if not is_number(value, -_MOST, _MOST):
+        raise ValueError(f"{shown_value(value)} is no number that can be used")
+    return float(value)
 
 
 def _three(values: Any) -> tuple[float, float, float]:
-    red, green, blue = (float(value) for value in values)
+    red, green, blue = map(_number, values)
     return red, green, blue
 
 

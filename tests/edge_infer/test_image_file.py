@@ -301,3 +301,77 @@ def test_messages_escape_names_that_would_steer_a_terminal(tmp_path: Path) -> No
     with pytest.raises(UnreadableInput) as caught:
         read_image(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     caught.value.message.encode()
+
+
+def test_truncation_is_refused_of_pillow_images_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    third = LADDERS["jpeg"][: len(LADDERS["jpeg"]) // 3]
+    lazy = Image.open(io.BytesIO(third))
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(UnsupportedImage, match="truncated"):
+        read_image(lazy)
+    with pytest.raises(UnsupportedImage, match="truncated"):
+        read_image(scan())
+
+
+@pytest.mark.parametrize("step", ["load", "getexif", "tell", "seek", "crop"])
+@pytest.mark.parametrize("raised", [TypeError, ValueError, SyntaxError, EOFError, RecursionError])
+def test_whatever_pillow_raises_late_is_damage(
+    step: str, raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised("Missing dimensions")
+
+    image = Image.open(io.BytesIO(TWINS["tiff"]))
+    image.is_animated = step in ("tell", "seek")
+    monkeypatch.setattr(image, step, fail)
+    with pytest.raises(CorruptImage):
+        read_image(image)
+
+
+@pytest.mark.parametrize("source", [TWINS["png"], GREY, scan()], ids=["bytes", "array", "image"])
+def test_no_memory_is_an_outcome_of_one_picture(
+    source: bytes | np.ndarray | Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("edge_infer.grey.strips", fail)
+    monkeypatch.setattr("edge_infer.image_file.strips", fail)
+    monkeypatch.setattr("edge_infer.grey._shallow_to_grey", fail)
+    with pytest.raises(InputOverLimit, match="memory"):
+        read_image(source)
+
+
+def test_large_pictures_are_converted_in_strips_to_the_same_pixels() -> None:
+    noise = np.random.default_rng(18).integers(
+        0, 65536, (1500, 1400), dtype=np.uint16
+    )  # two strips
+    expected = np.rint(noise.astype(float) * (255 / noise.max())).astype(np.uint8)
+    assert np.array_equal(np.asarray(read_image(noise)), expected)
+    assert np.array_equal(np.asarray(read_image(encoded(Image.fromarray(noise)))), expected)
+    colour = Image.fromarray(noise.view(np.uint8).reshape(1500, 700, 4))
+    colour = Image.merge("RGBA", [band.resize((1400, 1500)) for band in colour.split()])
+    black = Image.new("RGBA", colour.size, (0, 0, 0, 255))
+    whole = Image.alpha_composite(black, colour).convert("RGB").convert("L")
+    assert np.array_equal(np.asarray(read_image(colour)), np.asarray(whole))
+
+
+def test_bmps_that_pillow_cannot_read_are_named() -> None:
+    bmp = bytearray(TWINS["bmp"])
+    bmp[30] = 4  # biCompression: JPEG
+    with pytest.raises(UnsupportedImage, match="JPEG"):
+        read_image(bytes(bmp))
+    bmp[30] = 1
+    with pytest.raises(InputOverLimit, match="run lengths"):
+        read_image(bytes(bmp) + b"\1\0" * 2**22)
+
+
+def test_a_picture_opened_with_pillow_is_checked_like_a_file() -> None:
+    spoilt = bytearray(TWINS["png"])
+    spoilt[-20] ^= 1  # within the checksums, behind the last pixel that Pillow asks for
+    with pytest.raises(CorruptImage):
+        read_image(Image.open(io.BytesIO(spoilt)))
+    zeroed = bytearray(encoded(scan(size=(256, 256)), "JPEG"))
+    zeroed[len(zeroed) // 2 :] = bytes(len(zeroed) - len(zeroed) // 2)
+    with pytest.raises(CorruptImage):
+        read_image(Image.open(io.BytesIO(zeroed)))
