@@ -1,7 +1,8 @@
 """Writing so that a crash, a full disk or a second writer never harms what was there before.
 
 Everything is written to a temporary sibling, flushed to the disk and then renamed. A reader sees
-the old content or the new, never a mixture.
+the old content or the new, never a mixture. What replaces something keeps its owner, group and mode as far as they may
+be given; what is new gets what the umask leaves.
 """
 
 import contextlib
@@ -15,14 +16,18 @@ from pathlib import Path
 
 from edge_infer.errors import BrainError, CannotWrite
 from edge_infer.exchange import exchange_paths
+from edge_infer.kept_modes import keep_file_mode, keep_folder_modes
 from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
+from edge_infer.stale_files import create_temporary, remove_stale, was_written
 
 __all__ = ["replace_folder_atomically", "write_bytes_atomically"]
 
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Write one file; its folder must exist.
+
+    Temporary files that killed writers left in the folder are swept.
 
     Args:
         path: Target. An existing regular file is replaced.
@@ -32,15 +37,12 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
         CannotWrite: The target cannot be written; what was there before is unharmed.
     """
     path = Path(path)
-    _refuse_special(path, expected="a regular file", is_expected=stat.S_ISREG)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        try:
-            _write_new(temporary, data)
-            temporary.replace(path)
-            _flush_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+        _refuse_special(path, path, expected="a regular file", is_expected=stat.S_ISREG)
+        remove_stale(path.parent)
+        _write(path, data)
+        _flush_folder(path.parent)
+        was_written(path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
 
@@ -62,25 +64,29 @@ def replace_folder_atomically(target: Path) -> Iterator[Path]:
         OutputLocked: Another process is writing the same target.
         CannotWrite: The target cannot be written; what was there before is unharmed.
     """
-    target = Path(target).resolve()  # a linked folder stays a link, its content is replaced
+    given = Path(target)
+    # A linked folder stays a link, its content is replaced. Path.resolve would raise for links in a circle.
+    target = Path(os.path.realpath(given))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with locked(target.with_name(f".{target.name}.lock"), target):
-            _refuse_special(target, expected="a folder", is_expected=stat.S_ISDIR)
+        with locked(target.with_name(f".{target.name}.lock"), given):
+            _refuse_special(target, given, expected="a folder", is_expected=stat.S_ISDIR)
             _sweep(target)
             temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-            temporary.mkdir()
+            temporary.mkdir(mode=0o700 if target.exists() else 0o777)
             try:
                 yield temporary
                 _flush_tree(temporary)
+                if target.exists():
+                    keep_folder_modes(temporary, target)
                 _swap_in(temporary, target)
                 _flush_folder(target.parent)
             finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+                _remove_tree(temporary)
     except BrainError:
         raise
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise _cannot_write(given, error) from error
 
 
 def _swap_in(temporary: Path, target: Path) -> None:
@@ -109,9 +115,15 @@ def _sweep(target: Path) -> None:
         aside.rename(target)
     for rubbish in target.parent.glob(f".{_escaped(target.name)}.*.tmp"):
         if rubbish.is_dir() and not rubbish.is_symlink():
-            shutil.rmtree(rubbish, ignore_errors=True)
+            _remove_tree(rubbish)
     if aside.exists():
         shutil.rmtree(aside)
+
+
+def _remove_tree(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # a folder that was read-only keeps what is in it
+        folder.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _aside(target: Path) -> Path:
@@ -122,17 +134,28 @@ def _escaped(name: str) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(path: Path, data: bytes) -> None:
+    former = path.stat() if path.exists() else None
+    descriptor, temporary = create_temporary(path, 0o600 if former else 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if former:
+                keep_file_mode(descriptor, former)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+            if sys.platform != "win32":  # still locked; Windows renames nothing that is open
+                temporary.replace(path)
+        if sys.platform == "win32":
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _flush_tree(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
@@ -152,13 +175,15 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_special(path: Path, *, expected: str, is_expected: Callable[[int], bool]) -> None:
+def _refuse_special(
+    path: Path, given: Path, *, expected: str, is_expected: Callable[[int], bool]
+) -> None:
     """Never rename over a device, a pipe or a link: ``--output /dev/null`` must not destroy it."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         mode = path.lstat().st_mode
         if not is_expected(mode):
             raise CannotWrite(
-                f"{shown_name(path)}: is there already and is not {expected}",
+                f"{shown_name(given)}: is there already and is not {expected}",
                 hint="name another output",
             )
 

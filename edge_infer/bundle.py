@@ -1,13 +1,12 @@
 """A bundle on disk: loaded only if every byte is the one written; written whole or not at all."""
 
-import json
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge_infer.bundle_files import read_bundle_files, while_it_stays
 from edge_infer.contract import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
@@ -16,17 +15,16 @@ from edge_infer.contract import (
     RESEARCH_USE_ONLY,
 )
 from edge_infer.contract_check import check_contract, labels_of_config
-from edge_infer.errors import BundleIncomplete, BundleIntegrity, ContentRefused
+from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.golden import check_golden, golden_cases
 from edge_infer.graph_facts import graph_facts
 from edge_infer.manifest import parse_manifest, render_manifest
 from edge_infer.model_file import ModelFile, describe_file
-from edge_infer.names import shown_name
+from edge_infer.plain_json import parse_object, why
 from edge_infer.preprocessing import PreprocessorConfig
 
-__all__ = ["MAX_BUNDLE_BYTES", "Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
+__all__ = ["Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
 
-MAX_BUNDLE_BYTES = 512 * 2**20
 _MANIFEST = "manifest.json"
 
 
@@ -87,12 +85,17 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
 
     Raises:
         BundleIncomplete: A file or field is missing.
-        BundleIntegrity: A file is not the one that was written, is a link, or is not of a bundle.
+        BundleIntegrity: A file is not the one that was written, no regular one, or not of a bundle.
         BundleIncompatible: Made for a newer package, or for a preprocessing that is not done here.
-        ContentRefused: Over 512 MiB, or a graph with external data, loops or custom operators.
+        ContentRefused: Over 512 MiB, or a graph with external data, loops or custom operators, or
+            in a form that two readers could read differently.
     """
     folder = Path(path)
-    contents = _read_files(folder)
+    return while_it_stays(folder, lambda: _load_once(folder))
+
+
+def _load_once(folder: Path) -> Bundle:
+    contents = read_bundle_files(folder)
     manifest = parse_manifest(contents[_MANIFEST])
     _check_names(contents, manifest["schema_version"])
     _check_digests(contents, manifest["files"])
@@ -176,39 +179,6 @@ def shipped_bundle_path() -> Path:
     return path
 
 
-def _read_files(folder: Path) -> dict[str, bytes]:
-    shown = shown_name(folder)
-    try:
-        with os.scandir(folder) as entries:
-            modes = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-        missing = sorted(set(BUNDLE_FILES) - {GOLDEN_FILE} - set(modes))  # _check_names: that one
-        if missing:
-            raise BundleIncomplete(
-                f"{shown}: bundle lacks {', '.join(missing)}", hint="copy the whole folder"
-            )
-        surplus = sorted(set(modes) - set(BUNDLE_FILES))
-        if surplus:
-            raise BundleIntegrity(
-                f"{shown}: bundle holds what does not belong there: "
-                f"{', '.join(map(shown_name, surplus[:5]))}",
-                hint="remove it, or copy the bundle again",
-            )
-        for name, status in modes.items():
-            if not stat.S_ISREG(status.st_mode):
-                raise BundleIntegrity(f"{shown}: {name} is a link or no regular file")
-        size = sum(status.st_size for status in modes.values())
-        if size > MAX_BUNDLE_BYTES:
-            raise ContentRefused(
-                f"{shown}: bundle has {size:,} bytes, expected at most {MAX_BUNDLE_BYTES:,}"
-            )
-        return {name: (folder / name).read_bytes() for name in modes}
-    except OSError as error:
-        raise BundleIncomplete(
-            f"{shown}: bundle cannot be read ({error.strerror})",
-            hint="name a folder that brain-export wrote",
-        ) from error
-
-
 def _check_names(contents: Mapping[str, bytes], schema_version: int) -> None:
     """Bundles of schema 2 have golden pictures, those of schema 1 have none."""
     if schema_version > 1 and GOLDEN_FILE not in contents:
@@ -234,9 +204,6 @@ def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) 
 
 def _parse_json(data: bytes, name: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BundleIntegrity(f"{name}: is not JSON") from error
-    if not isinstance(parsed, dict):
-        raise BundleIntegrity(f"{name}: is not an object")
-    return parsed
+        return parse_object(data)
+    except ValueError as error:
+        raise BundleIncompatible(f"{name}: is no JSON that can be taken ({why(error)})") from error

@@ -1,12 +1,12 @@
 """The four places that state the contract must agree: manifest, config, preprocessing and graph."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.graph_facts import GraphFacts
+from edge_infer.plain_json import parse_object, shown_value
 from edge_infer.preprocessing import PreprocessorConfig
 
 __all__ = ["check_contract", "labels_of_config"]
@@ -28,30 +28,36 @@ def check_contract(
     labels = labels_of_config(config)
     if manifest["labels"] != labels:
         raise BundleIntegrity(
-            f"labels are {manifest['labels']} in manifest.json but {labels} in config.json"
+            f"labels are {shown_value(manifest['labels'])} in manifest.json "
+            f"but {shown_value(labels)} in config.json"
         )
     in_graph = _labels_of_graph(graph.metadata)
     if in_graph != labels:
-        raise BundleIntegrity(f"labels are {in_graph} in model.onnx but {labels} in config.json")
+        raise BundleIntegrity(
+            f"labels are {shown_value(in_graph)} in model.onnx "
+            f"but {shown_value(labels)} in config.json"
+        )
     size = {"height": preprocessor.height, "width": preprocessor.width}
     if manifest["image_size"] != size:
         raise BundleIntegrity(
-            f"image size is {manifest['image_size']} in manifest.json "
+            f"image size is {shown_value(manifest['image_size'])} in manifest.json "
             f"but {size} in preprocessor_config.json"
         )
     if manifest["opset"] != graph.opset:
         raise BundleIntegrity(
-            f"opset is {manifest['opset']} in manifest.json but {graph.opset} in model.onnx"
+            f"opset is {shown_value(manifest['opset'])} in manifest.json "
+            f"but {graph.opset} in model.onnx"
         )
     if graph.inputs != (INPUT_NAME,) or graph.outputs != OUTPUT_NAMES:
         raise BundleIncompatible(
-            f"model.onnx: graph is {list(graph.inputs)} -> {list(graph.outputs)}, "
+            f"model.onnx: graph is {shown_value(list(graph.inputs))} "
+            f"-> {shown_value(list(graph.outputs))}, "
             f"expected {[INPUT_NAME]} -> {list(OUTPUT_NAMES)}"
         )
 
 
-def labels_of_config(config: Mapping[str, Any]) -> list[str]:
-    """Return the labels of config.json in the order of their ids.
+def labels_of_config(config: Mapping[str, Any]) -> list[Any]:
+    """Return the labels of config.json in the order of their ids, of whatever type they are there.
 
     Raises:
         BundleIncomplete: There is no ``id2label``.
@@ -63,16 +69,17 @@ def labels_of_config(config: Mapping[str, Any]) -> list[str]:
     ids = [str(number) for number in range(len(id2label))]
     if set(id2label) != set(ids):
         raise BundleIntegrity(
-            f"config.json: ids of id2label are {sorted(id2label)}, expected {ids}"
+            f"config.json: ids of id2label are {shown_value(sorted(id2label))}, "
+            f"expected {shown_value(ids)}"
         )
-    return [str(id2label[number]) for number in ids]
+    return [id2label[number] for number in ids]
 
 
-def _labels_of_graph(metadata: Mapping[str, str]) -> list[str]:
+def _labels_of_graph(metadata: Mapping[str, str]) -> list[Any]:
     if METADATA_KEY not in metadata:
         raise BundleIncomplete(f"model.onnx: metadata_props lacks {METADATA_KEY}")
     try:
-        return [str(label) for label in json.loads(metadata[METADATA_KEY])["labels"]]
+        return list(parse_object(metadata[METADATA_KEY])["labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise BundleIncomplete(
             f"model.onnx: {METADATA_KEY} in metadata_props states no labels"

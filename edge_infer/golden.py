@@ -6,7 +6,6 @@ again on the machine at hand. The pictures are drawn, not scanned: a real scan m
 """
 
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from PIL import Image
 
 from edge_infer.contract import GOLDEN_FILE
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.plain_json import LARGEST_LOGIT, is_number, shown_value
+from edge_infer.quiet_pillow import quiet_pillow
 
 if TYPE_CHECKING:
     from edge_infer.bundle import Bundle
@@ -96,9 +97,10 @@ def check_golden(manifest: Mapping[str, Any]) -> None:
         BundleIncompatible: They are of another form.
     """
     tolerance = manifest["self_test"].get("tolerance_logits")
-    if not _is_number(tolerance) or tolerance <= 0:
+    if not is_number(tolerance, 1 / LARGEST_LOGIT, LARGEST_LOGIT):
         raise BundleIncompatible(
-            f"manifest.json: self_test.tolerance_logits is {tolerance!r}, expected a positive number"
+            f"manifest.json: self_test.tolerance_logits is {shown_value(tolerance)}, "
+            "expected a positive number"
         )
     labels, entries = manifest["labels"], manifest["golden"]
     if not entries:
@@ -115,7 +117,9 @@ def check_golden(manifest: Mapping[str, Any]) -> None:
         for name in ("logits", "fp32_logits"):
             values = entry[name]
             is_list = isinstance(values, list) and len(values) == len(labels)
-            if not is_list or not all(_is_number(value) for value in values):
+            if not is_list or not all(
+                is_number(value, -LARGEST_LOGIT, LARGEST_LOGIT) for value in values
+            ):
                 raise BundleIncompatible(
                     f"manifest.json: golden answer {number}: {name} are not {len(labels)} numbers"
                 )
@@ -127,6 +131,7 @@ def check_golden(manifest: Mapping[str, Any]) -> None:
 
 def _read_sheet(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
     expected = _sheet_size(height, width)
+    quiet_pillow()
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as sheet:
             if sheet.mode == "L" and sheet.size == expected:
@@ -144,8 +149,3 @@ def _read_sheet(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 def _sheet_size(height: int, width: int) -> tuple[int, int]:
     return _COLUMNS * width, GOLDEN_COUNT // _COLUMNS * height
-
-
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)  # type: ignore[arg-type]

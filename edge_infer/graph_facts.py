@@ -2,33 +2,34 @@
 
 onnxruntime loads external data from files beside the model (relative to the working directory when a model comes as
 bytes), so the digest of model.onnx would not cover the weights; and a loop or a custom operator turns a model into a
-program. Both are refused here, before onnxruntime sees a byte. Field numbers: onnx.proto of ONNX 1.23.
+program. Both are refused here, before onnxruntime sees a byte.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_infer.errors import BundleIntegrity, ContentRefused
-from edge_infer.protobuf import DamagedMessage, Field, fields_of, integers, messages, texts
+from edge_infer.protobuf import DamagedMessage, Message, RefusedMessage, read_message
 
 __all__ = ["GraphFacts", "graph_facts"]
 
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
-_CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-_EXTERNAL = 1
-_MAX_DEPTH = 8
+#: SequenceMap is a function around Loop; the searches of com.microsoft are loops; EPContext names a file to load.
+_REFUSED_OPERATORS = frozenset(
+    {"If", "Loop", "Scan", "SequenceMap", "BeamSearch", "GreedySearch", "Sampling"}
+    | {"WhisperBeamSearch", "EPContext"}
+)
 
 # ModelProto
-_IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA, _FUNCTIONS = 1, 7, 8, 14, 25
+_IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
 # GraphProto
 _NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
 # NodeProto
 _OP_TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7
 # AttributeProto
-_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES = 5, 6, 10, 11, 22, 23
-_HOLDS_MORE = frozenset({_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES})
+_TENSORS, _SPARSE_TENSORS = (5, 10), (22, 23)
 # TensorProto
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_DATA_LOCATION = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,84 +56,107 @@ def graph_facts(model: bytes) -> GraphFacts:
 
     Raises:
         BundleIntegrity: Not an ONNX file.
-        ContentRefused: External data, control flow, local functions or operators of other makers.
+        ContentRefused: External data, control flow, local functions, operators of other makers, or a form in which
+            two readers could see two different graphs.
     """
     try:
-        top = fields_of(memoryview(model))
-        graphs = list(messages(top, _GRAPH))
-        if len(graphs) != 1:
-            raise DamagedMessage(f"{len(graphs)} graphs, expected one")
-        if any(True for _ in messages(top, _FUNCTIONS)):
-            raise ContentRefused("model.onnx: holds local functions, expected plain operators")
-        _check_graph(graphs[0], depth=0)
+        top = read_message(model, "ModelProto")
+        graphs = list(_messages(top, _GRAPH))
+        if not graphs:
+            raise DamagedMessage("no graph")
+        _check_graph(graphs[0])
         return GraphFacts(
-            ir_version=next(integers(top, _IR_VERSION), 0),
+            ir_version=_integer(top, _IR_VERSION),
             opset=_opset(top),
             inputs=_names(graphs[0], _INPUT),
             outputs=_names(graphs[0], _OUTPUT),
-            metadata={
-                next(texts(entry, 1), ""): next(texts(entry, 2), "")
-                for entry in messages(top, _METADATA)
-            },
+            metadata=_metadata(top),
         )
     except DamagedMessage as error:
         raise BundleIntegrity(f"model.onnx: is not an ONNX file ({error})") from error
+    except RefusedMessage as error:
+        raise ContentRefused(
+            f"model.onnx: {error}", hint="export it again, as a single file"
+        ) from error
 
 
-def _check_graph(graph: list[Field], *, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ContentRefused(f"model.onnx: graphs nested deeper than {_MAX_DEPTH}")
+def _check_graph(graph: Message) -> None:
     for tensor in _tensors(graph, (_INITIALIZER,), (_SPARSE_INITIALIZER,)):
         _check_tensor(tensor)
-    for node in messages(graph, _NODE):
-        _check_node(node, depth=depth)
+    for node in _messages(graph, _NODE):
+        _check_node(node)
 
 
-def _check_node(node: list[Field], *, depth: int) -> None:
-    operator, domain = next(texts(node, _OP_TYPE), ""), next(texts(node, _DOMAIN), "")
+def _check_node(node: Message) -> None:
+    operator, domain = _text(node, _OP_TYPE), _text(node, _DOMAIN)
     if domain not in _DOMAINS:
-        raise ContentRefused(
-            f"model.onnx: operator {operator!r} is of domain {domain!r}, "
-            "expected ONNX's own or com.microsoft"
+        raise RefusedMessage(
+            f"operator {operator!r} is of domain {domain!r}, expected ONNX's own or com.microsoft"
         )
-    if operator in _CONTROL_FLOW:
-        raise ContentRefused(f"model.onnx: holds control flow ({operator}), expected none")
-    for attribute in messages(node, _ATTRIBUTE):
-        if _HOLDS_MORE.isdisjoint(field.number for field in attribute):
-            continue
-        for tensor in _tensors(attribute, (_TENSOR, _TENSORS), (_SPARSE, _SPARSES)):
+    if operator in _REFUSED_OPERATORS:
+        raise RefusedMessage(f"holds control flow or a reference ({operator}), expected neither")
+    for attribute in _messages(node, _ATTRIBUTE):
+        for tensor in _tensors(attribute, _TENSORS, _SPARSE_TENSORS):
             _check_tensor(tensor)
-        for number in (_SUBGRAPH, _SUBGRAPHS):
-            for graph in messages(attribute, number):
-                _check_graph(graph, depth=depth + 1)
 
 
 def _tensors(
-    message: list[Field], dense: tuple[int, ...], sparse: tuple[int, ...]
-) -> Iterator[list[Field]]:
+    message: Message, dense: tuple[int, ...], sparse: tuple[int, ...]
+) -> Iterator[Message]:
     for number in dense:
-        yield from messages(message, number)
+        yield from _messages(message, number)
     for number in sparse:
-        for tensor in messages(message, number):
-            yield from messages(tensor, 1)  # values
-            yield from messages(tensor, 2)  # indices
+        for tensor in _messages(message, number):
+            yield from _messages(tensor, 1)  # values
+            yield from _messages(tensor, 2)  # indices
 
 
-def _check_tensor(tensor: list[Field]) -> None:
-    is_external = _EXTERNAL in integers(tensor, _DATA_LOCATION)
-    if is_external or any(field.number == _EXTERNAL_DATA for field in tensor):
-        raise ContentRefused(
-            "model.onnx: weights lie in another file, expected all of them inside",
-            hint="export it as a single file",
-        )
+def _check_tensor(tensor: Message) -> None:
+    # external_data itself is no field of the schema here, so that it is refused while reading.
+    if _integer(tensor, _DATA_LOCATION) != 0:
+        raise RefusedMessage("weights lie in another file, expected all of them inside")
 
 
-def _opset(top: list[Field]) -> int:
-    for entry in messages(top, _OPSET_IMPORT):
-        if next(texts(entry, 1), "") in ("", "ai.onnx"):
-            return next(integers(entry, 2), 0)
-    return 0
+def _opset(top: Message) -> int:
+    versions: dict[str, int] = {}
+    for entry in _messages(top, _OPSET_IMPORT):
+        domain = _text(entry, 1)
+        domain = "" if domain == "ai.onnx" else domain
+        if domain in versions:
+            raise RefusedMessage(f"two versions of the operators of domain {domain!r}")
+        versions[domain] = _integer(entry, 2)
+    return versions.get("", 0)
 
 
-def _names(graph: list[Field], number: int) -> tuple[str, ...]:
-    return tuple(next(texts(value, 1), "") for value in messages(graph, number))
+def _metadata(top: Message) -> dict[str, str]:
+    metadata: dict[str, str] = {}
+    for entry in _messages(top, _METADATA):
+        key = _text(entry, 1)
+        if key in metadata:
+            raise RefusedMessage(f"metadata_props has {key!r} twice")
+        metadata[key] = _text(entry, 2)
+    return metadata
+
+
+def _names(graph: Message, number: int) -> tuple[str, ...]:
+    return tuple(_text(value, 1) for value in _messages(graph, number))
+
+
+def _messages(message: Message, number: int) -> Iterator[Message]:
+    return (value for value in message.get(number, ()) if isinstance(value, dict))
+
+
+def _integer(message: Message, number: int) -> int:
+    """Return a singular integer, 0 if it is not there."""
+    return next((value for value in message.get(number, ()) if isinstance(value, int)), 0)
+
+
+def _text(message: Message, number: int) -> str:
+    """Return a singular text, empty if it is not there."""
+    for value in message.get(number, ()):
+        if isinstance(value, memoryview):
+            try:
+                return bytes(value).decode()
+            except UnicodeDecodeError as error:
+                raise DamagedMessage(f"field {number} is not UTF-8") from error
+    return ""

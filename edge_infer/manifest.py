@@ -8,16 +8,21 @@ it is no signature.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.plain_json import is_number, is_whole, parse_object, shown_value
 
 __all__ = ["PRECISIONS", "canonical_json", "parse_manifest", "render_manifest"]
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
 _SELF_DIGEST = "manifest_sha256"
+
+# Beyond it, all classes are equally likely; below its inverse, one class is as sure as it can be.
+_LARGEST_TEMPERATURE = 1e6
+_LONGEST_LABEL = 200
 
 #: Every field and its JSON type; docs/bundle.md says what they mean.
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
@@ -80,9 +85,7 @@ def parse_manifest(data: bytes) -> dict[str, Any]:
         BundleIncomplete: A field is missing.
     """
     try:
-        manifest = json.loads(data.decode(), parse_constant=_refuse_constant)
-        if not isinstance(manifest, dict):
-            raise BundleIntegrity("manifest.json: is not an object")
+        manifest = parse_object(data.decode())
         is_canonical = canonical_json(manifest) == data
     except (ValueError, RecursionError) as error:
         raise _damaged() from error
@@ -98,44 +101,45 @@ def _self_digest(fields: Mapping[str, Any]) -> str:
 
 def _check_fields(manifest: Mapping[str, Any]) -> None:
     version = manifest.get("schema_version")
-    if isinstance(version, int) and version > BUNDLE_SCHEMA_VERSION:
+    if version is not None and not is_whole(version, 1, BUNDLE_SCHEMA_VERSION):
         raise BundleIncompatible(
-            f"manifest.json: schema_version is {version}, expected at most {BUNDLE_SCHEMA_VERSION}",
+            f"manifest.json: schema_version is {shown_value(version)}, "
+            f"expected 1..{BUNDLE_SCHEMA_VERSION}",
             hint="install a newer brain-edge",
         )
     for name, kind in _FIELDS.items():
-        if name in _SINCE_SCHEMA_2 and version == 1:
+        if name in _SINCE_SCHEMA_2 and version == 1 and name not in manifest:
             continue
         if name not in manifest:
             raise BundleIncomplete(f"manifest.json: field {name} is missing")
         value = manifest[name]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise BundleIncompatible(f"manifest.json: {name} is {type(value).__name__}")
+    _check_values(manifest)
+
+
+def _check_values(manifest: Mapping[str, Any]) -> None:
     if manifest["precision"] not in PRECISIONS:
-        raise BundleIncompatible(
-            f"manifest.json: precision is {manifest['precision']!r}, expected {PRECISIONS}"
-        )
+        raise _unexpected("precision", manifest["precision"], f"{PRECISIONS}")
+    if not _is_label(manifest["model"]):
+        raise _unexpected("model", manifest["model"], "a name that can be printed")
     labels = manifest["labels"]
-    if len(labels) < 2 or len(set(map(str, labels))) != len(labels):
-        raise BundleIncompatible(f"manifest.json: labels are {labels}, expected two or more names")
+    if not all(map(_is_label, labels)) or len(set(labels)) != len(labels) or len(labels) < 2:
+        raise _unexpected("labels", labels, "two or more names that can be printed")
     temperature = manifest["calibration"].get("temperature")
-    if not isinstance(temperature, int | float) or not temperature > 0:
-        raise BundleIncompatible(
-            f"manifest.json: calibration.temperature is {temperature!r}, expected a positive number"
-        )
+    if not is_number(temperature, 1 / _LARGEST_TEMPERATURE, _LARGEST_TEMPERATURE):
+        raise _unexpected("calibration.temperature", temperature, "a positive number")
     largest = manifest["quantization"].get("largest_weight", LARGEST_INT8)
-    if (
-        not isinstance(largest, int)
-        or isinstance(largest, bool)
-        or not 0 <= largest <= LARGEST_INT8
-    ):
-        raise BundleIncompatible(
-            f"manifest.json: quantization.largest_weight is {largest!r}, expected 0..{LARGEST_INT8}"
-        )
+    if not is_whole(largest, 0, LARGEST_INT8):
+        raise _unexpected("quantization.largest_weight", largest, f"0..{LARGEST_INT8}")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _is_label(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and 1 <= len(value) <= _LONGEST_LABEL
+
+
+def _unexpected(name: str, value: object, expected: str) -> BundleIncompatible:
+    return BundleIncompatible(f"manifest.json: {name} is {shown_value(value)}, expected {expected}")
 
 
 def _damaged() -> BundleIntegrity:

@@ -1,11 +1,12 @@
-"""model.onnx of a bundle: onnxruntime reads the file itself, and what it read is checked to be what was verified."""
+"""model.onnx of a bundle: onnxruntime gets the very bytes that were verified, whatever becomes of the file."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_infer.errors import BrainError, BundleIntegrity
+from edge_infer.errors import BundleIntegrity
+from edge_infer.sealed_copy import sealed_copy
 
 __all__ = ["ModelFile", "describe_file"]
 
@@ -24,38 +25,18 @@ class ModelFile:
         self._path = path
         self._described = described
 
-    def open(self, opener: Callable[[Path], _Opened]) -> _Opened:
-        """Let somebody read the file, and see afterwards that it still is the one that was verified.
-
-        Afterwards, because a file that changes between a check and a reading is what such a check would miss.
+    def open(self, opener: Callable[[Path | bytes], _Opened]) -> _Opened:
+        """Let somebody have what was verified: read once, checked, and out of everybody's reach since.
 
         Args:
-            opener: Given the path; what it returns is handed on.
-
-        Raises:
-            BundleIntegrity: The file is gone or another one now; this goes before whatever the opener made of it.
-        """
-        try:
-            opened = opener(self._path)
-        except BrainError:
-            self.check()
-            raise
-        self.check()
-        return opened
-
-    def check(self) -> None:
-        """See that the file is the one that was verified, without holding it.
+            opener: Given the path of a sealed copy in memory, or the bytes where there is no such thing; what it
+                returns is handed on.
 
         Raises:
             BundleIntegrity: The file is gone or another one now.
         """
-        try:
-            with self._path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise _changed(self._path, f" ({error.strerror})") from error
-        if digest != self._described["sha256"]:
-            raise _changed(self._path, "")
+        with sealed_copy(self.read) as model:
+            return opener(model)
 
     def read(self) -> bytes:
         """Return the very bytes that were checked.

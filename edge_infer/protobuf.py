@@ -1,101 +1,158 @@
-"""Just enough of the protocol-buffer wire format to walk through a message without its schema.
+"""Read protocol-buffer messages by their schema, and only in the one form that a writer gives them.
+
+protobuf's own readers take much more than any writer writes: of a field that occurs twice the last one counts, or the
+two are merged; numbers may be padded and are cut to their type; what is unknown is skipped. Each of these lets a file
+say one thing to a reader that does it a little differently and another to onnxruntime. So none of them is taken: what
+is read here reads the same everywhere.
 
 Encoding: https://protobuf.dev/programming-guides/encoding/.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
-__all__ = ["DamagedMessage", "Field", "fields_of", "integers", "messages", "texts"]
+from edge_infer.onnx_schema import MESSAGES, REFUSED_FIELDS, FieldType
+
+__all__ = ["DamagedMessage", "Message", "RefusedMessage", "read_message"]
+
+#: A message: by number of the field its values, in order.
+Message = dict[int, list["int | memoryview | Message"]]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_WIRE_TYPES = {
+    "int32": _VARINT,
+    "int64": _VARINT,
+    "uint64": _VARINT,
+    "float": _FIXED32,
+    "double": _FIXED64,
+}
+_MAX_DEPTH = 32  # protobuf itself stops at 100
+_MAX_FIELDS = 1_000_000  # CvT-13 has 20 thousand; each costs a microsecond or two
 
 
 class DamagedMessage(ValueError):
-    """The bytes are not a protocol-buffer message."""
+    """The bytes are no protocol-buffer message."""
 
 
-class Field(
-    NamedTuple
-):  # a model has ten thousands of them, and a frozen dataclass is made far more slowly
-    """One field: its number and its value, a number or undecoded bytes."""
-
-    number: int
-    value: int | memoryview
+class RefusedMessage(ValueError):
+    """A protocol-buffer message, but not of the form or the content that is taken."""
 
 
-def fields_of(data: memoryview) -> list[Field]:
-    """Split a message into its fields; nested messages stay bytes.
+def read_message(data: bytes, kind: str) -> Message:
+    """Read a message with all that is in it.
+
+    Args:
+        data: The encoded message.
+        kind: Its name in ``edge_infer.onnx_schema``.
+
+    Returns:
+        Integers with their sign; text, bytes, floats and packed numbers undecoded.
 
     Raises:
-        DamagedMessage: Cut short, or a wire type that ONNX does not use.
+        DamagedMessage: Cut short or no message.
+        RefusedMessage: An unknown field, one that occurs twice, a padded number or one beyond its type.
     """
-    return list(_scan(data))
+    return _Reader(data).message(kind, 0, len(data), depth=0)
 
 
-def messages(fields: Iterable[Field], number: int) -> Iterator[list[Field]]:
-    """Yield the nested messages of one field number."""
-    for value in _values(fields, number):
-        if not isinstance(value, memoryview):
-            raise DamagedMessage(f"field {number} is a number, expected a message")
-        yield fields_of(value)
+class _Reader:
+    """Goes once through the bytes, counting fields."""
 
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._view = memoryview(data)
+        self._left = _MAX_FIELDS
 
-def texts(fields: Iterable[Field], number: int) -> Iterator[str]:
-    """Yield the strings of one field number."""
-    for value in _values(fields, number):
-        if not isinstance(value, memoryview):
-            raise DamagedMessage(f"field {number} is a number, expected text")
-        try:
-            yield bytes(value).decode()
-        except UnicodeDecodeError as error:
-            raise DamagedMessage(f"field {number} is not UTF-8") from error
+    def message(self, kind: str, start: int, end: int, *, depth: int) -> Message:
+        if depth > _MAX_DEPTH:
+            raise RefusedMessage(f"messages nested deeper than {_MAX_DEPTH}")
+        schema = MESSAGES[kind]
+        found: Message = {}
+        for number, wire_type, position, stop in self._fields(start, end):
+            field = schema.get(number)
+            if field is None:
+                raise RefusedMessage(_why_refused(kind, number))
+            if number not in found:
+                found[number] = []
+            elif not field.is_repeated:
+                raise RefusedMessage(f"field {number} of {kind} occurs twice")
+            found[number].append(
+                self._value(f"field {number} of {kind}", field, wire_type, position, stop, depth)
+            )
+        _check_choices(kind, schema, found)
+        return found
 
-
-def integers(fields: Iterable[Field], number: int) -> Iterator[int]:
-    """Yield the integers of one field number."""
-    for value in _values(fields, number):
-        if not isinstance(value, int):
-            raise DamagedMessage(f"field {number} is bytes, expected a number")
-        yield value
-
-
-def _values(fields: Iterable[Field], number: int) -> Iterator[int | memoryview]:
-    # The last of several singular fields wins in protobuf; here each of them is looked at.
-    return (field.value for field in fields if field.number == number)
-
-
-def _scan(data: memoryview) -> Iterator[Field]:
-    position, end = 0, len(data)
-    while position < end:
-        key, position = _varint(data, position)
-        number, wire_type = key >> 3, key & 7
+    def _value(
+        self, name: str, field: FieldType, wire_type: int, start: int, end: int, depth: int
+    ) -> "int | memoryview | Message":
+        expected = _WIRE_TYPES.get(field.kind, _BYTES)
+        is_packed = wire_type == _BYTES and field.is_repeated
+        if wire_type != expected and not is_packed:
+            raise RefusedMessage(f"{name} has wire type {wire_type}, expected {expected}")
         if wire_type == _VARINT:
-            value, position = _varint(data, position)
-            yield Field(number, value)
-            continue
-        if wire_type == _BYTES:
-            length, position = _varint(data, position)
-        elif wire_type in (_FIXED32, _FIXED64):
-            length = 4 if wire_type == _FIXED32 else 8
-        else:
-            raise DamagedMessage(f"wire type {wire_type}")
-        if position + length > end:
-            raise DamagedMessage("cut short")
-        yield Field(number, data[position : position + length])
-        position += length
+            return _of_type(self._varint(start)[0], field.kind, name)
+        if field.kind in MESSAGES:
+            return self.message(field.kind, start, end, depth=depth + 1)
+        return self._view[start:end]
+
+    def _fields(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield number, wire type, start and end of the value."""
+        position = start
+        while position < end:
+            self._left -= 1
+            if self._left < 0:
+                raise RefusedMessage(f"more than {_MAX_FIELDS:,} fields")
+            key, position = self._varint(position)
+            number, wire_type = key >> 3, key & 7
+            if wire_type == _VARINT:
+                stop = self._varint(position)[1]
+            elif wire_type == _BYTES:
+                length, position = self._varint(position)
+                stop = position + length
+            elif wire_type in (_FIXED32, _FIXED64):
+                stop = position + (4 if wire_type == _FIXED32 else 8)
+            else:
+                raise DamagedMessage(f"wire type {wire_type}")
+            if stop > end:
+                raise DamagedMessage("cut short")
+            yield number, wire_type, position, stop
+            position = stop
+
+    def _varint(self, position: int) -> tuple[int, int]:
+        data = self._data
+        if position < len(data) and data[position] < 0x80:  # nearly always
+            return data[position], position + 1
+        value = 0
+        for shift in range(0, 70, 7):
+            if position >= len(data):
+                raise DamagedMessage("cut short")
+            byte = data[position]
+            position += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if byte == 0:
+                    raise RefusedMessage("a number is padded")
+                return value, position
+        raise DamagedMessage("number longer than ten bytes")
 
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    if position < len(data) and data[position] < 0x80:  # nearly always
-        return data[position], position + 1
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(data):
-            raise DamagedMessage("cut short")
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise DamagedMessage("number longer than ten bytes")
+def _of_type(value: int, kind: str, name: str) -> int:
+    """Give a number its sign: negative ones are written as 64 bits, whatever their type."""
+    if value >= 2**64:
+        raise RefusedMessage(f"{name} has more than 64 bits")
+    if kind == "uint64":
+        return value
+    signed = value - 2**64 if value >= 2**63 else value
+    if kind == "int32" and not -(2**31) <= signed < 2**31:
+        raise RefusedMessage(f"{name} has more than 32 bits")
+    return signed
+
+
+def _check_choices(kind: str, schema: Mapping[int, FieldType], found: Message) -> None:
+    if sum(bool(schema[number].choice) for number in found) > 1:
+        raise RefusedMessage(f"{kind} has several values, expected one")
+
+
+def _why_refused(kind: str, number: int) -> str:
+    return REFUSED_FIELDS.get(
+        (kind, number), f"holds field {number} of {kind}, which is not known here"
+    )

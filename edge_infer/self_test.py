@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from edge_infer.errors import RunError, SelfTestFailed
+from edge_infer.deadline import LOAD_SECONDS
+from edge_infer.errors import RunError, SelfTestFailed, TimedOut
 from edge_infer.golden import GoldenCase, golden_cases
 from edge_infer.prediction import check_outputs
 from edge_infer.preprocessing import to_pixel_values
@@ -101,10 +102,12 @@ def replay(
         tick: Told (done, total) after each picture.
 
     Raises:
+        TimedOut: A picture takes longer than two minutes.
         ValueError: An unknown extent.
     """
     cases = _chosen(golden_cases(bundle) if extent != "off" else [], extent)
-    tolerance = float(bundle.manifest.get("self_test", {}).get("tolerance_logits", 0.0))
+    # Schema 1 states none and has no pictures.
+    tolerance = float(bundle.manifest["self_test"]["tolerance_logits"]) if cases else 0.0
     replays = []
     for done, case in enumerate(cases, start=1):
         replays.append(_ask(bundle, session, case, tolerance))
@@ -118,6 +121,7 @@ def require_golden_answers(bundle: "Bundle", session: "Session", extent: SelfTes
 
     Raises:
         SelfTestFailed: A class differs, a logit is off by more than the tolerance, or is not finite.
+        TimedOut: A picture takes longer than two minutes.
     """
     replay(bundle, session, extent).require_passed()
 
@@ -137,9 +141,12 @@ def _ask(bundle: "Bundle", session: "Session", case: GoldenCase, tolerance: floa
     name = f"golden picture {case.number}"
     labels = bundle.labels
     try:
-        outputs = session.run(to_pixel_values(case.grey[None], bundle.preprocessor))
+        pixel_values = to_pixel_values(case.grey[None], bundle.preprocessor)
+        outputs = session.run(pixel_values, timeout_s=LOAD_SECONDS)
         logits, evidence = outputs[0][0], outputs[2][0]
         check_outputs(logits, evidence, classes=len(labels), source=name)
+    except TimedOut:
+        raise  # not once more for each of the others
     except RunError as error:
         failure = error.message if name in error.message else f"{name}: {error.message}"
         return Replay(

@@ -1,12 +1,10 @@
 """The only place that talks to onnxruntime: honest about providers, quiet, safe to fork around."""
 
-import contextlib
 import ctypes
 import importlib
 import os
-import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import INPUT_NAME, LARGEST_INT8, OUTPUT_NAMES
+from edge_infer.deadline import LOAD_SECONDS, within
 from edge_infer.errors import (
+    BrainError,
     BundleIncompatible,
     InferenceFailed,
     ProviderUnavailable,
@@ -30,7 +30,8 @@ Device = Literal["cpu", "cuda", "auto"]
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
-_LOG_ERRORS_ONLY = 3
+# What fails is raised; below this onnxruntime also prints it, and names of nodes with it.
+_LOG_NOTHING = 4
 
 _live_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
@@ -58,7 +59,8 @@ class Session:
 
         Args:
             pixel_values: float32, (N, 3, H, W).
-            timeout_s: Stop after the operator that runs when so many seconds are over.
+            timeout_s: Wait no longer. The graph stops after the operator that runs then; one that takes long is
+                left behind.
 
         Returns:
             logits (N, classes), embeddings (N, dim) and evidence (N, classes, h, w), float32.
@@ -67,17 +69,23 @@ class Session:
             InferenceFailed: The runtime refused the input or failed.
             TimedOut: It took longer than ``timeout_s``.
         """
+        # A session is open, so the installation is checked already: not once more for each picture.
+        run_options = importlib.import_module("onnxruntime").RunOptions()
+        run_options.log_severity_level = _LOG_NOTHING
         feeds = {INPUT_NAME: pixel_values}
-        with _stopped_after(timeout_s) as run_options:
-            try:
-                outputs = self._inference_session.run(list(OUTPUT_NAMES), feeds, run_options)
-            except Exception as error:  # onnxruntime's own classes, ValueError, RuntimeError ...
-                if run_options is not None and run_options.terminate:
-                    raise TimedOut(
-                        f"no answer within {timeout_s:g} s",
-                        hint="allow more time, or end what else runs on this machine",
-                    ) from error
-                raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
+
+        def work() -> Sequence[Any]:
+            answer: Sequence[Any] = self._inference_session.run(
+                list(OUTPUT_NAMES), feeds, run_options
+            )
+            return answer
+
+        try:
+            outputs = work() if timeout_s is None else _in_time(work, run_options, timeout_s)
+        except TimedOut:
+            raise
+        except Exception as error:  # onnxruntime's own classes, ValueError, RuntimeError ...
+            raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
 
@@ -92,8 +100,8 @@ def open_session(
     """Open a session on exactly the provider that was asked for.
 
     Args:
-        model: model.onnx of a verified bundle (``ModelFile.open`` checks it once more), or its bytes: onnxruntime
-            then needs as much memory again while it opens.
+        model: What ``ModelFile.open`` gives, or the bytes of a model.onnx: onnxruntime then needs as much memory
+            again while it opens.
         device: ``auto`` is CUDA where it works and else the CPU; the session says which.
         providers: onnxruntime's own names instead of a device, all of which must come up.
         num_threads: Threads within one operator; by default the cores this process may use.
@@ -104,6 +112,7 @@ def open_session(
         ProviderUnavailable: The provider is not there or does not come up.
         BundleIncompatible: This onnxruntime cannot load the model.
         InferenceFailed: No usable onnxruntime is installed.
+        TimedOut: It takes longer than two minutes.
         ValueError: An unknown device or a thread count below 1.
     """
     if device not in ("cpu", "cuda", "auto"):
@@ -146,7 +155,7 @@ def _open(
     onnxruntime: Any, model: Path | bytes, providers: list[str], threads: int, largest_weight: int
 ) -> Any:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _LOG_ERRORS_ONLY
+    options.log_severity_level = _LOG_NOTHING
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
@@ -160,17 +169,24 @@ def _open(
     options.add_session_config_entry("session.load_model_format", "ONNX")
     avoid_saturation(options, largest_weight=largest_weight)
     try:
-        opened = onnxruntime.InferenceSession(
-            _readable(model),
-            options,
-            providers=providers,
-            enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
-            read_config_from_model=0,  # a model must not change the options above
+        opened = within(
+            LOAD_SECONDS,
+            lambda: onnxruntime.InferenceSession(
+                _readable(model),
+                options,
+                providers=providers,
+                enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
+                read_config_from_model=0,  # a model must not change the options above
+            ),
+            what="opening model.onnx",
+            stop=lambda: options.set_load_cancellation_flag(True),
         )
+    except BrainError:
+        raise
     except Exception as error:  # Fail, InvalidGraph, NotImplemented, UnicodeDecodeError, ...
         reason = _first_line(error)
         if isinstance(model, Path):
-            reason = reason.replace(str(model), model.name)  # folders may be named after patients
+            reason = reason.replace(str(model), "model.onnx")  # folders may be named after patients
         if providers != [_CPU]:
             raise _did_not_come_up(providers, f" ({reason})") from error
         raise BundleIncompatible(
@@ -201,21 +217,22 @@ def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailab
     )
 
 
-@contextlib.contextmanager
-def _stopped_after(timeout_s: float | None) -> Iterator[Any]:
-    """Yield options of one run that a timer tells to stop; of one run, so other threads go on."""
-    if timeout_s is None:
-        yield None
-        return
-    # A session is open, so the installation is checked already: not once more for each picture.
-    run_options = importlib.import_module("onnxruntime").RunOptions()
-    timer = threading.Timer(timeout_s, setattr, (run_options, "terminate", True))
-    timer.daemon = True
-    timer.start()
+def _in_time(
+    work: Callable[[], Sequence[Any]], run_options: Any, timeout_s: float
+) -> Sequence[Any]:
+    """Run with options of one run, so that other threads' runs go on when this one is stopped."""
     try:
-        yield run_options
-    finally:
-        timer.cancel()
+        return within(
+            timeout_s,
+            work,
+            what="one run of the graph",
+            stop=lambda: setattr(run_options, "terminate", True),
+        )
+    except TimedOut as error:
+        raise TimedOut(
+            f"no answer within {timeout_s:g} s",
+            hint="allow more time, or end what else runs on this machine",
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

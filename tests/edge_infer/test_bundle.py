@@ -1,6 +1,9 @@
 import hashlib
 import json
+import os
 import random
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,9 @@ import pytest
 from onnx import TensorProto, helper
 from tiny_bundle import bundle_files, manifest_body, tiny_model
 
+from edge_infer import atomic
 from edge_infer import bundle as bundle_module
+from edge_infer import bundle_files as bundle_files_module
 from edge_infer.bundle import load_bundle, shipped_bundle_path, write_bundle
 from edge_infer.contract import BUNDLE_FILES, LABELS, METADATA_KEY, RESEARCH_USE_ONLY
 from edge_infer.errors import (
@@ -87,13 +92,131 @@ def test_a_missing_file_is_named(own_bundle: Path, name: str) -> None:
     assert caught.value.exit_code == 30
 
 
-@pytest.mark.parametrize("name", BUNDLE_FILES)
-def test_a_linked_file_is_refused(own_bundle: Path, name: str) -> None:
-    elsewhere = own_bundle.parent / "elsewhere"
-    (own_bundle / name).rename(elsewhere)
-    (own_bundle / name).symlink_to(elsewhere)
-    with pytest.raises(BundleIntegrity, match="link"):
+@pytest.mark.parametrize("count", [1, len(BUNDLE_FILES)])
+def test_files_may_be_links_to_files_with_the_right_digests(own_bundle: Path, count: int) -> None:
+    """As uv --link-mode symlink and the cache of Hugging Face lay them."""
+    blobs = own_bundle.parent / "blobs"
+    blobs.mkdir()
+    for number, name in enumerate(BUNDLE_FILES[:count]):
+        (own_bundle / name).rename(blobs / str(number))
+        (own_bundle / name).symlink_to(Path("..") / "blobs" / str(number))
+    (own_bundle / ".gitattributes").write_text("*.onnx filter=lfs\n")
+    load_bundle(own_bundle)
+    linked = own_bundle.with_name("linked")
+    linked.symlink_to(own_bundle.name)
+    assert load_bundle(linked).model_bytes == bundle_files()["model.onnx"]
+    blob = blobs / "0"
+    blob.write_bytes(blob.read_bytes()[:-1] + b"?")
+    with pytest.raises(BundleIntegrity):
         load_bundle(own_bundle)
+
+
+@pytest.mark.parametrize("name", BUNDLE_FILES)
+def test_a_link_to_nothing_is_incomplete(own_bundle: Path, name: str) -> None:
+    (own_bundle / name).unlink()
+    (own_bundle / name).symlink_to("gone")
+    with pytest.raises(BundleIncomplete, match=f"{name} is a link to nothing"):
+        load_bundle(own_bundle)
+
+
+@pytest.mark.parametrize("target", ["folder", "pipe", "/dev/zero", "/dev/null"])
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_what_is_no_file_is_refused_linked_or_not(
+    own_bundle: Path, target: str, is_linked: bool
+) -> None:
+    path = own_bundle / "README.md"
+    path.unlink()
+    place = path if not is_linked else own_bundle.parent / "there"
+    if target == "folder":
+        place.mkdir()
+    elif target == "pipe":
+        os.mkfifo(place)
+    elif is_linked:
+        place = Path(target)
+    else:
+        pytest.skip("devices are made by root only")
+    if is_linked:
+        path.symlink_to(place)
+    with pytest.raises(BundleIntegrity, match=r"README\.md is no regular file"):
+        load_bundle(own_bundle)
+
+
+def test_links_in_a_circle_are_incomplete(own_bundle: Path) -> None:
+    (own_bundle / "README.md").unlink()
+    (own_bundle / "README.md").symlink_to("README.md")
+    with pytest.raises(BundleIncomplete, match="cannot be read"):
+        load_bundle(own_bundle)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that is longer than it says")
+def test_a_file_of_the_system_is_read_no_further_than_it_says(own_bundle: Path) -> None:
+    (own_bundle / "README.md").unlink()
+    (own_bundle / "README.md").symlink_to("/proc/self/maps")
+    with pytest.raises(BundleIntegrity, match="has changed while it was read"):
+        load_bundle(own_bundle)
+
+
+def test_no_descriptor_is_left_behind(own_bundle: Path) -> None:
+    def held() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = held()
+    load_bundle(own_bundle)
+    (own_bundle / "README.md").unlink()
+    (own_bundle / "README.md").mkdir()
+    with pytest.raises(BundleIntegrity):
+        load_bundle(own_bundle)
+    assert held() == before
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_reader_never_meets_half_a_replacement(
+    own_bundle: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(atomic, "exchange_paths", lambda *_: False)
+    done = threading.Event()
+
+    def replace() -> None:
+        for temperature in range(1, 21):
+            body = manifest_body(calibration={"temperature": float(temperature)})
+            write_bundle(own_bundle, bundle_files(), body)
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    loads = 0
+    while not done.is_set():
+        load_bundle(own_bundle)
+        loads += 1
+    writer.join()
+    assert loads >= 10
+
+
+def test_a_reader_waits_while_a_writer_has_moved_the_folder_aside(own_bundle: Path) -> None:
+    aside = own_bundle.with_name(f".{own_bundle.name}.old")
+    own_bundle.rename(aside)
+    writer = threading.Timer(0.2, aside.rename, (own_bundle,))
+    writer.start()
+    assert load_bundle(own_bundle).labels == LABELS
+    writer.join()
+
+
+def test_a_bundle_replaced_while_it_is_read_is_read_again(
+    own_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = bundle_files_module._read
+    replaced = []
+
+    def replace_first(descriptor: int, name: str, shown: str) -> bytes:
+        if not replaced:
+            replaced.append(True)
+            write_bundle(own_bundle, bundle_files(), manifest_body(model="other"))
+            return b""  # what a reader by name could have got
+        return read(descriptor, name, shown)
+
+    monkeypatch.setattr(bundle_files_module, "_read", replace_first)
+    assert load_bundle(own_bundle).manifest["model"] == "other"
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "model.onnx.data", ".hidden", "folder/"])
@@ -116,8 +239,8 @@ def test_no_folder_and_a_file_in_its_place_are_incomplete(tmp_path: Path) -> Non
 def test_the_size_cap_comes_before_reading(
     own_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle_module, "MAX_BUNDLE_BYTES", 100)
-    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("was read"))
+    monkeypatch.setattr(bundle_files_module, "MAX_BUNDLE_BYTES", 100)
+    monkeypatch.setattr(bundle_files_module, "_read", lambda *_: pytest.fail("was read"))
     with pytest.raises(ContentRefused) as caught:
         load_bundle(own_bundle)
     assert caught.value.exit_code == 33
@@ -340,3 +463,8 @@ def test_without_a_shipped_bundle_the_error_says_what_to_do(
         shipped_bundle_path()
     (tmp_path / "bundle").mkdir()
     assert shipped_bundle_path() == tmp_path / "bundle"
+
+
+def test_a_name_too_long_for_any_folder_is_no_bundle() -> None:
+    with pytest.raises(BundleIncomplete, match="cannot be read"):
+        load_bundle("a" * 300)

@@ -1,5 +1,6 @@
-"""onnxruntime reads the graph from the file; no copy is held, and a file that changes meanwhile is refused."""
+"""onnxruntime reads what was verified, whatever becomes of the file; no copy is held."""
 
+import errno
 import gc
 import os
 import sys
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from edge_infer import Classifier
+from edge_infer import sealed_copy as sealed_copy_module
 from edge_infer.bundle import load_bundle
 from edge_infer.errors import BundleIncompatible, BundleIntegrity
-from edge_infer.session import Session, open_session
+from edge_infer.session import open_session
 
 MakeBundle = Callable[..., Path]
 
@@ -53,16 +55,46 @@ def test_a_file_that_changed_since_is_refused(
         Classifier(bundle)
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused(make_bundle: MakeBundle) -> None:
-    bundle = load_bundle(make_bundle())
+def test_a_file_that_changes_while_it_is_opened_changes_nothing(make_bundle: MakeBundle) -> None:
+    path = make_bundle() / "model.onnx"
+    good = path.read_bytes()
+    bundle = load_bundle(path.parent)
 
-    def opened_too_early(path: Path) -> Session:
-        session = open_session(path)
+    def given(model: Path | bytes) -> bytes:
         altered(path)
-        return session
+        return model if isinstance(model, bytes) else model.read_bytes()
 
-    with pytest.raises(BundleIntegrity, match="has changed since"):
-        bundle.model.open(opened_too_early)
+    assert bundle.model.open(given) == good
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems get the bytes")
+def test_nobody_can_change_what_is_handed_over(make_bundle: MakeBundle) -> None:
+    def altering(model: Path | bytes) -> None:
+        assert isinstance(model, Path)
+        with pytest.raises(PermissionError):
+            altered(model)
+        descriptor = os.open(model, os.O_RDWR)
+        with pytest.raises(PermissionError):
+            os.pwrite(descriptor, b"x", 0)
+        os.close(descriptor)
+
+    load_bundle(make_bundle()).model.open(altering)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems get the bytes")
+@pytest.mark.parametrize("lacks", ["memfd_create", "write", "open"])
+def test_where_there_is_no_sealed_copy_the_bytes_do(
+    make_bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "no memory")
+
+    path = make_bundle()
+    bundle = load_bundle(path)
+    before = set(Path("/proc/self/fd").iterdir())
+    monkeypatch.setattr(sealed_copy_module.os, lacks, refuse)
+    assert bundle.model.open(lambda model: model) == (path / "model.onnx").read_bytes()
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in Unicode only")

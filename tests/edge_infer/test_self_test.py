@@ -30,9 +30,9 @@ class Drifting:
         self._change = change
         self.runs = 0
 
-    def run(self, pixel_values: NDArray[np.float32]) -> Outputs:
+    def run(self, pixel_values: NDArray[np.float32], *, timeout_s: float) -> Outputs:
         self.runs += 1
-        return self._change(self._session.run(pixel_values))
+        return self._change(self._session.run(pixel_values, timeout_s=timeout_s))
 
 
 def moved(by: float) -> Callable[[Outputs], Outputs]:

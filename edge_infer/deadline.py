@@ -1,0 +1,78 @@
+"""Wait for foreign code no longer than it may take, and hear signals meanwhile.
+
+onnxruntime looks at its stop switches between two operators at best: while it folds a graph's constants or multiplies
+two huge matrices, nothing stops it, Ctrl-C included, because Python hears signals only between two of its own steps. So
+it works in a thread of its own, and who waits can leave.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from edge_infer.errors import TimedOut
+
+__all__ = ["LOAD_SECONDS", "within"]
+
+#: How long opening a session may take, and each picture of the self-test: the models here take a second or two.
+LOAD_SECONDS = 120.0
+
+# Most work that is asked to stop does within this time, and then nothing is left behind.
+_GRACE_SECONDS = 1.0
+
+_Result = TypeVar("_Result")
+
+
+def within(
+    seconds: float, work: Callable[[], _Result], *, what: str, stop: Callable[[], None]
+) -> _Result:
+    """Return or raise what the work does.
+
+    Args:
+        seconds: How long to wait.
+        work: Is called in another thread.
+        what: For the message.
+        stop: Asks the work to stop; is called when nobody waits for it any more. Work that does not listen goes on
+            until it ends, or the process does.
+
+    Raises:
+        TimedOut: It takes longer.
+    """
+    working = _Working(work)
+    try:
+        is_done = working.is_done(seconds)
+    except BaseException:  # a signal's
+        stop()
+        raise
+    if not is_done:
+        stop()
+        working.is_done(_GRACE_SECONDS)
+        raise TimedOut(
+            f"{what} takes longer than {seconds:g} s", hint="do not use this bundle here"
+        )
+    return working.result()
+
+
+class _Working(Generic[_Result]):
+    """Work that has begun."""
+
+    def __init__(self, work: Callable[[], _Result]) -> None:
+        self._results: list[_Result] = []
+        self._errors: list[BaseException] = []
+        self._done = threading.Event()
+        # A daemon: the process may end before the work does.
+        threading.Thread(target=self._do, args=(work,), daemon=True).start()
+
+    def _do(self, work: Callable[[], _Result]) -> None:
+        try:
+            self._results.append(work())
+        except BaseException as error:  # is raised again where it is waited for
+            self._errors.append(error)
+        self._done.set()
+
+    def is_done(self, seconds: float) -> bool:
+        return self._done.wait(min(seconds, threading.TIMEOUT_MAX))
+
+    def result(self) -> _Result:
+        if self._errors:
+            raise self._errors[0]
+        return self._results[0]

@@ -1,0 +1,193 @@
+"""Absurd numbers and nesting in the JSON of a bundle with right digests: refused with a code, never a traceback."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_bundle import as_schema_1, bundle_files, manifest_body, tiny_model
+
+from edge_infer import Classifier
+from edge_infer.bundle import load_bundle, write_bundle
+from edge_infer.contract import METADATA_KEY
+from edge_infer.errors import BundleError
+from edge_infer.manifest import canonical_json
+from edge_infer.model_file import describe_file
+
+ABSURD = [
+    "1" + "0" * 400, "-1" + "0" * 400, "1" + "0" * 5000, "1e400", "-1e400", "1e308", "1e-320", "0", "-0.0",
+    "-1", "true", "null", '"1"', "[]", "{}", "NaN", "Infinity", "-Infinity", "0.5",
+]  # fmt: skip
+
+
+def with_file(folder: Path, name: str, data: bytes) -> None:
+    """Replace a file and have the manifest vouch for it."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"][name] = describe_file(data)
+    with_manifest(folder, json.dumps(manifest))
+
+
+def with_manifest(folder: Path, text: str) -> None:
+    """Give a manifest its right digest, in canonical form where there is one."""
+    fields = json.loads(text)
+    fields["manifest_sha256"] = hashlib.sha256(
+        json.dumps({**fields, "manifest_sha256": ""}, indent=2, sort_keys=True, ensure_ascii=False)
+        .encode(errors="surrogatepass") + b"\n"
+    ).hexdigest()  # fmt: skip
+    rendered = json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    (folder / "manifest.json").write_bytes(rendered.encode(errors="surrogatepass"))
+
+
+def refused(folder: Path) -> BundleError:
+    with pytest.raises(BundleError) as caught:
+        Classifier.load(folder)
+    assert caught.value.exit_code in (30, 31, 32, 33)
+    assert len(caught.value.message) < 400
+    return caught.value
+
+
+def test_the_helper_makes_right_manifests(own_bundle: Path) -> None:
+    before = (own_bundle / "manifest.json").read_bytes()
+    with_manifest(own_bundle, before.decode())
+    assert (own_bundle / "manifest.json").read_bytes() == before
+    load_bundle(own_bundle)
+
+
+@pytest.mark.parametrize("number", ABSURD, ids=lambda text: text[:8])
+@pytest.mark.parametrize(
+    "field", ["height", "resample", "rescale_factor", "image_std", "image_mean"]
+)
+def test_in_the_preprocessing(own_bundle: Path, field: str, number: str) -> None:
+    fine = {"resample": {"0"}, "image_mean": {"0", "-0.0", "-1", "0.5", "1e-320"}}
+    fine |= {"rescale_factor": {"0.5"}, "image_std": {"0.5"}}
+    if number in fine.get(field, set()):
+        pytest.skip("is a good one")
+    fields = json.loads((own_bundle / "preprocessor_config.json").read_bytes())
+    holder = fields["size"] if field == "height" else fields
+    holder[field] = ["@", 1.0, 1.0] if field.startswith("image") else "@"
+    with_file(
+        own_bundle, "preprocessor_config.json", json.dumps(fields).replace('"@"', number).encode()
+    )
+    refused(own_bundle)
+
+
+@pytest.mark.parametrize("number", ABSURD, ids=lambda text: text[:8])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "schema_version",
+        "opset",
+        "image_size",
+        "temperature",
+        "largest_weight",
+        "tolerance",
+        "logit",
+    ],
+)
+def test_in_the_manifest(own_bundle: Path, place: str, number: str) -> None:
+    fine = {"temperature": {"0.5"}, "largest_weight": {"0"}, "tolerance": {"0.5"}}
+    fine |= {"logit": {"0", "-0.0", "-1", "0.5", "1e-320"}}
+    if number in fine.get(place, set()):
+        pytest.skip("is a good one")
+    if len(number) > 4300:
+        pytest.skip("json writes no such number")
+    manifest = json.loads((own_bundle / "manifest.json").read_bytes())
+    value = json.loads(number)
+    if place == "temperature":
+        manifest["calibration"]["temperature"] = value
+    elif place == "largest_weight":
+        manifest["quantization"]["largest_weight"] = value
+    elif place == "tolerance":
+        manifest["self_test"]["tolerance_logits"] = value
+    elif place == "logit":
+        manifest["golden"][0]["logits"][0] = value
+    elif place == "image_size":
+        manifest["image_size"]["height"] = value
+    else:
+        manifest[place] = value
+    with_manifest(own_bundle, json.dumps(manifest))
+    refused(own_bundle)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "config.json", "preprocessor_config.json"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"a": 1' + "0" * 5000 + "}",
+        '{"a": NaN}',
+        "{}",
+        "null",
+        "",
+        '{"id2label": {"0": "a", "1": "\\ud800"}}',
+        '{"a": 1, "a": 1}',
+        "\ufeff{}",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_in_any_form_of_json(own_bundle: Path, name: str, text: str) -> None:
+    if name == "manifest.json":
+        (own_bundle / name).write_bytes(text.encode())
+    else:
+        with_file(own_bundle, name, text.encode())
+    refused(own_bundle)
+
+
+def test_a_key_that_occurs_twice(own_bundle: Path) -> None:
+    """Which of the two counts differs from reader to reader."""
+    for name, key in (
+        ("config.json", b'"model_type"'),
+        ("preprocessor_config.json", b'"resample"'),
+    ):
+        good = (own_bundle / name).read_bytes()
+        with_file(own_bundle, name, good.replace(key, key + b": 1, " + key))
+        assert refused(own_bundle).exit_code == 32
+        with_file(own_bundle, name, good)
+    load_bundle(own_bundle)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["\x1b[2J", "b", "c", "d"], ["", "b", "c", "d"], ["a" * 201, "b", "c", "d"], [1, 2, 3, 4]],
+)
+def test_labels_that_could_not_be_shown(own_bundle: Path, labels: list[Any]) -> None:
+    manifest = json.loads((own_bundle / "manifest.json").read_bytes())
+    with_manifest(own_bundle, json.dumps({**manifest, "labels": labels}))
+    assert refused(own_bundle).exit_code == 32
+
+
+@pytest.mark.parametrize(
+    "text", ['{"labels": 1' + "0" * 400 + "}", "[" * 100_000, '{"labels": [{}]}']
+)
+def test_in_the_metadata_of_the_graph(tmp_path: Path, text: str) -> None:
+    model = tiny_model(metadata={METADATA_KEY: text}).SerializeToString()
+    with pytest.raises(BundleError):
+        write_bundle(tmp_path / "new", bundle_files(model=model), manifest_body())
+
+
+@pytest.mark.parametrize("value", [[], {"tolerance_logits": 10**400}, 7])
+def test_a_self_test_in_schema_1_does_no_harm(own_bundle: Path, value: object) -> None:
+    as_schema_1(own_bundle)
+    manifest = json.loads((own_bundle / "manifest.json").read_bytes())
+    with_manifest(own_bundle, canonical_json({**manifest, "self_test": value}).decode())
+    if isinstance(value, dict):
+        Classifier.load(own_bundle)
+    else:
+        refused(own_bundle)
+
+
+MakeBundle = Callable[..., Path]
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e6])
+def test_extreme_temperatures_that_are_allowed_give_probabilities(
+    make_bundle: MakeBundle, scan_path: Path, temperature: float
+) -> None:
+    prediction = Classifier.load(make_bundle(calibration={"temperature": temperature})).predict(
+        scan_path
+    )
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)

@@ -1,0 +1,56 @@
+"""The hook tells PyInstaller all that a frozen program needs; tests/campaigns/pyinstaller_build.py builds one."""
+
+import runpy
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from edge_infer import _HOMES, _pyinstaller
+from edge_infer.contract import BUNDLE_FILES
+
+PACKAGE = Path(_pyinstaller.__file__).parents[1]
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the hook sets, with functions in the place of PyInstaller's that do what its documentation says."""
+    hooks = ModuleType("PyInstaller.utils.hooks")
+
+    def collect_data_files(package: str, subdir: str) -> list[tuple[str, str]]:
+        folder = PACKAGE / subdir
+        return [(str(path), f"{package}/{subdir}") for path in folder.iterdir()]
+
+    def collect_submodules(package: str, filter: Any) -> list[str]:  # noqa: A002 -- its name
+        names = [f"{package}.{path.stem}" for path in PACKAGE.glob("*.py")]
+        return [name for name in [*names, f"{package}._pyinstaller"] if filter(name)]
+
+    def copy_metadata(distribution: str) -> list[tuple[str, str]]:
+        return [(distribution, "metadata")]
+
+    for function in (collect_data_files, collect_submodules, copy_metadata):
+        setattr(hooks, function.__name__, function)
+    for name in ("PyInstaller", "PyInstaller.utils"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, hooks.__name__, hooks)
+    (folder,) = _pyinstaller.get_hook_dirs()
+    return runpy.run_path(str(Path(folder) / "hook-edge_infer.py"))
+
+
+def test_the_shipped_bundle_is_taken_whole_to_where_it_is_looked_for(hook: dict[str, Any]) -> None:
+    bundle = [Path(file).name for file, place in hook["datas"] if place == "edge_infer/bundle"]
+    assert sorted(bundle) == sorted(BUNDLE_FILES)
+
+
+def test_what_is_imported_by_name_is_taken(hook: dict[str, Any]) -> None:
+    names = set(hook["hiddenimports"])
+    assert {f"edge_infer.{home}" for home in _HOMES.values()} <= names
+    assert "onnxruntime" in names
+    assert "edge_infer._pyinstaller" not in names
+
+
+def test_the_versions_that_results_state_are_taken(hook: dict[str, Any]) -> None:
+    distributions = {name for name, place in hook["datas"] if place == "metadata"}
+    assert distributions == {"brain-edge", "onnxruntime"}
