@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
+from edge_infer.console import Group, progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
 from train.model_names import MODEL_NAMES
@@ -20,7 +20,7 @@ _Folder = click.Path(path_type=Path, file_okay=False)
 _File = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(epilog=RESEARCH_USE_ONLY)
+@click.group(cls=Group, epilog=RESEARCH_USE_ONLY)
 def main() -> None:
     """Measure latency, throughput, memory, sizes and accuracy beside other engines."""
 

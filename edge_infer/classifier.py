@@ -11,12 +11,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.binary_file import BinaryFile
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
-from edge_infer.errors import BrainError, BundleIntegrity
-from edge_infer.image_file import ImageSource, SourceImage, open_source
+from edge_infer.doubts import doubts_about
+from edge_infer.errors import BrainError, BundleIntegrity, InputOverLimit, TimedOut
+from edge_infer.image_file import ImageSource, SourceImage, open_source, source_name
 from edge_infer.names import shown_name
 from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, softmax
 from edge_infer.preprocessing import resize_grey, to_pixel_values
+from edge_infer.reading_time import check_seconds, read_within, timed_out
 from edge_infer.self_test import SelfTest, require_golden_answers
 from edge_infer.session import Device, Session, open_session
 
@@ -37,6 +40,17 @@ class Outcome:
     prediction: Prediction | None = None
     error: BrainError | None = None
 
+    def __repr__(self) -> str:
+        """Show what a source is called and not what is in it, which may be patient data."""
+        return (
+            f"Outcome(source={source_name(self.source)!r}, prediction={self.prediction!r}, "
+            f"error={self.error!r})"
+        )
+
+
+#: Rest for a picture whose reading has used up its time: the graph begins and is stopped, with the right error.
+_AT_ONCE_S = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
@@ -46,6 +60,11 @@ class _Ready:
     seen: NDArray[np.uint8]  # (H, W)
     pixel_values: NDArray[np.float32]  # (1, 3, H, W)
     timings_ms: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took to get here."""
+        return sum(self.timings_ms.values()) / 1000.0
 
 
 class Classifier:
@@ -65,8 +84,7 @@ class Classifier:
         self_test: SelfTest = "quick",
         timeout_s: float | None = None,
     ) -> None:
-        if timeout_s is not None and not timeout_s > 0:
-            raise ValueError(f"timeout_s is {timeout_s}, expected more than 0")
+        self._timeout_s = check_seconds(timeout_s)
         self.bundle = bundle
         self._options: dict[str, Any] = {
             "device": device,
@@ -74,7 +92,6 @@ class Classifier:
             "num_threads": num_threads,
         }
         self._self_test: SelfTest = self_test
-        self._timeout_s = timeout_s
         self._session = self._open()
         require_golden_answers(bundle, self._session, self_test)
 
@@ -97,13 +114,15 @@ class Classifier:
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
             self_test: ``quick`` replays two golden pictures, ``full`` all of them, ``off`` none.
-            timeout_s: How long one run of the graph may take; by default for ever.
+            timeout_s: How long one picture may take, reading and decoding included; by default for ever. Reading
+                is then done by another thread, which cannot be stopped: see ``edge_infer.reading_time``.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or refused.
             ProviderUnavailable: The device is not there; there is no silent fallback.
             InferenceFailed: No usable onnxruntime is installed.
             SelfTestFailed: On this machine the bundle does not give the answers it is known to give.
+            ValueError: An option has no such value, as a ``timeout_s`` of NaN.
         """
         verified = load_bundle(shipped_bundle_path() if bundle is None else bundle)
         return cls(
@@ -156,7 +175,8 @@ class Classifier:
             InputError: The picture is missing, damaged, unsupported or over a limit.
             InferenceFailed: The runtime failed.
             NonFiniteOutput: The model gave NaN or infinity.
-            TimedOut: The graph took longer than ``timeout_s``.
+            TimedOut: It took longer than ``timeout_s``. A file object may then still be read by the thread that
+                was left behind: neither read nor close it.
             TypeError: The source is none of these, or a file in text mode.
             ValueError: An array of another shape or type, or a closed file.
         """
@@ -173,12 +193,10 @@ class Classifier:
 
         Raises:
             BrainError: As ``predict``, at the first picture that fails.
+            TypeError: ``sources`` is a single picture.
+            ValueError: ``batch_size`` is below 1.
         """
-        for outcome in self.predict_each(sources, batch_size=batch_size):
-            if outcome.error is not None:
-                raise outcome.error
-            if outcome.prediction is not None:
-                yield outcome.prediction
+        return _predictions(self.predict_each(sources, batch_size=batch_size))
 
     def predict_each(
         self, sources: Iterable[ImageSource], *, batch_size: int = 1
@@ -196,11 +214,18 @@ class Classifier:
             One outcome per source, in order.
 
         Raises:
+            TypeError: ``sources`` is a single picture, such as a path: its characters are none.
             ValueError: ``batch_size`` is below 1.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
-        remaining = iter(sources)
+        if isinstance(sources, str | os.PathLike | bytes | bytearray | memoryview | BinaryFile):
+            raise TypeError(
+                f"sources is one picture ({source_name(sources)}), expected several: give a list"
+            )
+        return self._in_chunks(iter(sources), batch_size)
+
+    def _in_chunks(self, remaining: Iterator[ImageSource], batch_size: int) -> Iterator[Outcome]:
         while chunk := list(islice(remaining, batch_size)):
             yield from self._outcomes(chunk)
 
@@ -233,6 +258,15 @@ class Classifier:
         return [result for item in ready for result in self._answer_each([item])]
 
     def _prepare(self, source: ImageSource) -> _Ready:
+        name = source_name(source)
+        try:
+            return read_within(self._timeout_s, lambda: self._read(source), name)
+        except MemoryError as error:
+            raise InputOverLimit(
+                f"{shown_name(name)}: there is not enough memory to read it"
+            ) from error
+
+    def _read(self, source: ImageSource) -> _Ready:
         started = time.perf_counter()
         picture = open_source(source)
         was_read = time.perf_counter()
@@ -246,14 +280,27 @@ class Classifier:
 
     def _answer(self, ready: list[_Ready]) -> list[Prediction]:
         session = self.session
+        rest = self._rest(ready)
         started = time.perf_counter()
         pixel_values = np.concatenate([item.pixel_values for item in ready])
-        logits, _, evidence = session.run(pixel_values, timeout_s=self._timeout_s)
+        try:
+            logits, _, evidence = session.run(pixel_values, timeout_s=rest)
+        except TimedOut as error:
+            if self._timeout_s is None:
+                raise
+            raise timed_out(self._timeout_s, ready[0].source.name) from error
         per_picture = _ms(time.perf_counter() - started) / len(ready)
         return [
             self._describe(item, logits[row], evidence[row], per_picture, session.provider)
             for row, item in enumerate(ready)
         ]
+
+    def _rest(self, ready: list[_Ready]) -> float | None:
+        """How long the graph may run: what its slowest picture has not used up by being read."""
+        if self._timeout_s is None:
+            return None
+        slowest = max(item.seconds for item in ready)
+        return max(_AT_ONCE_S, self._timeout_s - slowest)
 
     def _describe(
         self,
@@ -291,9 +338,7 @@ class Classifier:
                 f"picture is {width} x {height} pixels and was enlarged more than twice "
                 f"to {size.width} x {size.height}"
             )
-        if max(width, height) > 2 * min(width, height):
-            found.append(f"picture is {width} x {height} pixels, far from the shape of a head")
-        return tuple(found)
+        return (*found, *doubts_about(picture.image))
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to another process as path, options and digest; a session cannot travel."""
@@ -315,6 +360,14 @@ class Classifier:
                 hint="load the classifier again",
             )
         self.__init__(bundle, **state["options"])  # type: ignore[misc]  # fills the empty object
+
+
+def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.prediction is not None:
+            yield outcome.prediction
 
 
 def _ms(seconds: float) -> float:

@@ -1,21 +1,31 @@
 """``brain-infer``: pictures in, answers out."""
 
+import contextlib
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from edge_infer.console import report_error, results_stream, shown_to_user
+from edge_infer.console import (
+    Command,
+    FiniteRange,
+    report_error,
+    results_stream,
+    say,
+    shown_to_user,
+)
 from edge_infer.contract import RESEARCH_USE_ONLY
-from edge_infer.errors import EXIT_BATCH_WITH_FAILURES
+from edge_infer.errors import EXIT_BATCH_WITH_FAILURES, BrainError
 from edge_infer.version import __version__
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
     from edge_infer.heatmap_files import HeatmapFiles
     from edge_infer.report import Context
+    from edge_infer.results import Results
     from edge_infer.standard_input import StandardInput
 
 __all__ = ["main"]
@@ -45,12 +55,14 @@ Exit status:
 """
 
 
-@click.command(help=_HELP, no_args_is_help=True)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
+@click.command(cls=Command, help=_HELP, no_args_is_help=True)
+@click.argument(  # what may not be read is one picture's error, not one of usage
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(readable=False)
+)
 @click.option(
     "--bundle",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Model bundle; default: the shipped one.",
 )
 @click.option(
@@ -81,7 +93,7 @@ Exit status:
 @click.option(
     "--heatmap",
     metavar="PATH",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Draw the evidence over the scan: a .png file for one input, a folder for several.",
 )
 @click.option(
@@ -95,8 +107,8 @@ Exit status:
     "--timeout",
     "timeout_s",
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
-    help="Give a picture up whose run takes longer.",
+    type=FiniteRange(0, min_open=True),
+    help="Give a picture up that takes longer, reading included.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="brain-infer")
@@ -122,23 +134,31 @@ def main(
     encoding = "utf-8" if form == "csv" else None
     with (
         shown_to_user(debug=debug),
-        results_stream(encoding=encoding, errors="backslashreplace") as results,
+        results_stream(encoding=encoding, errors="backslashreplace", must_be_open=True) as results,
     ):
         from edge_infer.classifier import Classifier
+        from edge_infer.folder_walk import is_folder
         from edge_infer.heatmap_files import HeatmapFiles
         from edge_infer.inputs import expand_inputs
         from edge_infer.standard_input import StandardInput
 
         # Path("./-") is Path("-"): only the word as typed tells such a file from standard input.
-        stdin = None if sys.stdin is None else sys.stdin.buffer
+        stdin = None if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         given = [StandardInput(stdin) if word == _STDIN else Path(word) for word in inputs]
-        is_batch = len(given) > 1 or (isinstance(given[0], Path) and given[0].is_dir())
-        pictures = expand_inputs(given)
-        drawings = HeatmapFiles(heatmap, pictures, is_batch=is_batch) if heatmap else None
+        is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
+        found = expand_inputs(given)
+        pictures = found.pictures
+        drawings = (
+            HeatmapFiles(heatmap, pictures, is_batch=is_batch, timeout_s=timeout_s)
+            if heatmap
+            else None
+        )
         classifier = Classifier.load(
             bundle, device=device, num_threads=threads, self_test=self_test, timeout_s=timeout_s
         )
         failed = _classify(classifier, pictures, form, results, drawings, is_batch=is_batch)
+        if found.left_out:
+            say(f"left out: {found.left_out}")
     if failed and is_batch:
         raise SystemExit(EXIT_BATCH_WITH_FAILURES)
 
@@ -156,7 +176,7 @@ def _classify(
     classifier: "Classifier",
     pictures: "list[Path | StandardInput]",
     form: Form,
-    results: TextIO,
+    results: "Results",
     drawings: "HeatmapFiles | None",
     *,
     is_batch: bool,
@@ -166,34 +186,56 @@ def _classify(
 
     context = context_of(classifier)
     labels = classifier.bundle.labels
-    failed = 0
+    failed = undrawn = 0
     if form == "csv":
         results.write(csv_header(labels))
-    hidden = not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty())
-    with click.progressbar(pictures, file=sys.stderr, hidden=hidden) as progress:
+    with _shown_progress(pictures, is_batch=is_batch) as progress:
         for picture, outcome in zip(pictures, classifier.predict_each(progress), strict=True):
             _write(outcome, form, results, labels, context)
-            if outcome.error is not None:
-                failed += 1
-                if not is_batch:
-                    results.flush()
-                    raise outcome.error
-                report_error(outcome.error)
-            elif drawings is not None and outcome.prediction is not None:
-                drawings.draw(picture, outcome.prediction)
+            error = outcome.error or _draw(drawings, picture, outcome)
+            if error is None:
+                continue
+            if not is_batch:
+                raise error
+            report_error(error)
+            failed += outcome.error is not None
+            undrawn += outcome.error is None
     if form == "text":
         results.write(f"{RESEARCH_USE_ONLY}\n")
     if is_batch:
-        click.echo(
-            f"{len(pictures) - failed} of {len(pictures)} classified, {failed} failed", err=True
-        )
-    return failed
+        without = f", {undrawn} without their heatmap" if undrawn else ""
+        say(f"{len(pictures) - failed} of {len(pictures)} classified, {failed} failed{without}")
+    return failed + undrawn
+
+
+@contextlib.contextmanager
+def _shown_progress(
+    pictures: "list[Path | StandardInput]", *, is_batch: bool
+) -> "Iterator[Iterator[Path | StandardInput]]":
+    """Show a bar where somebody waits before a terminal and the results go elsewhere."""
+    if not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty()):
+        yield iter(pictures)
+        return
+    with click.progressbar(pictures, file=sys.stderr) as progress:
+        yield iter(progress)
+
+
+def _draw(
+    drawings: "HeatmapFiles | None", picture: "Path | StandardInput", outcome: "Outcome"
+) -> BrainError | None:
+    if drawings is None or outcome.prediction is None:
+        return None
+    try:
+        drawings.draw(picture, outcome.prediction)
+    except BrainError as error:
+        return error
+    return None
 
 
 def _write(
     outcome: "Outcome",
     form: Form,
-    results: TextIO,
+    results: "Results",
     labels: tuple[str, ...],
     context: "Context",
 ) -> None:

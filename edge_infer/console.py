@@ -66,13 +66,7 @@ class _Guarded:
 
     def main(self, *args: Any, **extra: Any) -> Any:
         mend_standard_streams()
-        try:
-            return super().main(*args, **extra)  # type: ignore[misc]  # click's
-        except OSError as error:
-            if not isinstance(error.__context__, click.ClickException):
-                raise
-            silence(sys.stderr)  # it is full, and click wanted to say there how the command is used
-            raise SystemExit(error.__context__.exit_code) from None
+        return super().main(*args, **extra)  # type: ignore[misc]  # click's
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with shown_to_user():  # --help and --version are printed here
@@ -110,7 +104,7 @@ def shown_to_user(*, debug: bool = False) -> Iterator[None]:
 
     A ``BrainError`` becomes two lines on stderr and its exit code, what the system refuses (a full disk, a forbidden
     folder, no memory) the one that fits (``edge_infer.system_errors``), a missing extra the command that installs it,
-    Ctrl-C 130, SIGTERM 143, a closed pipe silence. Anything else is a bug: traceback, 1.
+    wrong usage 2, Ctrl-C 130, SIGTERM 143, a closed pipe silence. Anything else is a bug: traceback, 1.
 
     Args:
         debug: Show the traceback of these errors too.
@@ -118,16 +112,9 @@ def shown_to_user(*, debug: bool = False) -> Iterator[None]:
     try:
         with _sigterm_raises():
             yield
-    except BrainError as error:
-        _fail(error, debug=debug)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        missing = InferenceFailed(
-            f"{error.name} is not installed", hint=f"pip install 'brain-edge[{extra}]'"
-        )
-        _fail(missing, debug=debug)
+    except click.ClickException as error:
+        _show(error)
+        raise SystemExit(error.exit_code) from None
     except (KeyboardInterrupt, click.exceptions.Abort):
         say("interrupted")
         raise SystemExit(_INTERRUPTED) from None
@@ -137,15 +124,16 @@ def shown_to_user(*, debug: bool = False) -> Iterator[None]:
     except BrokenPipeError:
         silence(sys.stdout)
         raise SystemExit(_BROKEN_PIPE) from None
-    except (OSError, UnicodeEncodeError, MemoryError) as error:
-        named = as_brain_error(error)
+    except (BrainError, ModuleNotFoundError, OSError, UnicodeEncodeError, MemoryError) as error:
+        named = _as_brain_error(error)
         if named is None:
             raise
-        if isinstance(
-            named, CannotWrite
-        ):  # perhaps stdout: its rest would be flushed, in vain, at the end
+        if isinstance(named, CannotWrite):  # stdout, perhaps: Python would complain at its end
             _flush_or_silence(sys.stdout)
-        _fail(named, debug=debug, cause=error)
+        if debug:
+            traceback.print_exception(error)
+        report_error(named)
+        raise SystemExit(named.exit_code) from None
 
 
 def report_error(error: BrainError, *, prefix: str = "error") -> None:
@@ -257,11 +245,24 @@ def _flush_or_silence(stream: Any) -> None:
         silence(stream)
 
 
-def _fail(error: BrainError, *, debug: bool, cause: BaseException | None = None) -> NoReturn:
-    if debug:
-        traceback.print_exception(cause or error)
-    report_error(error)
-    raise SystemExit(error.exit_code) from None
+def _show(error: click.ClickException) -> None:
+    try:
+        error.show()
+    except OSError:  # nobody can be told
+        silence(sys.stderr)
+
+
+def _as_brain_error(error: Exception) -> BrainError | None:
+    if isinstance(error, BrainError):
+        return error
+    if not isinstance(error, ModuleNotFoundError):
+        return as_brain_error(error)
+    extra = _EXTRAS.get((error.name or "").partition(".")[0])
+    if extra is None:
+        return None
+    return InferenceFailed(
+        f"{error.name} is not installed", hint=f"pip install 'brain-edge[{extra}]'"
+    )
 
 
 @contextlib.contextmanager

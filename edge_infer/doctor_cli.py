@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from edge_infer.console import progress_bar, report_error, results_stream, shown_to_user
+from edge_infer.console import (
+    Command,
+    progress_bar,
+    report_error,
+    results_stream,
+    shown_to_user,
+)
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.names import shown_name
 from edge_infer.version import __version__
 
 if TYPE_CHECKING:
@@ -33,11 +40,11 @@ Exit status:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.option(
     "--bundle",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Model bundle; default: the shipped one.",
 )
 @click.option(
@@ -64,7 +71,7 @@ def main(
     debug: bool,
 ) -> None:
     """Examine machine and bundle."""
-    with shown_to_user(debug=debug), results_stream() as results:
+    with shown_to_user(debug=debug), results_stream(must_be_open=True) as results:
         from edge_infer.doctor import examine
 
         with progress_bar("Golden pictures") as progress:
@@ -102,7 +109,8 @@ def _text(examination: "Examination") -> str:
         lines.append(
             "Nothing failed, but the answers could not be checked: export the bundle again."
         )
-    return "\n".join([*lines, RESEARCH_USE_ONLY, ""])
+    # Names of packages, processors and classes come from outside.
+    return "\n".join([*map(shown_name, lines), RESEARCH_USE_ONLY, ""])
 
 
 if __name__ == "__main__":

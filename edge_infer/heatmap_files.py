@@ -1,20 +1,28 @@
 """Where the heatmaps of a run go: chosen before it starts, so that no scan is ever overwritten."""
 
+import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.errors import CannotWrite, UnreadableInput
+from edge_infer.folder_walk import is_folder
 from edge_infer.heatmap import draw_heatmap
-from edge_infer.image_file import open_source
+from edge_infer.image_file import open_source, source_name
+from edge_infer.inputs import HEATMAP_ENDING
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
+from edge_infer.reading_time import read_within
 from edge_infer.standard_input import StandardInput
 
 __all__ = ["HeatmapFiles"]
 
 Picture = Path | StandardInput
+
+#: Bytes of a name, its ending left out. File systems take 255, and while a file is written its name is longer.
+_MAX_STEM_BYTES = 200
 
 
 class HeatmapFiles:
@@ -24,17 +32,26 @@ class HeatmapFiles:
         target: A ``.png`` file for one picture, a folder (created) for several.
         pictures: All pictures of the run.
         is_batch: Whether the target is a folder.
+        timeout_s: How long reading a picture once more may take.
 
     Raises:
         CannotWrite: The target would overwrite a picture, is no ``.png`` or cannot be created.
     """
 
-    def __init__(self, target: Path, pictures: Sequence[Picture], *, is_batch: bool) -> None:
+    def __init__(
+        self,
+        target: Path,
+        pictures: Sequence[Picture],
+        *,
+        is_batch: bool,
+        timeout_s: float | None = None,
+    ) -> None:
+        self._timeout_s = timeout_s
         if is_batch:
             _create_folder(target)
             self._targets = _names_in(target, pictures)
         else:
-            if target.suffix.lower() != ".png" or target.is_dir():
+            if target.suffix.lower() != ".png" or is_folder(target):
                 raise CannotWrite(
                     f"{shown_name(target)}: a heatmap of one picture goes to a .png file"
                 )
@@ -51,9 +68,10 @@ class HeatmapFiles:
         Raises:
             CannotWrite: The file cannot be written.
             UnreadableInput: The picture has changed since it was classified.
+            TimedOut: Reading it once more took longer than ``timeout_s``.
         """
         target = self._targets[picture]
-        source = open_source(picture)
+        source = read_within(self._timeout_s, lambda: open_source(picture), source_name(picture))
         if source.sha256 != prediction.source_sha256:
             raise UnreadableInput(
                 f"{shown_name(prediction.source)}: file changed while it was being worked on"
@@ -69,14 +87,26 @@ def _names_in(folder: Path, pictures: Sequence[Picture]) -> dict[Picture, Path]:
     targets: dict[Picture, Path] = {}
     taken: set[str] = set()
     for picture in pictures:
-        stem = picture.stem if isinstance(picture, Path) else "stdin"
-        name, count = f"{stem}.heatmap.png", 1
+        stem = _short(picture.stem) if isinstance(picture, Path) else "stdin"
+        name, count = f"{stem}{HEATMAP_ENDING}", 1
         while name.lower() in taken:
             count += 1
-            name = f"{stem}-{count}.heatmap.png"
+            name = f"{stem}-{count}{HEATMAP_ENDING}"
         taken.add(name.lower())
         targets[picture] = folder / name
     return targets
+
+
+def _short(stem: str) -> str:
+    """Cut a name that is too long, and tell it by a digest from others that begin alike."""
+    whole = os.fsencode(stem)
+    if len(whole) <= _MAX_STEM_BYTES:
+        return stem
+    digest = hashlib.sha256(whole).hexdigest()[:16]
+    kept = stem
+    while len(os.fsencode(kept)) > _MAX_STEM_BYTES - len(digest) - 1:
+        kept = kept[:-1]  # by characters: half a letter is no name
+    return f"{kept}-{digest}"
 
 
 def _create_folder(folder: Path) -> None:
@@ -90,9 +120,10 @@ def _create_folder(folder: Path) -> None:
 
 
 def _refuse_overwriting(targets: Iterable[Path], pictures: Sequence[Picture]) -> None:
-    sources = {picture.resolve() for picture in pictures if isinstance(picture, Path)}
+    # Not Path.resolve, which raises for links in a circle.
+    sources = {os.path.realpath(picture) for picture in pictures if isinstance(picture, Path)}
     for target in targets:
-        if target.resolve() in sources:
+        if os.path.realpath(target) in sources:
             raise CannotWrite(
                 f"{shown_name(target)}: the heatmap would overwrite a picture that is to be read",
                 hint="name another output",

@@ -1,59 +1,92 @@
 """Turn files and folders, as given on a command line, into the list of pictures to read."""
 
-import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_infer.errors import NoInputs, UnreadableInput
-from edge_infer.names import shown_name
+from edge_infer.errors import NoInputs
+from edge_infer.folder_walk import Walk, is_folder
+from edge_infer.names import shown_name, shown_names
 from edge_infer.standard_input import StandardInput
 
-__all__ = ["PICTURE_ENDINGS", "expand_inputs"]
+__all__ = ["HEATMAP_ENDING", "PICTURE_ENDINGS", "Inputs", "expand_inputs"]
 
 PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
+#: Of the files that ``--heatmap`` draws into a folder: no scans, also where that is a folder of scans.
+HEATMAP_ENDING = ".heatmap.png"
 
-def expand_inputs(inputs: Iterable[Path | StandardInput]) -> list[Path | StandardInput]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What is to be classified, and what lies beside it and is not.
+
+    Attributes:
+        pictures: Files and standard input, in order.
+        heatmaps: In folders, drawn by ``--heatmap`` into them, as their names say.
+        other_files: In folders, without a picture's ending.
+        repeated: Links, in folders, to folders that are read anyway.
+    """
+
+    pictures: list[Path | StandardInput] = field(default_factory=list)
+    heatmaps: list[Path] = field(default_factory=list)
+    other_files: list[Path] = field(default_factory=list)
+    repeated: list[Path] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> str:
+        """What is not classified, counted and named, in a line; empty if there is nothing."""
+        kinds = (
+            (self.heatmaps, f"named as heatmaps are, *{HEATMAP_ENDING}"),
+            (self.other_files, "without a picture's ending"),
+            (self.repeated, "linked to a folder that is read already"),
+        )
+        return "; ".join(
+            f"{len(paths)} {words} ({shown_names([path.name for path in paths])})"
+            for paths, words in kinds
+            if paths
+        )
+
+
+def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
     """List the pictures: files and standard input as given, folders by what is in them, sorted.
 
     Args:
         inputs: Files are taken whatever their ending; whether they exist shows when they are read.
-            In folders, and the folders in them, only picture endings count and hidden files do not.
+            In folders, and the folders in them, linked ones too, only picture endings count, and
+            neither hidden files nor heatmaps do.
 
     Raises:
         NoInputs: A folder holds no picture, or nothing was given.
         UnreadableInput: A folder may not be read.
     """
-    found: list[Path | StandardInput] = []
+    found = Inputs()
     for given in inputs:
-        if isinstance(given, Path) and given.is_dir():
-            found.extend(_pictures_in(given))
+        if isinstance(given, Path) and is_folder(given):
+            _add_folder(found, given)
         else:
-            found.append(given)
-    if not found:
+            found.pictures.append(given)
+    if not found.pictures:
         raise NoInputs("nothing to classify was given", hint="name pictures or folders")
     return found
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.extend(
-            Path(parent) / name
-            for name in sorted(files)
-            if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")
-        )
-    if not found:
+def _add_folder(found: Inputs, folder: Path) -> None:
+    walk = Walk(is_skipped=lambda name: name.startswith("."))
+    here = Inputs(repeated=walk.repeated)
+    for path in walk.files(folder):
+        name = path.name.lower()
+        if name.endswith(HEATMAP_ENDING):
+            here.heatmaps.append(path)
+        elif name.endswith(PICTURE_ENDINGS):
+            here.pictures.append(path)
+        else:
+            here.other_files.append(path)
+    if not here.pictures:
+        beside = f"; left out: {here.left_out}" if here.left_out else ""
         raise NoInputs(
-            f"{shown_name(folder)}: folder holds no picture",
+            f"{shown_name(folder)}: folder holds no picture{beside}",
             hint=f"pictures end in {', '.join(PICTURE_ENDINGS)}",
         )
-    return found
-
-
-def _raise(error: OSError) -> None:
-    raise UnreadableInput(
-        f"{shown_name(error.filename)}: folder cannot be read ({error.strerror})",
-        hint="check the permissions",
-    ) from error
+    for kind in ("pictures", "heatmaps", "other_files", "repeated"):
+        getattr(found, kind).extend(getattr(here, kind))

@@ -1,6 +1,10 @@
 """How a file's name is shown to people: nothing in it may steer a terminal or break a line."""
 
-__all__ = ["shown_name"]
+from collections.abc import Sequence
+
+__all__ = ["shown_name", "shown_names", "shown_text"]
+
+_SHOWN = 3
 
 
 def shown_name(name: object) -> str:
@@ -12,3 +16,14 @@ def shown_name(name: object) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in str(name)
     )
+
+
+def shown_names(names: Sequence[object]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(shown_name, names[:_SHOWN])) + more
+
+
+def shown_text(text: str) -> str:
+    """Return a text of several lines, each shown as a name is; line ends stay."""
+    return "\n".join(map(shown_name, text.split("\n")))

@@ -125,12 +125,14 @@ def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
 
 def text_block(prediction: Prediction, *, bar: str = "█") -> str:
     """Render one prediction for people: the answer, then a bar for each class."""
-    width = max(map(len, prediction.probabilities))
-    lines = [f"{shown_name(prediction.source)}: {prediction.label} ({prediction.score:.1%})"]
+    labels = {label: shown_name(label) for label in prediction.probabilities}
+    width = max(map(len, labels.values()))
+    answer = f"{shown_name(prediction.label)} ({prediction.score:.1%})"
+    lines = [f"{shown_name(prediction.source)}: {answer}"]
     for label, probability in prediction.probabilities.items():
         bars = bar * round(probability * _BAR_WIDTH)
-        lines.append(f"  {label:<{width}}  {probability:>6.1%}  {bars}".rstrip())
-    lines.extend(f"  note: {warning}" for warning in prediction.warnings)
+        lines.append(f"  {labels[label]:<{width}}  {probability:>6.1%}  {bars}".rstrip())
+    lines.extend(f"  note: {shown_name(warning)}" for warning in prediction.warnings)
     return "\n".join(lines)
 
 

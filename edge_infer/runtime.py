@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,10 @@ from edge_infer.errors import InferenceFailed
 
 __all__ = ["import_onnxruntime", "versions"]
 
-# They all install the same folder, so a second one overwrites parts of the first.
-_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino")
+#: Other packages whose names begin alike. Whatever else does is onnxruntime for some processor: -gpu, -directml,
+#: -openvino, -qnn, -rocm, -migraphx, -training, ...
+_ADDITIONS = ("onnxruntime-extensions", "onnxruntime-genai", "onnxruntime-tools")
+_ENDINGS = (".dist-info", ".egg-info")
 
 
 def import_onnxruntime() -> Any:
@@ -24,7 +25,7 @@ def import_onnxruntime() -> Any:
         InferenceFailed: None is installed, more than one is, or it does not load.
     """
     found = list(_onnxruntimes())
-    if len(found) > 1:
+    if len(found) > 1:  # in one folder: they all install a folder of one name there
         raise InferenceFailed(
             f"{' and '.join(found)} are both installed and overwrite each other's files",
             hint=f"pip uninstall {' '.join(found)}, then install one: "
@@ -51,15 +52,28 @@ def versions() -> dict[str, str]:
 
 
 def _onnxruntimes() -> dict[str, str]:
-    """Find which are installed, by the names of the folders pip leaves: version of each.
+    """Find which are installed where Python finds the first, by the names of the folders pip leaves: version of each.
 
     importlib.metadata would say the same, and import the standard library's e-mail, CSV and compression for it: 30 ms
     of a start that shall take 700.
     """
-    installed = dict(
-        folder.name.removesuffix(".dist-info").split("-", 1)
-        for place in sys.path
-        for folder in Path(place).glob("onnxruntime*-*.dist-info")
-    )
-    found = {name: installed.get(name.replace("-", "_"), "") for name in _DISTRIBUTIONS}
-    return {name: version for name, version in found.items() if version}
+    for place in sys.path:
+        found = _installed_in(place)
+        if found:
+            return found
+    return {}
+
+
+def _installed_in(place: str) -> dict[str, str]:
+    try:
+        names = os.listdir(place or ".")  # noqa: PTH208 -- names are what is asked for
+    except OSError:  # missing, forbidden or an archive: Python passes such a place by, too
+        return {}
+    found = {}
+    for name in sorted(names):
+        if name.startswith(("onnxruntime", "ort_nightly")) and name.endswith(_ENDINGS):
+            package, _, version = name.rpartition(".")[0].partition("-")
+            package = package.replace("_", "-")
+            if not package.startswith(_ADDITIONS):
+                found[package] = version
+    return found

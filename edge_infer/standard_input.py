@@ -12,7 +12,8 @@ class StandardInput:
     """One picture from standard input.
 
     Args:
-        stream: Binary; None where the process has no standard input.
+        stream: Binary, best without a buffer: a thread that a time-out leaves behind holds the lock of one, and Python
+            cannot end then. None where the process has no standard input.
     """
 
     name = "<stdin>"

@@ -2,15 +2,22 @@
 
 import json
 import shlex
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
+from edge_infer.console import (
+    Command,
+    progress_bar,
+    results_stream,
+    say,
+    shown_to_user,
+    typed_command,
+)
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
+from edge_infer.names import shown_name
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -20,11 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_File = click.Path(path_type=Path, dir_okay=False, readable=False)
 
 
-@click.command(epilog=RESEARCH_USE_ONLY)
+@click.command(cls=Command, epilog=RESEARCH_USE_ONLY)
 @click.option("--model", required=True, help=f"Which model: {', '.join(MODEL_NAMES)}.")
 @click.option(
     "--int8", "precision", flag_value="int8", help="Quantize, and write only what passes the gate."
@@ -72,7 +79,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="Of the calibration pictures.",
@@ -104,7 +111,6 @@ def main(
     Example:
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
     """
-    say = partial(click.echo, err=True)
     with shown_to_user(debug=debug), results_stream() as results:
         if dataset and manifest is None:
             raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
@@ -175,10 +181,9 @@ def _pictures(
     if data is None:
         with progress_bar("Reading") as progress:
             pictures = from_kit(preprocessor, cache, seed=seed, quick=quick, progress=progress)
-        click.echo(
+        say(
             f"no --data: calibrating on {len(pictures.calibration)} and judging on {len(pictures.gate)} scans of "
-            f"{pictures.source} (export/kit)",
-            err=True,
+            f"{pictures.source} (export/kit)"
         )
         return pictures
     from train.layouts import load_samples
@@ -189,7 +194,7 @@ def _pictures(
             samples,
             preprocessor,
             cache,
-            source=dataset or data.name,
+            source=shown_name(dataset or data.name),
             seed=seed,
             quick=quick,
             progress=progress,

@@ -69,6 +69,7 @@ def cached_rows(
         pixels = np.lib.format.open_memmap(
             temporary / _PIXELS, mode="w+", dtype=np.uint8, shape=shape
         )
+        _allocate(temporary / _PIXELS)
         index: dict[str, Any] = dict(fill(pixels))
         pixels.flush()
         index |= {
@@ -82,6 +83,13 @@ def cached_rows(
     return cache
 
 
+def _allocate(path: Path) -> None:
+    """Take the space now: a disk that is full only when a mapped page is written ends the process by SIGBUS."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
 def source_identity(sample: Sample) -> bytes:
     """Say which picture a row was made from: path, size and time of its file; raises OSError."""
     if isinstance(sample.source, bytes):
@@ -92,7 +100,8 @@ def source_identity(sample: Sample) -> bytes:
 def file_identity(path: Path) -> bytes:
     """Say which state of which file; raises OSError."""
     status = path.stat()
-    return f"{os.fspath(path.resolve())}\0{status.st_size}\0{status.st_mtime_ns}\n".encode()
+    # fsencode: folders may have names that are no UTF-8.
+    return os.fsencode(path.resolve()) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode()
 
 
 def _open(folder: Path, shape: tuple[int, int, int], columns: tuple[str, ...]) -> CachedRows | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, results_stream, shown_to_user, typed_command
+from edge_infer.console import Group, progress_bar, results_stream, shown_to_user, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.names import shown_name
 from train.data_options import data_options, given_samples, measured_on
 from train.folds_cli import folds
 from train.model_names import MODEL_NAMES
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
 
 _EVALUATED = "test"
 
 
-@click.group(invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
+@click.group(cls=Group, invoke_without_command=True, epilog=RESEARCH_USE_ONLY)
 @click.option("--model", help=f"Model to train: {', '.join(MODEL_NAMES)}.")
 @partial(data_options, required=False)
 @click.option("--recipe", help="Shipped recipe or TOML file; default: MODEL-cpu.")
@@ -44,7 +45,7 @@ _EVALUATED = "test"
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--image-size", type=click.IntRange(32, 1024), help="Instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Instead of the recipe's.")
 @click.option(
     "--report-to",
     type=click.Choice(["tensorboard", "wandb", "wandb-offline", "none"]),
@@ -213,7 +214,7 @@ def evaluate(
 
         with progress_bar("Reading") as progress:
             pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
-        name = dataset or data.name
+        name = shown_name(dataset or data.name)
         with progress_bar("Evaluating") as progress:
             metrics = run_evaluation(
                 predict,

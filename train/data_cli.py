@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from edge_infer.console import progress_bar, shown_to_user
+from edge_infer.console import FiniteRange, Group, progress_bar, say, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.names import shown_name
 
 if TYPE_CHECKING:
     from train.division import Unit
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
-_Share = click.FloatRange(0, 0.9)
+# What may not be read is no usage error.
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_File = click.Path(path_type=Path, dir_okay=False, readable=False)
+_Share = FiniteRange(0, 0.9)
+_Seed = click.IntRange(0, 2**32 - 1)  # as scikit-learn takes it
 
 
-@click.group(epilog=RESEARCH_USE_ONLY)
+@click.group(cls=Group, epilog=RESEARCH_USE_ONLY)
 def main() -> None:
     """Find copies in a data set, divide it, look at it, or draw a synthetic one."""
 
@@ -68,7 +71,7 @@ def audit(
 @click.option("--output", type=_File, required=True, help="The manifest.csv to write.")
 @click.option("--manifest", type=_File, help="Take its groups; and its proposed_split, if any.")
 @click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=_Seed, default=0, show_default=True)
 @click.option("--val", type=_Share, default=0.1, show_default=True, help="Share for validation.")
 @click.option("--test", type=_Share, default=0.2, show_default=True, help="Share for the test.")
 @click.option(
@@ -120,7 +123,7 @@ def split(
         if val + test >= 1:
             raise click.UsageError("--val and --test leave nothing to train on")
         from train.division import divide
-        from train.division_text import division_text, sharing_text
+        from train.division_text import division_text, lacking_text, sharing_text
         from train.layouts import load_samples
         from train.manifest_csv import write_manifest
 
@@ -139,14 +142,17 @@ def split(
             )
         write_manifest(output, divided, official={s.name: s.split for s in samples})
         click.echo(division_text(divided), nl=False)
+        if lacking := lacking_text(divided):
+            say(
+                f"warning: there is no picture of {lacking}; brain-train needs pictures of all classes in train and val"
+            )
         if by == "picture":
-            click.echo("warning: --by picture does not keep copies and patients together", err=True)
+            say("warning: --by picture does not keep copies and patients together")
         if sharing := sharing_text(divided):
             shown = click.format_filename(output)
-            click.echo(
+            say(
                 f"warning: the split leaks: {sharing} share a patient, a group or a copy with an "
-                f"earlier part; brain-data audit DIR --manifest {shown} lists the copies",
-                err=True,
+                f"earlier part; brain-data audit DIR --manifest {shown} lists the copies"
             )
 
 
@@ -162,9 +168,7 @@ def split(
     show_default=True,
     help="Pictures of each class.",
 )
-@click.option(
-    "--seed", type=click.IntRange(0), help="Draw them at random; default: the first ones."
-)
+@click.option("--seed", type=_Seed, help="Draw them at random; default: the first ones.")
 def show(
     folder: Path,
     output: Path,
@@ -189,7 +193,7 @@ def show(
         from train.show import show as draw
 
         samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
-        name = dataset or folder.resolve().name
+        name = shown_name(dataset or folder.resolve().name)
         with progress_bar("Reading") as progress:
             files = draw(
                 samples, output, name=name, per_class=per_class, seed=seed, progress=progress
@@ -203,7 +207,7 @@ def show(
 @main.command()
 @click.argument("folder", type=_Folder, metavar="DIR")
 @click.option("--per-class", type=click.IntRange(3), default=50, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=_Seed, default=0, show_default=True)
 @click.option("--size", type=click.IntRange(32, 2048), default=256, show_default=True)
 def phantoms(folder: Path, per_class: int, seed: int, size: int) -> None:
     """Draw a synthetic data set of head-like phantoms into a new folder.

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["data_options", "given_samples", "measured_on", "part_option"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_File = click.Path(path_type=Path, dir_okay=False, readable=False)
 
 
 #: Which part of the data set a measurement is made on.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from train.samples import SPLITS, Sample, Split
 
-__all__ = ["class_counts", "class_table", "division_text", "sharing_text"]
+__all__ = ["class_counts", "class_table", "division_text", "lacking_text", "sharing_text"]
 
 
 def class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
@@ -41,6 +41,14 @@ def division_text(samples: Sequence[Sample]) -> str:
         f"{groups} groups; {copies} pictures are copies, {conflicts} carry two labels\n"
         f"{RESEARCH_USE_ONLY}\n"
     )
+
+
+def lacking_text(samples: Sequence[Sample]) -> str:
+    """Tell which classes have no picture in which part, without label conflicts; empty if none is missing."""
+    found = {(s.split, s.class_name) for s in samples if not s.label_conflict}
+    parts = [part for part in SPLITS if any(sample.split == part for sample in samples)]
+    lacking = {name: [part for part in parts if (part, name) not in found] for name in LABELS}
+    return ", ".join(f"{name} in {' and '.join(of)}" for name, of in lacking.items() if of)
 
 
 def sharing_text(samples: Sequence[Sample]) -> str:

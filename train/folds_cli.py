@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from edge_infer.console import progress_bar, shown_to_user
+from edge_infer.console import FiniteRange, progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
 
 __all__ = ["folds"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_File = click.Path(path_type=Path, dir_okay=False, readable=False)
 
 
 @click.group()
@@ -26,12 +26,12 @@ def folds() -> None:
 @click.option("--folds", "count", type=click.IntRange(2, 20), default=5, show_default=True)
 @click.option(
     "--val",
-    type=click.FloatRange(0.01, 0.5),
+    type=FiniteRange(0.01, 0.5),
     default=0.1,
     show_default=True,
     help="Share for validation of what is not test.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 def split(
     data: Path,
     manifest: Path | None,

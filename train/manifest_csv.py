@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.errors import DataRefused, UnreadableInput
+from edge_infer.names import shown_name
 from train.class_names import label_id
 from train.problems import refuse
 from train.samples import SPLITS, Sample, Split
@@ -54,12 +55,16 @@ def read_manifest(path: Path) -> list[Sample]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableInput(f"{path}: cannot read the manifest ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UnreadableInput(
+            f"{shown_name(path)}: cannot read the manifest ({reason})",
+            hint="check the name and the permissions",
+        ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
     if missing:
         raise DataRefused(
-            f"{path}: found no column {', '.join(missing)}, expected {', '.join(_REQUIRED)}",
+            f"{shown_name(path)}: found no column {', '.join(missing)}, expected {', '.join(_REQUIRED)}",
             hint="see the columns that brain-data split writes",
         )
     samples: list[Sample] = []
@@ -68,7 +73,9 @@ def read_manifest(path: Path) -> list[Sample]:
     try:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
-        raise DataRefused(f"{path}: line {reader.line_num} is no CSV ({error})") from error
+        raise DataRefused(
+            f"{shown_name(path)}: line {reader.line_num} is no CSV ({error})"
+        ) from error
     for line, row in rows:
         try:
             sample = _sample(row, folder=path.parent)
@@ -81,7 +88,7 @@ def read_manifest(path: Path) -> list[Sample]:
         samples.append(sample)
     refuse(
         problems,
-        what=f"{path}: bad rows",
+        what=f"{shown_name(path)}: bad rows",
         hint="correct the manifest, or write a new one: brain-data split",
     )
     return samples
@@ -91,6 +98,8 @@ def _sample(row: Mapping[str, str | None], *, folder: Path) -> Sample:
     cell = {column: (row.get(column) or "").strip() for column in COLUMNS}
     if not cell["path"]:
         raise ValueError("path is empty")
+    if "\0" in cell["path"]:
+        raise ValueError("path holds a null character")
     split = cell["proposed_split"]
     if split not in (*SPLITS, ""):
         raise ValueError(f"proposed_split is {split!r}, expected train, val, test")
@@ -130,7 +139,6 @@ def write_manifest(
         DataRefused: A picture lies inside a table and has no file of its own.
         CannotWrite: The file cannot be written; an older one is unharmed.
     """
-    folder = path.resolve().parent
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -140,11 +148,19 @@ def write_manifest(
                 f"{sample.name}: is stored inside a table and has no file a manifest could name",
                 hint="save the pictures as files to divide them anew",
             )
+        name = _path_from(Path(os.path.realpath(path)).parent, sample.source)
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DataRefused(
+                f"{shown_name(name)}: is no UTF-8, so a manifest cannot name it",
+                hint="rename the file or folder, or write the manifest below that folder",
+            ) from error
         width, height = sample.original_size or ("", "")
         writer.writerow(
             {
                 "dataset": sample.dataset,
-                "path": Path(os.path.relpath(sample.source.resolve(), folder)).as_posix(),
+                "path": name,
                 "label": sample.class_name,
                 "official_split": (official or {}).get(sample.name, ""),
                 "group": sample.group,
@@ -158,6 +174,18 @@ def write_manifest(
             }
         )
     write_bytes_atomically(path, text.getvalue().encode())
+
+
+def _path_from(folder: Path, file: Path) -> str:
+    """Name a file from a folder, by the links it was found through where that leads to it."""
+    relative = os.path.relpath(file.absolute(), folder)
+    try:
+        is_there = (folder / relative).exists()
+    except OSError:
+        is_there = False
+    if not is_there:  # .. leads elsewhere behind a link
+        relative = os.path.relpath(os.path.realpath(file), folder)
+    return Path(relative).as_posix()
 
 
 def manifest_hash(samples: Sequence[Sample]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.errors import DataRefused
+from edge_infer.names import shown_name
 from train.class_names import label_id
 from train.samples import Sample
 from train.split_names import split_of
@@ -37,7 +38,7 @@ def read_parquet_files(root: Path, files: list[Path]) -> tuple[list[Sample], lis
     for file in files:
         name = file.relative_to(root).as_posix()
         try:
-            samples += _rows(file, name, root.resolve().name, problems)
+            samples += _rows(file, name, shown_name(root.resolve().name), problems)
         except DataRefused as error:
             problems.append(f"{name}: {error.message}")
     return samples, problems

@@ -11,6 +11,7 @@ from PIL import Image
 from edge_infer.atomic import replace_folder_atomically
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite
+from edge_infer.names import shown_name
 from train.manifest_csv import write_manifest
 from train.phantom_head import Floats, Plane, draw_head, new_canvas, smooth_noise
 from train.phantom_lesions import draw_lesion
@@ -89,14 +90,25 @@ def write_phantoms(
     """
     if per_class < len(SPLITS):
         raise ValueError(f"per_class is {per_class}, expected at least {len(SPLITS)}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CannotWrite(f"{folder}: is not empty", hint="name a new folder")
+    _refuse_full(folder)
     with replace_folder_atomically(folder) as temporary:
         samples = list(_write_pictures(temporary, per_class, seed, size, fractions, progress))
         official = {sample.name: sample.split for sample in samples}
         write_manifest(temporary / "manifest.csv", samples, official=official)
         (temporary / "README.txt").write_text(_README, encoding="utf-8")
     return [replace(sample, source=folder / sample.name) for sample in samples]
+
+
+def _refuse_full(folder: Path) -> None:
+    try:
+        is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise CannotWrite(
+            f"{shown_name(folder)}: cannot be looked into ({error.strerror})",
+            hint="name another folder",
+        ) from error
+    if is_taken:
+        raise CannotWrite(f"{shown_name(folder)}: is not empty", hint="name a new folder")
 
 
 def _write_pictures(

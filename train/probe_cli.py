@@ -10,7 +10,7 @@ from train.data_options import data_options, given_samples, measured_on, part_op
 
 __all__ = ["pointing", "robustness"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
 
 
 @click.command()
@@ -94,7 +94,7 @@ def pointing(
     type=click.IntRange(4),
     help="Only so many, drawn with the seed, each class in its share; default: all.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 def robustness(
     model: Path,
     data: Path,

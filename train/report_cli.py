@@ -11,7 +11,7 @@ from train.data_options import data_options, given_samples
 
 __all__ = ["report"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
+_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
 
 
 @click.command()

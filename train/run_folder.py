@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.errors import CannotWrite
+from edge_infer.names import shown_name
 
 __all__ = ["CHECKPOINT", "claim_run_folder", "newest_run"]
 
@@ -36,7 +37,7 @@ def claim_run_folder(
     """
     path = run / _REQUEST
     request = _as_json(request)
-    if path.is_file():
+    if _is_file(path):
         if not resume:
             raise CannotWrite(
                 f"{run} holds a run already", hint="pass --resume to go on, or another --output"
@@ -52,8 +53,17 @@ def claim_run_folder(
     try:
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"{run}: {error.strerror}") from error
+        raise CannotWrite(
+            f"{shown_name(run)}: cannot be made ({error.strerror})", hint="name another --output"
+        ) from error
     write_bytes_atomically(path, (json.dumps(request, indent=2, sort_keys=True) + "\n").encode())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # forbidden or too long: making the folder says so
+        return False
 
 
 def newest_run(runs: Path, model: str) -> Path | None:

@@ -1,5 +1,6 @@
 """Which pictures of a data set take part: by split, without conflicts, with or without copies."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,9 +43,26 @@ def part_rows(
     if all_classes and missing:
         raise DataRefused(
             f"the {split} part has no picture of {', '.join(missing)}",
-            hint="brain-data split writes a manifest with all parts; pass it with --manifest",
+            hint=_how_to_mend(samples, missing),
         )
     return rows
+
+
+def _how_to_mend(samples: Sequence[Sample], missing: Sequence[str]) -> str:
+    counts = Counter(sample.class_name for sample in samples if not sample.label_conflict)
+    nowhere = [name for name in missing if not counts[name]]
+    if nowhere:
+        return (
+            f"the data set has none at all; train and val need pictures of all {len(LABELS)} classes: "
+            f"{', '.join(LABELS)}"
+        )
+    if not all(part in {sample.split for sample in samples} for part in ("train", "val")):
+        return "brain-data split writes a manifest with all parts; pass it with --manifest"
+    few = ", ".join(f"{counts[name]} of {name}" for name in missing)
+    return (
+        f"train and val need pictures of all {len(LABELS)} classes, and the data set has {few}, which stay together "
+        "if they are copies or of one patient: add some, or divide it with another --seed or --val of brain-data split"
+    )
 
 
 def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> list[int]:

@@ -10,6 +10,7 @@ from PIL import Image
 from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite, InputError
 from edge_infer.image_file import read_image
+from edge_infer.names import shown_name
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from train.division_text import class_counts
 from train.plots import plot_class_counts
@@ -65,7 +66,7 @@ def show(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
-            f"{folder}: cannot be made ({error.strerror})", hint="name another output"
+            f"{shown_name(folder)}: cannot be made ({error.strerror})", hint="name another output"
         ) from error
     what = f"{name}, train part" if divided else name
     which = "first pictures" if seed is None else f"pictures drawn with seed {seed}"

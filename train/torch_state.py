@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.errors import BundleIncomplete
+from edge_infer.errors import BundleIncomplete, CannotWrite
+from edge_infer.names import shown_name
 
 __all__ = ["load_random_state", "load_state", "save_random_state", "save_state"]
 
@@ -30,10 +32,20 @@ def save_state(state: Any, folder: Path, name: str) -> None:
         state: For instance ``optimizer.state_dict()``.
         folder: Existing folder.
         name: Stem of the two files.
+
+    Raises:
+        CannotWrite: There is no space left, or the folder is gone.
     """
     tensors: dict[str, Tensor] = {}
     outline = _take_tensors_out(state, "", tensors)
-    save_file(tensors, folder / f"{name}.safetensors")
+    file = folder / f"{name}.safetensors"
+    try:
+        save_file(tensors, file)
+    except (OSError, SafetensorError) as error:  # safetensors says so of a full disk
+        raise CannotWrite(
+            f"{shown_name(file)}: cannot be written ({shown_name(error)})",
+            hint="make room, then go on with --resume",
+        ) from error
     write_bytes_atomically(folder / f"{name}.json", json.dumps(outline, indent=1).encode())
 
 

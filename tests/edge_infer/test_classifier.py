@@ -180,6 +180,35 @@ def test_unknown_options_are_a_bug_of_the_caller(
         Classifier.load(bundle_path, **options)  # type: ignore[arg-type]
 
 
+def test_one_picture_is_not_taken_for_many(classifier: Classifier, scan_path: Path) -> None:
+    with scan_path.open("rb") as file:
+        for single in (str(scan_path), scan_path, scan_path.read_bytes(), file):
+            for method in (classifier.predict_many, classifier.predict_each):
+                with pytest.raises(TypeError, match="give a list"):
+                    method(single)  # type: ignore[operator]
+
+
+def test_an_outcome_shows_the_name_of_its_source_and_not_its_content(
+    classifier: Classifier,
+) -> None:
+    (outcome,) = classifier.predict_each([b"DOE^JOHN"])
+    assert "source='<bytes>'" in repr(outcome)
+    assert "DOE" not in repr(outcome)
+
+
+def test_too_little_memory_is_the_error_of_one_picture(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.classifier.open_source", greedy)
+        (outcome,) = classifier.predict_each([b"large"])
+    assert outcome.error is not None
+    assert outcome.error.exit_code == 24
+
+
 def test_no_batch_is_a_bug_of_the_caller(classifier: Classifier) -> None:
     with pytest.raises(ValueError, match="batch_size"):
         next(classifier.predict_many([scan()], batch_size=0))
@@ -250,11 +279,8 @@ def test_without_onnxruntime_the_error_names_the_extra(
 def test_two_onnxruntimes_are_refused(
     bundle_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = tmp_path / "onnxruntime_gpu-1.31.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.31.1\n"
-    )
+    for name in ("onnxruntime-1.31.1", "onnxruntime_gpu-1.31.1"):
+        (tmp_path / f"{name}.dist-info").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InferenceFailed, match="uninstall onnxruntime onnxruntime-gpu"):
         Classifier.load(bundle_path)

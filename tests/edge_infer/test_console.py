@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import click
 import pytest
 
-from edge_infer.console import shown_to_user
+from edge_infer.console import FiniteRange, shown_to_user, typed_command
 from edge_infer.errors import CannotWrite
 
 
@@ -58,3 +59,61 @@ def test_results_are_in_the_encoding_of_stdout_unless_told() -> None:
     assert written("", "\xfc\udcff") == b"\xfc\xff"
     assert written("encoding='utf-8'", "\xfc\u8111\udcff") == b"\xc3\xbc\xe8\x84\x91\xff"
     assert written("errors='backslashreplace'", "\xfc\u8111") == b"\xfc\\u8111"
+    assert written("", "\xfc\u8111\udcff") == b"\xfc\\u8111\xff"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 40),
+        (OSError(errno.EFBIG, "File too large", "out.png"), 40),
+        (PermissionError(errno.EACCES, "Permission denied", b"a\xff"), 20),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 300), 20),
+        (UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed"), 26),
+        (MemoryError(), 80),
+    ],
+)
+def test_what_the_system_refuses_is_no_bug(
+    error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(error) == status
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "Traceback" not in said
+    assert said.isascii()
+
+
+def test_errors_of_libraries_in_the_same_classes_stay_bugs() -> None:
+    for error in (
+        OSError("cannot load this"),
+        UnicodeEncodeError("ascii", "\xfc", 0, 1, "ordinal"),
+    ):
+        with pytest.raises(type(error)), shown_to_user():
+            raise error
+
+
+def test_a_message_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    status_of(CannotWrite("label \x1b[2J of\n  two lines", hint="\x07"))
+    expected = "error: label \\x1b[2J of\n  two lines\n  hint: \\x07\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_paths_that_lead_out_of_the_folder_are_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["--data", "/srv/doe/scans", "--output=/srv/doe/run", "--cache", "../../doe/cache"]
+    words += ["--teacher", "runs/a", "~/b", "..", "--manifest=x/../../m.csv", "name=\udcff"]
+    monkeypatch.setattr(sys, "argv", ["brain-train", *words])
+    told = typed_command("brain-train")
+    assert "doe" not in told
+    assert "srv" not in told
+    assert "--data scans --output=run --cache cache --teacher runs/a b" in told
+    assert "--manifest=m.csv" in told
+    assert told.isascii()
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e400"])
+def test_only_finite_numbers_are_numbers(text: str) -> None:
+    for bounds in (FiniteRange(), FiniteRange(0, 1), FiniteRange(0, min_open=True)):
+        with pytest.raises(click.BadParameter):
+            bounds.convert(text, None, None)

@@ -1,0 +1,144 @@
+"""Standard output for results: each record whole or not at all, every name in it, and an error when it is full."""
+
+import codecs
+import contextlib
+import io
+import os
+import select
+import stat
+import sys
+from typing import Protocol
+
+from edge_infer.errors import CannotWrite
+
+__all__ = ["KEEP_NAMES", "Results", "WholeRecords", "mend_standard_streams", "silence"]
+
+#: How names are written in an encoding that lacks their letters: bytes that were no UTF-8 leave as they came in, and
+#: letters that it lacks become escapes such as ``\u010d``. Each of Python's own handlers does only one of the two.
+KEEP_NAMES = "brain_edge_names"
+
+
+class Results(Protocol):
+    """What commands write their results to: ``WholeRecords``, or a stream in memory."""
+
+    @property
+    def encoding(self) -> str:
+        """Name of the encoding."""
+
+    def write(self, text: str, /) -> int:
+        """Write one record, with its line end."""
+
+    def flush(self) -> None:
+        """Send on what is held back."""
+
+
+class WholeRecords:
+    """Writes text to a descriptor without a buffer; a record that does not fit into a file is taken back.
+
+    Args:
+        descriptor: Stays open.
+        encoding: Of the text.
+        errors: What becomes of characters that the encoding lacks.
+    """
+
+    def __init__(self, descriptor: int, *, encoding: str, errors: str) -> None:
+        self.encoding = encoding
+        # One encoder for all records: UTF-16 has one byte order mark, at the very start.
+        self._encoder = codecs.getincrementalencoder(encoding)(errors)
+        # Not os.write: on Windows, Python's own class writes Unicode to a terminal.
+        self._raw = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 -- is kept
+
+    def write(self, text: str, /) -> int:
+        """Write one record.
+
+        Raises:
+            CannotWrite: There is no space left, or output is closed.
+            BrokenPipeError: The reader went away.
+        """
+        rest = memoryview(self._encoder.encode(text))
+        written = 0
+        try:
+            while rest:
+                count = self._raw.write(rest)
+                if count is None:  # a pipe whose other owner made it non-blocking
+                    select.select([], [self._raw], [])
+                    continue
+                written += count
+                rest = rest[count:]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._take_back(written)
+            raise CannotWrite(
+                f"standard output: results cannot be written ({error.strerror})",
+                hint="make room, or send them elsewhere; what stands there is whole",
+            ) from error
+        return len(text)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def _take_back(self, written: int) -> None:
+        """Cut the beginning of a record off a file, if nobody has written behind it."""
+        with contextlib.suppress(OSError):
+            status = os.fstat(self._raw.fileno())
+            end = self._raw.seek(0, os.SEEK_CUR)
+            if written and stat.S_ISREG(status.st_mode) and status.st_size == end:
+                os.ftruncate(self._raw.fileno(), end - written)
+                self._raw.seek(end - written)
+
+
+def mend_standard_streams() -> None:
+    """Give a command streams that it can rely on, whatever it was started with.
+
+    A closed descriptor (``>&-``) leads to nowhere instead: else the next file that is opened takes its number, and what
+    is printed lands in it. Names never fail to be printed.
+    """
+    for descriptor in range(3):
+        _open_to_nowhere(descriptor)
+    if sys.stdout is None:
+        sys.stdout = _nowhere(1)
+    if sys.stderr is None:
+        sys.stderr = _nowhere(2)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=KEEP_NAMES)
+
+
+def silence(stream: object) -> None:
+    """Let a stream whose reader is gone, or which is full, lead to nowhere.
+
+    Python flushes standard streams once more at its end, and would complain then.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]  # what has none is left alone
+        os.close(nowhere)
+
+
+def _open_to_nowhere(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            os.set_inheritable(descriptor, True)
+
+
+def _nowhere(descriptor: int) -> io.TextIOWrapper:
+    return open(descriptor, "w", encoding="utf-8", errors=KEEP_NAMES, closefd=False)
+
+
+def _keep_names(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    is_wide = error.encoding.startswith(("utf-16", "utf-32"))  # a single byte is nothing there
+    if "\udc80" <= character <= "\udcff" and not is_wide:
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    return character.encode("ascii", "backslashreplace").decode("ascii"), error.start + 1
+
+
+codecs.register_error(KEEP_NAMES, _keep_names)
