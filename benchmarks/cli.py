@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_infer.console import Group, progress_bar, results_stream, shown_to_user, typed_command
+from edge_infer.console import (
+    Group,
+    NamedPath,
+    progress_bar,
+    results_stream,
+    shown_to_user,
+    typed_command,
+)
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
 from train.model_names import MODEL_NAMES
@@ -16,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False)
-_File = click.Path(path_type=Path, dir_okay=False)
+_Folder = NamedPath(path_type=Path, file_okay=False)
+_File = NamedPath(path_type=Path, dir_okay=False)
 
 
 @click.group(cls=Group, epilog=RESEARCH_USE_ONLY)
@@ -193,7 +200,7 @@ def report(results: tuple[Path, ...], output: Path | None) -> None:
 @main.command()
 @click.argument(
     "graphs",
-    type=click.Path(path_type=Path, exists=True),
+    type=NamedPath(path_type=Path, exists=True),
     nargs=-1,
     required=True,
     metavar="GRAPH...",

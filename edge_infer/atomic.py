@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from edge_infer.errors import BrainError, CannotWrite
@@ -21,7 +21,33 @@ from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
 from edge_infer.stale_files import create_temporary, remove_stale, was_written
 
-__all__ = ["replace_folder_atomically", "write_bytes_atomically"]
+__all__ = ["refuse_other_content", "replace_folder_atomically", "write_bytes_atomically"]
+
+
+def refuse_other_content(target: Path, known: Collection[str], *, what: str) -> None:
+    """Refuse to replace a folder that holds something of somebody else.
+
+    Args:
+        target: The folder; there need not be one.
+        known: Names of what may be in it.
+        what: Such as ``a bundle``, for the message.
+
+    Raises:
+        CannotWrite: It holds more, has no name of its own, or may not be looked into.
+    """
+    if target.name in ("", ".."):
+        raise CannotWrite(
+            f"{shown_name(target)}: has no name of its own", hint=f"name a folder for {what}"
+        )
+    try:
+        others = {path.name for path in target.iterdir()} - set(known) if target.is_dir() else set()
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    if others:
+        raise CannotWrite(
+            f"{shown_name(target)}: holds what is no part of {what}, such as {shown_name(min(others))}",
+            hint="name a new folder: everything in it would be replaced",
+        )
 
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:

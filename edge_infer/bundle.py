@@ -139,7 +139,7 @@ def write_bundle(
         ValueError: ``files`` holds other names.
     """
     # Whoever only classifies needs no temporary names, archives and random numbers: 1 MB and 10 ms of a start.
-    from edge_infer.atomic import replace_folder_atomically
+    from edge_infer.atomic import refuse_other_content, replace_folder_atomically
 
     expected = set(BUNDLE_FILES) - {_MANIFEST}
     if set(files) != expected:
@@ -157,6 +157,7 @@ def write_bundle(
         "schema_version": BUNDLE_SCHEMA_VERSION,
     }
     manifest = render_manifest(body)
+    refuse_other_content(Path(target), BUNDLE_FILES, what="a bundle")
     with replace_folder_atomically(target) as temporary:
         for name, data in {**files, _MANIFEST: manifest}.items():
             (temporary / name).write_bytes(data)

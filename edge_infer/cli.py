@@ -12,6 +12,7 @@ import click
 from edge_infer.console import (
     Command,
     FiniteRange,
+    NamedPath,
     report_error,
     results_stream,
     say,
@@ -57,12 +58,12 @@ Exit status:
 
 @click.command(cls=Command, help=_HELP, no_args_is_help=True)
 @click.argument(  # what may not be read is one picture's error, not one of usage
-    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(readable=False)
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=NamedPath(readable=False)
 )
 @click.option(
     "--bundle",
     metavar="DIR",
-    type=click.Path(path_type=Path, readable=False),
+    type=NamedPath(path_type=Path, readable=False),
     help="Model bundle; default: the shipped one.",
 )
 @click.option(
@@ -93,7 +94,7 @@ Exit status:
 @click.option(
     "--heatmap",
     metavar="PATH",
-    type=click.Path(path_type=Path, readable=False),
+    type=NamedPath(path_type=Path, readable=False),
     help="Draw the evidence over the scan: a .png file for one input, a folder for several.",
 )
 @click.option(

@@ -26,6 +26,7 @@ __all__ = [
     "Command",
     "FiniteRange",
     "Group",
+    "NamedPath",
     "progress_bar",
     "report_error",
     "results_stream",
@@ -85,6 +86,16 @@ class Group(_Guarded, click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+
+class NamedPath(click.Path):
+    """A path that has a name: an empty one, as of a shell's variable that is not set, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty name, as a usage error."""
+        if not os.fspath(value):
+            self.fail("the name is empty (is a variable not set?)", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class FiniteRange(click.FloatRange):

@@ -8,6 +8,7 @@ import click
 
 from edge_infer.console import (
     Command,
+    NamedPath,
     progress_bar,
     report_error,
     results_stream,
@@ -44,7 +45,7 @@ Exit status:
 @click.option(
     "--bundle",
     metavar="DIR",
-    type=click.Path(path_type=Path, readable=False),
+    type=NamedPath(path_type=Path, readable=False),
     help="Model bundle; default: the shipped one.",
 )
 @click.option(

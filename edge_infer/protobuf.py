@@ -153,6 +153,8 @@ def _check_choices(kind: str, schema: Mapping[int, FieldType], found: Message) -
 
 
 def _why_refused(kind: str, number: int) -> str:
-    return REFUSED_FIELDS.get(
-        (kind, number), f"holds field {number} of {kind}, which is not known here"
-    )
+    if kind == "ModelProto":  # the outermost message: most likely no ONNX at all
+        unknown = f"is not an ONNX file as it is known here (field {number} of {kind})"
+    else:
+        unknown = f"holds field {number} of {kind}, which is not known here"
+    return REFUSED_FIELDS.get((kind, number), unknown)

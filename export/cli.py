@@ -9,13 +9,14 @@ import click
 
 from edge_infer.console import (
     Command,
+    NamedPath,
     progress_bar,
     results_stream,
     say,
     shown_to_user,
     typed_command,
 )
-from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.contract import BUNDLE_FILES, RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
 from edge_infer.names import shown_name
 from train.model_names import MODEL_NAMES
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
-_File = click.Path(path_type=Path, dir_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
+_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 
 
 @click.command(cls=Command, epilog=RESEARCH_USE_ONLY)
@@ -114,11 +115,14 @@ def main(
     with shown_to_user(debug=debug), results_stream() as results:
         if dataset and manifest is None:
             raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+        from edge_infer.atomic import refuse_other_content
         from export.bundling import export_bundle
         from export.checkpoints import find_checkpoint
         from export.gate_log import GateLog
         from train.checkpoint import load_checkpoint
 
+        target_folder = output or Path("bundles") / f"{model}-{precision}"
+        refuse_other_content(target_folder, BUNDLE_FILES, what="a bundle")  # before minutes of work
         folder, origin = find_checkpoint(model, checkpoint)
         say(f"checkpoint: {folder} ({origin})")
         loaded = load_checkpoint(folder)
@@ -130,7 +134,6 @@ def main(
         pictures = None
         if precision == "int8" or data is not None:
             pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed, quick)
-        target_folder = output or Path("bundles") / f"{model}-{precision}"
         with progress_bar("Judging") as progress, GateLog(target_folder, say) as log:
             report = export_bundle(
                 loaded,

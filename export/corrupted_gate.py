@@ -57,7 +57,7 @@ class CorruptedReport(Verdict):
         lines = [
             (
                 f"agreement with FP32 on corrupted pictures: {_percent(self.table['agreement'])}, "
-                f"n {self.table['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
+                f"n {self.table['agreement']['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
             ),
             f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'to no_tumor':>13}",
         ]

@@ -7,6 +7,7 @@ from typing import Self
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.errors import CannotWrite
 
 __all__ = ["GateLog"]
 
@@ -34,11 +35,17 @@ class GateLog:
     def __exit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self._texts:
+        if not self._texts:
+            return
+        text = "\n\n".join([RESEARCH_USE_ONLY, *self._texts]) + "\n"
+        try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            text = "\n\n".join([RESEARCH_USE_ONLY, *self._texts]) + "\n"
             write_bytes_atomically(self.path, text.encode())
-            self._step(f"all that was tried: {self.path}")
+        except (CannotWrite, OSError):
+            if error is None:
+                raise
+            return  # what went wrong first is what the user shall see
+        self._step(f"all that was tried: {self.path}")

@@ -17,7 +17,16 @@ from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegr
 from edge_infer.preprocessing import PreprocessorConfig
 from train.models import MODEL_TYPES, create_model
 
-__all__ = ["Checkpoint", "load_checkpoint", "model_config", "save_checkpoint"]
+__all__ = [
+    "CHECKPOINT_FILES",
+    "Checkpoint",
+    "load_checkpoint",
+    "model_config",
+    "save_checkpoint",
+]
+
+#: What is in such a folder, beside evaluations.
+CHECKPOINT_FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

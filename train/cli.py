@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import Group, progress_bar, results_stream, shown_to_user, typed_command
+from edge_infer.console import (
+    Group,
+    NamedPath,
+    progress_bar,
+    results_stream,
+    shown_to_user,
+    typed_command,
+)
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
 from train.data_options import data_options, given_samples, measured_on
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
 
 _EVALUATED = "test"
 
@@ -236,7 +243,7 @@ def evaluate(
 @click.option("--output", type=_Folder, required=True, help="The folder to write.")
 @click.option(
     "--metrics",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=NamedPath(path_type=Path, dir_okay=False, exists=True),
     multiple=True,
     help="metrics.json to lie beside it, for model cards.",
 )
@@ -256,8 +263,11 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
             )
         import torch
 
-        from train.checkpoint import load_checkpoint, save_checkpoint
+        from edge_infer.atomic import refuse_other_content
+        from train.checkpoint import CHECKPOINT_FILES, load_checkpoint, save_checkpoint
 
+        known = {*CHECKPOINT_FILES, *(path.name for path in output.glob("*.metrics.json"))}
+        refuse_other_content(output, known, what="a checkpoint")
         loaded = load_checkpoint(checkpoint)
         save_checkpoint(
             output,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from edge_infer.console import FiniteRange, Group, progress_bar, say, shown_to_user
+from edge_infer.console import FiniteRange, Group, NamedPath, progress_bar, say, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 # What may not be read is no usage error.
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
-_File = click.Path(path_type=Path, dir_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
+_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 _Share = FiniteRange(0, 0.9)
 _Seed = click.IntRange(0, 2**32 - 1)  # as scikit-learn takes it
 

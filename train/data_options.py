@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_infer.console import progress_bar, typed_command
+from edge_infer.console import NamedPath, progress_bar, typed_command
 
 if TYPE_CHECKING:
     from train.samples import Sample
 
 __all__ = ["data_options", "given_samples", "measured_on", "part_option"]
 
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
-_File = click.Path(path_type=Path, dir_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
+_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 
 
 #: Which part of the data set a measurement is made on.

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from edge_infer.console import FiniteRange, progress_bar, shown_to_user
+from edge_infer.console import FiniteRange, NamedPath, progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples
 
 __all__ = ["folds"]
 
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
-_File = click.Path(path_type=Path, dir_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
+_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 
 
 @click.group()

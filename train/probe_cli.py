@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from edge_infer.console import progress_bar, shown_to_user
+from edge_infer.console import NamedPath, progress_bar, shown_to_user
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data_options import data_options, given_samples, measured_on, part_option
 
 __all__ = ["pointing", "robustness"]
 
-_Folder = click.Path(path_type=Path, file_okay=False, readable=False)
+_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
 
 
 @click.command()

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from edge_infer import atomic, kept_modes
-from edge_infer.atomic import replace_folder_atomically, write_bytes_atomically
+from edge_infer.atomic import (
+    refuse_other_content,
+    replace_folder_atomically,
+    write_bytes_atomically,
+)
 from edge_infer.errors import CannotWrite, OutputLocked
 from edge_infer.lock_file import locked
 from edge_infer.stale_files import create_temporary
@@ -291,3 +295,21 @@ def test_a_group_that_cannot_be_kept_is_given_no_rights(
     monkeypatch.setattr(kept_modes.os, "fchown", refuse)
     write_bytes_atomically(shared, b"x")
     assert mode(shared) == 0o600
+
+
+def test_a_folder_with_something_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    refuse_other_content(folder, {"model.onnx"}, what="a bundle")
+    refuse_other_content(tmp_path / "new", {"model.onnx"}, what="a bundle")
+    (folder / "model.onnx").write_bytes(b"older")
+    refuse_other_content(folder, {"model.onnx"}, what="a bundle")
+    (folder / "mine.txt").write_text("precious")
+    with pytest.raises(CannotWrite, match=r"holds what is no part of a bundle, such as mine\.txt"):
+        refuse_other_content(folder, {"model.onnx"}, what="a bundle")
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+def test_a_folder_without_a_name_of_its_own_is_not_replaced(name: str) -> None:
+    with pytest.raises(CannotWrite, match="has no name of its own"):
+        refuse_other_content(Path(name), (), what="a bundle")

@@ -420,3 +420,14 @@ def test_what_a_library_prints_to_stdout_goes_to_stderr(bundle_path: Path, scan_
     assert json.loads(finished.stdout)["status"] == "ok"
     assert "noise of python" in finished.stderr
     assert "noise of a native library" in finished.stderr
+
+
+def test_an_empty_name_is_not_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scan.png").write_bytes(b"not asked for")
+    for words in ([""], ["scan.png", "--bundle", ""], ["scan.png", "--heatmap", ""]):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 2
+        assert "the name is empty" in result.output

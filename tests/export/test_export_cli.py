@@ -218,3 +218,35 @@ def test_help_shows_its_example_on_a_line_of_its_own() -> None:
     code, out, _ = run("--help")
     assert code == 0
     assert "\n  Example:\n    brain-export --model cvt13 --int8 " in out
+
+
+@pytest.mark.parametrize("output", ["full", "full/empty/..", "."])
+def test_a_folder_with_other_things_in_it_is_left_alone(
+    checkpoint_folder: Path, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "full" / "empty").mkdir(parents=True)
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    code, out, err = run(
+        *("--model", "cvt_test", "--checkpoint", checkpoint_folder, "--output", output)
+    )
+    assert (code, out) == (40, "")
+    assert "checkpoint: " not in err, "before any work"
+    assert (tmp_path / "full" / "mine.txt").read_text() == "precious"
+
+
+def test_an_empty_name_is_wrong_usage(checkpoint_folder: Path) -> None:
+    code, _, err = run("--model", "cvt_test", "--checkpoint", checkpoint_folder, "--output", "")
+    assert code == 2
+    assert "the name is empty" in err
+
+
+def test_what_went_wrong_first_is_what_is_said(
+    checkpoint_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    code, _, err = run(
+        *("--model", "cvt_test", "--int8", "--quick", "--checkpoint", checkpoint_folder),
+        *("--data", data, "--output", "file/bundle"),
+    )
+    assert code == 40
+    assert "gate.txt" not in err.partition("error: ")[2]

@@ -34,21 +34,21 @@ def test_training_scales_pictures_as_the_runtime_does(config: PreprocessorConfig
 
 
 def test_pictures_on_a_gpu_are_varied_and_scaled_there() -> None:
-    # No GPU is needed: fake tensors know their device, and refuse to mix two.
+    # No GPU is needed: fake tensors know their device, and refuse to mix two. What varies some pictures alone asks how
+    # many, which they do not know: test_on_gpu.py tries that.
     settings = Augmentation(
         rotation_degrees=9,
         gamma=0.1,
         contrast=0.1,
         brightness=0.1,
         noise=0.1,
-        blur=0.5,
         erase=0.5,
         quarter_turns=0.5,
         contrast_curve=0.5,
         non_monotone=0.5,
         bias_field=0.5,
     )
-    with FakeTensorMode(shape_env=ShapeEnv()):  # how many pictures are blurred is not known
+    with FakeTensorMode(shape_env=ShapeEnv()):
         grey = torch.empty(2, 1, 16, 16, device="cuda")
         generator = torch.Generator().manual_seed(0)
         views, masks = augment_with_masks(grey, grey, settings, generator)

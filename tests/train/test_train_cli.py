@@ -206,3 +206,11 @@ def test_help_shows_its_example_on_a_line_of_its_own(command: list[str]) -> None
     code, out, _ = run(*command, "--help")
     assert code == 0
     assert f"\n  Example:\n    {' '.join(['brain-train', *command])} " in out
+
+
+def test_packing_leaves_a_folder_with_other_things_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    result = CliRunner().invoke(main, ["pack", str(tmp_path / "run"), "--output", str(tmp_path)])
+    assert result.exit_code == 40
+    assert "holds what is no part of a checkpoint, such as mine.txt" in result.output
+    assert (tmp_path / "mine.txt").read_text() == "precious"

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_infer.atomic import replace_folder_atomically
-from edge_infer.errors import CannotWrite
+from edge_infer.atomic import refuse_other_content, replace_folder_atomically
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
 from train.report.page import render_page
@@ -69,17 +68,12 @@ def write_report(
 def _refuse_other_content(target: Path) -> None:
     if not target.is_dir():
         return
-    found = {path.name for path in target.iterdir()}
     try:
         summary = json.loads((target / SUMMARY).read_text(encoding="utf-8"))
         written = set(summary["files"])
     except (OSError, ValueError, KeyError, TypeError):
         written = set()
-    if found - written:
-        raise CannotWrite(
-            f"{target}: holds what is no part of a report, such as {min(found - written)}",
-            hint="name a new folder with --output",
-        )
+    refuse_other_content(target, written, what="a report")
 
 
 def _pictures(
