@@ -25,6 +25,7 @@ _NOT_READ = frozenset({".gitattributes"})
 
 # A writer exchanges folders in an instant; where it cannot, there is none for an instant.
 _TRIES, _PAUSE_S = 20, 0.05
+_PROOF_OF_ABSENCE = 3
 
 _Loaded = TypeVar("_Loaded")
 
@@ -39,12 +40,19 @@ def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
     Raises:
         BundleError: What ``load`` raises of a folder that stays.
     """
+    times_absent = 0
     for _ in range(_TRIES):
         before = _identity(folder)
         try:
             return load()
         except BundleError:
-            if before == _identity(folder) and (before or not _is_being_replaced(folder)):
+            after = _identity(folder)
+            if before and before == after:
+                raise
+            # Between two looks a writer may end and another begin, so one look at nothing proves nothing.
+            if not (before or after or _is_being_replaced(folder)):
+                times_absent += 1
+            if times_absent == _PROOF_OF_ABSENCE:
                 raise
             time.sleep(_PAUSE_S)
     return load()
