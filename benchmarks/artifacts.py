@@ -19,8 +19,8 @@ from benchmarks.worker_process import Worker, usable_cores, without_places
 from edge_infer.atomic import replace_folder_atomically
 from edge_infer.errors import InferenceFailed
 from edge_infer.preprocessing import PreprocessorConfig
-from export.calibration import PixelReader
-from export.quantization import prepare
+from export.int8.calibration import PixelReader
+from export.int8.quantization import prepare
 from export.to_onnx import export_graph
 from train.checkpoint import load_checkpoint
 

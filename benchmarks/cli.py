@@ -15,7 +15,7 @@ from edge_infer.console import (
     typed_command,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.data_options import data_options, given_samples
+from train.commands.data_options import data_options, given_samples
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _families(named: str) -> tuple[str, ...]:
 
 
 def _checkpoint(model: str, given: Path | None) -> Path:
-    from export.checkpoints import find_checkpoint
+    from export.checkpoint_search import find_checkpoint
 
     folder, origin = find_checkpoint(model, given)
     _say(f"checkpoint: {folder} ({origin})")

@@ -15,7 +15,7 @@ __all__ = ["bare_install_bytes"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 #: What is weights and no code: the shipped bundle and checkpoints.
-_WEIGHTS = ("edge_infer/bundle", "export/checkpoints")
+_WEIGHTS = ("edge_infer/shipped", "export/checkpoints")
 
 
 def bare_install_bytes(folder: Path) -> dict[str, int]:

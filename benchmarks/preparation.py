@@ -19,7 +19,7 @@ from benchmarks.peer_environments import peer_python, site_packages_bytes
 from benchmarks.study import Study
 from benchmarks.worker_process import Worker, usable_cores
 from edge_infer.errors import BrainError, BundleIncompatible
-from train.samples import Progress
+from train.data.samples import Progress
 
 __all__ = ["Bar", "Prepared", "prepare"]
 

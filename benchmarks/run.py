@@ -9,7 +9,7 @@ from benchmarks.load import unclean_reasons
 from benchmarks.measure import PEAKS, measure_threads
 from benchmarks.preparation import Bar, Prepared
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.samples import Progress
+from train.data.samples import Progress
 
 __all__ = ["SCHEMA_VERSION", "measure"]
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import NoInputs
-from export.calibration import from_data_set
+from export.int8.calibration import from_data_set
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.data.pixel_cache import PixelCache
+from train.data.samples import Progress, Sample
 from train.phantoms import phantom
-from train.pixel_cache import PixelCache
-from train.sample_rows import part_rows
-from train.samples import Progress, Sample
+from train.splits.sample_rows import part_rows
 
 __all__ = ["Study", "TestPart", "open_study"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_infer.contract import LABELS
-from train.manifest_csv import COLUMNS
+from train.data.manifest_csv import COLUMNS
 
 KIT = Path(__file__).parents[1] / "export" / "kit"
 CALIBRATION_PER_CLASS = 48

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from export.model_card import measured
-from train.figure_text import markdown, percent
+from train.metrics.text import markdown, percent
 
 DOCS = Path(__file__).parent
 HEADER = f"""# Measured

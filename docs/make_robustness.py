@@ -12,10 +12,10 @@ from typing import Any
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.figure_text import markdown
-from train.fold_summary import fold_summary_rows
-from train.pointing_text import pointing_notes, pointing_rows
-from train.robustness_text import (
+from train.evaluation.fold_summary import fold_summary_rows
+from train.metrics.text import markdown
+from train.pointing.text import pointing_notes, pointing_rows
+from train.robustness.text import (
     GRIDS,
     grid_heading,
     neutralised_rows,
@@ -39,10 +39,10 @@ What is left of an accuracy when pictures are worse or stripped of cues, and whe
 pictures are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
 Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these pictures.
 
-- **Corruptions**: `train/corruptions.py` names the kinds and their strengths. The first severity is hardly seen, the
-  fifth is as bad as a reader would still accept.
-- **Cues taken away** (`train/neutralised.py`): without `extent`, every head is cut out and stretched over the
-  picture, so that its size, shape and position tell nothing; without `rim`, every picture stands in the same black
+- **Corruptions**: `train/corruption/corruptions.py` names the kinds and their strengths. The first severity is hardly
+  seen, the fifth is as bad as a reader would still accept.
+- **Cues taken away** (`train/corruption/neutralised.py`): without `extent`, every head is cut out and stretched over
+  the picture, so that its size, shape and position tell nothing; without `rim`, every picture stands in the same black
   frame; without `orientation`, each is turned and mirrored at random; without `intensity`, every head has the same
   distribution of greys; `all` is all of it. `change` is paired with the unchanged pictures. It is an upper bound on
   what a cue was worth: pictures of a kind that training never showed cost accuracy too. The nearest training

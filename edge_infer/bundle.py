@@ -171,7 +171,7 @@ def shipped_bundle_path() -> Path:
     Raises:
         BundleIncomplete: This installation came without one.
     """
-    path = Path(__file__).with_name("bundle")
+    path = Path(__file__).with_name("shipped")
     if not path.is_dir():
         raise BundleIncomplete(
             "this installation of brain-edge holds no bundle",

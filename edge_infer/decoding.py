@@ -4,17 +4,17 @@ import io
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from edge_infer.bmp_kinds import check_bmp
 from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnsupportedImage
-from edge_infer.formats import hint_for, name_of_foreign_format
+from edge_infer.formats.bmp import check_bmp
+from edge_infer.formats.foreign import hint_for, name_of_foreign_format
+from edge_infer.formats.jpeg.check import check_jpeg
+from edge_infer.formats.lost_run import check_lost_run
+from edge_infer.formats.png import PNG_SIGNATURE, pixels_only
+from edge_infer.formats.tiff.data import check_tiff_data
+from edge_infer.formats.tiff.header import TIFF_SIGNATURES
+from edge_infer.formats.tiff.kinds import check_tiff
 from edge_infer.grey import refuse_misread, to_grey, upright
 from edge_infer.image_limits import FORMATS, MAX_PIXELS, check_frames, check_size
-from edge_infer.jpeg_check import check_jpeg
-from edge_infer.lost_run import check_lost_run
-from edge_infer.png_chunks import PNG_SIGNATURE, pixels_only
-from edge_infer.tiff_data import check_tiff_data
-from edge_infer.tiff_header import TIFF_SIGNATURES
-from edge_infer.tiff_kinds import check_tiff
 
 __all__ = ["checked", "decode", "refuse_accepting_truncated"]
 

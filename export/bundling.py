@@ -29,21 +29,21 @@ from edge_infer.prediction import softmax
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.version import __version__
 from export.answers import logits_one_by_one
-from export.calibration import ExportPictures
-from export.choice import Tried, choose
 from export.golden import make_golden
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
+from export.int8.calibration import ExportPictures
+from export.int8.choice import Tried, choose
+from export.int8.targets import TARGETS
+from export.int8.variants import quantized_variants
 from export.model_card import INTENDED_USE, model_card
 from export.parity import check_parity
 from export.sessions import largest_weight, open_graph
-from export.targets import TARGETS
 from export.temperature import fit_temperature
 from export.to_onnx import export_graph
-from export.variants import quantized_variants
-from train.calibration_error import expected_calibration_error
 from train.checkpoint import Checkpoint
-from train.samples import Progress
+from train.data.samples import Progress
+from train.metrics.calibration_error import expected_calibration_error
 
 __all__ = ["FP16_ATOL", "Report", "export_bundle", "float_graph"]
 
@@ -88,7 +88,7 @@ def export_bundle(
         folder: The bundle's folder; an older bundle there stays whole unless this one is good.
         precision: ``fp32``, ``fp16`` or ``int8``.
         pictures: For calibration, gate and temperature; INT8 needs them.
-        metrics: Evaluations for the model card, as ``train.evaluation`` writes them.
+        metrics: Evaluations for the model card, as ``train.evaluation.evaluate`` writes them.
         command: How the bundle was made.
         target: Processors an INT8 graph is written for, in ``TARGETS``.
         quick: Take the first INT8 graph that passes, instead of the best of all.

@@ -24,7 +24,7 @@ from train.model_names import MODEL_NAMES
 if TYPE_CHECKING:
     from edge_infer.bundle import Bundle
     from edge_infer.preprocessing import PreprocessorConfig
-    from export.calibration import ExportPictures
+    from export.int8.calibration import ExportPictures
 
 __all__ = ["main"]
 
@@ -117,8 +117,8 @@ def main(
             raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
         from edge_infer.atomic import refuse_other_content
         from export.bundling import export_bundle
-        from export.checkpoints import find_checkpoint
-        from export.gate_log import GateLog
+        from export.checkpoint_search import find_checkpoint
+        from export.int8.gate_log import GateLog
         from train.checkpoint import load_checkpoint
 
         target_folder = output or Path("bundles") / f"{model}-{precision}"
@@ -160,7 +160,7 @@ def main(
 
 
 def _write_end_to_end(bundle: "Bundle") -> str:
-    from export.end_to_end import write_end_to_end
+    from export.end_to_end.write import write_end_to_end
 
     path = bundle.path.with_name(f"{bundle.path.name}.end-to-end.onnx")
     figures = write_end_to_end(bundle, path)
@@ -179,7 +179,7 @@ def _pictures(
     seed: int,
     quick: bool,
 ) -> "ExportPictures":
-    from export.calibration import from_data_set, from_kit
+    from export.int8.calibration import from_data_set, from_kit
 
     if data is None:
         with progress_bar("Reading") as progress:
@@ -189,7 +189,7 @@ def _pictures(
             f"{pictures.source} (export/kit)"
         )
         return pictures
-    from train.layouts import load_samples
+    from train.data.layouts import load_samples
 
     with progress_bar("Reading") as progress:
         samples = load_samples(data, manifest=manifest, dataset=dataset, verify=False)

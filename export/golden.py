@@ -18,7 +18,7 @@ from edge_infer.contract import LABELS
 from edge_infer.golden import GOLDEN_COUNT, golden_sheet
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
 from edge_infer.session import Session
-from export.margins import margins
+from export.int8.margins import margins
 from train.phantoms import phantom
 
 __all__ = ["CANDIDATES", "MARGIN_FACTOR", "Golden", "make_golden"]

@@ -47,7 +47,7 @@ def measured(metrics: Mapping[str, Any]) -> str:
     """Render evaluations as tables, each with its command.
 
     Args:
-        metrics: By name, what ``train.evaluation`` writes to metrics.json.
+        metrics: By name, what ``train.evaluation.evaluate`` writes to metrics.json.
     """
     lines: list[str] = []
     for name, entry in metrics.items():

@@ -18,14 +18,14 @@ from edge_infer.console import (
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
-from train.data_options import data_options, given_samples, measured_on
-from train.folds_cli import folds
+from train.commands.data_options import data_options, given_samples, measured_on
+from train.commands.folds import folds
+from train.commands.probe import pointing, robustness
+from train.commands.report import report
 from train.model_names import MODEL_NAMES
-from train.probe_cli import pointing, robustness
-from train.report_cli import report
 
 if TYPE_CHECKING:
-    from train.samples import Sample
+    from train.data.samples import Sample
 
 __all__ = ["main"]
 
@@ -125,9 +125,9 @@ def _train(
 
     from transformers.utils.logging import disable_progress_bar
 
-    from train.run_report import write_run_report
-    from train.trackers import log_evaluations, prepare_tracker
-    from train.training import train_model
+    from train.loop.trackers import log_evaluations, prepare_tracker
+    from train.loop.training import train_model
+    from train.report.finished_run import write_run_report
 
     if not sys.stderr.isatty():
         # Of reading and fetching weights.
@@ -205,10 +205,10 @@ def evaluate(
           --dataset brisc2025 --output runs/eval/brisc
     """
     with shown_to_user():
-        from train.evaluation import evaluate as run_evaluation
-        from train.evaluation import summary
-        from train.predictors import predictor
-        from train.sample_rows import part_rows, rows_without_copies
+        from train.evaluation.evaluate import evaluate as run_evaluation
+        from train.evaluation.evaluate import summary
+        from train.evaluation.predictors import predictor
+        from train.splits.sample_rows import part_rows, rows_without_copies
 
         samples = given_samples(data, manifest, dataset)
         predict = predictor(model)
@@ -217,7 +217,7 @@ def evaluate(
             rows = rows_without_copies(
                 samples, rows, cache, byte_copies_only=without == "byte-copies"
             )
-        from train.pixel_cache import PixelCache
+        from train.data.pixel_cache import PixelCache
 
         with progress_bar("Reading") as progress:
             pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
@@ -283,7 +283,7 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
 
 
 def _apart_from(samples: "list[Sample]", folder: Path, cache: Path) -> "list[Sample]":
-    from train.sample_rows import apart_from
+    from train.splits.sample_rows import apart_from
 
     kept = apart_from(samples, given_samples(folder, None, ""), cache)
     click.echo(
@@ -294,7 +294,7 @@ def _apart_from(samples: "list[Sample]", folder: Path, cache: Path) -> "list[Sam
 
 
 def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:
-    from train.leaks import find_leaks, refuse_leaks
+    from train.splits.leaks import find_leaks, refuse_leaks
 
     with progress_bar("Looking for leaks") as progress:
         leaks = find_leaks(samples, cache=cache, progress=progress)

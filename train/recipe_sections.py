@@ -92,7 +92,7 @@ class Autoencoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskGuidance:
-    """How tumour masks guide the evidence, where they are known (``train.mask_loss``).
+    """How tumour masks guide the evidence, where they are known (``train.loop.mask_loss``).
 
     Attributes:
         weight: Of the mask loss beside the loss on the labels; 0 switches it off.

@@ -12,11 +12,11 @@ from edge_infer.errors import CannotWrite, InputError
 from edge_infer.image_file import read_image
 from edge_infer.names import shown_name
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
-from train.division_text import class_counts
+from train.data.problems import refuse
+from train.data.samples import Progress, Sample
 from train.plots import plot_class_counts
-from train.plots_data import plot_means, plot_pictures
-from train.problems import refuse
-from train.samples import Progress, Sample
+from train.plots.dataset import plot_means, plot_pictures
+from train.splits.division_text import class_counts
 
 __all__ = ["show"]
 

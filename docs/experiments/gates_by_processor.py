@@ -48,12 +48,12 @@ def judged(model: str, target: str) -> dict[str, Any]:
     from edge_infer.errors import QualityGateFailed
     from export.answers import logits_one_by_one
     from export.bundling import float_graph
-    from export.calibration import from_kit
-    from export.checkpoints import shipped_checkpoint
-    from export.choice import choose
+    from export.checkpoint_search import shipped_checkpoint
+    from export.int8.calibration import from_kit
+    from export.int8.choice import choose
+    from export.int8.targets import TARGETS
+    from export.int8.variants import quantized_variants
     from export.sessions import open_graph
-    from export.targets import TARGETS
-    from export.variants import quantized_variants
     from train.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(shipped_checkpoint(model))

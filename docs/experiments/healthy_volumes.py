@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.contract import LABELS
-from train.layouts import load_samples
-from train.manifest_csv import write_manifest
-from train.samples import Sample
+from train.data.layouts import load_samples
+from train.data.manifest_csv import write_manifest
+from train.data.samples import Sample
 
 __all__ = ["main", "series_slices", "volume_slices"]
 

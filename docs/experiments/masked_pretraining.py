@@ -24,13 +24,13 @@ from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
 from train.augmentation import augment
 from train.checkpoint import save_checkpoint
-from train.grey_batches import pixel_values_from_grey
-from train.layouts import load_samples
+from train.data.layouts import load_samples
+from train.data.pixel_cache import PixelCache
+from train.loop.grey_batches import pixel_values_from_grey
 from train.models import create_model
 from train.models.output import standardize
-from train.pixel_cache import PixelCache
 from train.recipe import Augmentation
-from train.sample_rows import part_rows
+from train.splits.sample_rows import part_rows
 
 __all__ = ["hidden_places", "main", "reconstruction_loss"]
 

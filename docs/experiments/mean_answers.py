@@ -19,12 +19,12 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import to_pixel_values
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.figure_text import percent
-from train.layouts import load_samples
-from train.metrics import wilson_interval
-from train.pixel_cache import PixelCache
-from train.sample_rows import part_rows
-from train.samples import Sample
+from train.data.layouts import load_samples
+from train.data.pixel_cache import PixelCache
+from train.data.samples import Sample
+from train.metrics.figures import wilson_interval
+from train.metrics.text import percent
+from train.splits.sample_rows import part_rows
 
 __all__ = ["main", "probabilities"]
 

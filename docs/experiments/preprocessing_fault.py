@@ -29,17 +29,17 @@ from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.preprocessing import PreprocessorConfig
 from train.augmentation import augment
-from train.baselines import nearest_neighbour
 from train.checkpoint import load_checkpoint
-from train.layouts import load_samples
-from train.metrics import wilson_interval
+from train.data.layouts import load_samples
+from train.data.pixel_cache import PixelCache
+from train.data.samples import Sample
+from train.metrics.baselines import nearest_neighbour
+from train.metrics.figures import wilson_interval
 from train.models import create_model
 from train.models.output import standardize
-from train.pixel_cache import PixelCache
 from train.recipe import Augmentation
-from train.sample_rows import rows_without_copies
-from train.samples import Sample
-from train.stratified_split import split_by_picture
+from train.splits.sample_rows import rows_without_copies
+from train.splits.stratified_split import split_by_picture
 
 __all__ = ["RESULT", "accuracy_table", "difference_table", "main", "standardization_table"]
 

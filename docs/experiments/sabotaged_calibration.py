@@ -29,12 +29,12 @@ from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import QualityGateFailed
 from export import bundling
 from export.bundling import export_bundle
-from export.calibration import ExportPictures, from_data_set
-from export.gate import GateReport, judge
-from export.graphs.ranges import METHODS
-from export.variants import Variant, quantized_variants
+from export.int8.calibration import ExportPictures, from_data_set
+from export.int8.gate import GateReport, judge
+from export.int8.ranges import METHODS
+from export.int8.variants import Variant, quantized_variants
 from train.checkpoint import Checkpoint, load_checkpoint
-from train.layouts import load_samples
+from train.data.layouts import load_samples
 
 __all__ = ["RESULT", "SABOTAGES", "calibrated_only", "main", "sabotaged", "table"]
 
@@ -101,7 +101,7 @@ def sabotaged(checkpoint: Checkpoint, pictures: ExportPictures) -> dict[str, Any
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.object(bundling, "quantized_variants", calibrated_only),
-        patch("export.choice.judge", noted),
+        patch("export.int8.choice.judge", noted),
     ):
         target = Path(folder) / "bundle"
         common: dict[str, Any] = {"metrics": {}, "command": "sabotaged calibration"}

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import DataRefused
-from train.figure_text import percent
-from train.metrics import wilson_interval
-from train.saved_evaluation import Answer, read_evaluation
+from train.evaluation.saved import Answer, read_evaluation
+from train.metrics.figures import wilson_interval
+from train.metrics.text import percent
 
 __all__ = ["main", "worst_groups"]
 

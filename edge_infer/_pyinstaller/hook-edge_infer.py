@@ -8,7 +8,7 @@ from PyInstaller.utils.hooks import (  # type: ignore[import-untyped]  # there o
     copy_metadata,
 )
 
-datas = collect_data_files("edge_infer", subdir="bundle")
+datas = collect_data_files("edge_infer", subdir="shipped")
 
 # edge_infer imports its own names lazily and onnxruntime by name (edge_infer/runtime.py).
 hiddenimports = [

@@ -19,8 +19,8 @@ from PIL import Image, ImageOps
 
 from edge_infer import Classifier
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
-from train.layouts import load_samples
-from train.samples import Sample
+from train.data.layouts import load_samples
+from train.data.samples import Sample
 
 HERE = Path(__file__).parent
 SCANS = Path(os.environ.get("BRAIN_EDGE_DATA", HERE.parents[1] / ".." / "shared" / "data"))

@@ -16,7 +16,7 @@ import pytest
 
 from edge_infer.contract import BUNDLE_FILES, INPUT_NAME, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.manifest import _FIELDS, PRECISIONS
-from train.manifest_csv import COLUMNS
+from train.data.manifest_csv import COLUMNS
 from train.recipe import (
     Augmentation,
     Autoencoder,

@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_bundle import bundle_files, manifest_body, scan
+
+from edge_infer.bundle import write_bundle
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,13 +36,6 @@ MAIN = "from edge_infer.cli import main\nmain(sys.argv[1:])\n"
 @pytest.fixture
 def arena(tmp_path: Path) -> Path:
     """An own home, working folder, inputs and output folder."""
-    sys.path.insert(0, str(ROOT / "tests" / "edge_infer"))
-    try:
-        from tiny_bundle import bundle_files, manifest_body, scan
-    finally:
-        sys.path.pop(0)
-    from edge_infer.bundle import write_bundle
-
     for name in ("home", "work", "out", "scans", "tmp"):
         (tmp_path / name).mkdir()
     write_bundle(tmp_path / "bundle", bundle_files(), manifest_body())

@@ -114,7 +114,7 @@ def test_the_table_has_a_row_for_every_operator_of_any_graph() -> None:
 
 
 def test_the_command_takes_files_and_bundles(graphs: list[Path], tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[2] / "edge_infer" / "bundle"
+    shipped = Path(__file__).parents[2] / "edge_infer" / "shipped"
     written = tmp_path / "found.json"
     result = CliRunner().invoke(
         main, ["profile", str(graphs[0]), str(shipped), "--runs", "2", "--json", str(written)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.study import _test_part
-from train.samples import Sample
+from train.data.samples import Sample
 
 
 def test_copies_of_a_picture_count_once(tmp_path: Path) -> None:

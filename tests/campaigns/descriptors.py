@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "edge_infer"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from tiny_bundle import bundle_files, manifest_body, scan  # noqa: E402
 

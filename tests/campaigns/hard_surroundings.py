@@ -165,7 +165,7 @@ NAMES = {
 def prepare(work: Path, checkout: Path, training: bool) -> dict[str, str]:
     environment = {**os.environ, "PYTHONPATH": str(checkout), "ORT_DISABLE_TELEMETRY": "1", "HOME": str(work),
                    "HF_HUB_OFFLINE": "1", "S": "a.png", "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
-    for name, module in (("I", "edge_infer"), ("D", "train.data_cli"), ("T", "train.cli"), ("E", "export.cli"),
+    for name, module in (("I", "edge_infer"), ("D", "train.commands.data"), ("T", "train.cli"), ("E", "export.cli"),
                          ("X", "edge_infer.doctor_cli")):  # fmt: skip
         environment[name] = f"{sys.executable} -m {module}"
     scan = next((checkout / "examples").glob("*.jpg"))

@@ -16,7 +16,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "edge_infer"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from test_graph_facts import rich_model, verdict  # noqa: E402 -- beside the path above
 from wire_mutations import mutated  # noqa: E402
@@ -24,7 +24,7 @@ from wire_mutations import mutated  # noqa: E402
 
 def shipped_graph() -> bytes:
     """The shipped graph with weights of a few bytes: the rest of it is what readers could differ in."""
-    model = onnx.load(ROOT / "edge_infer" / "bundle" / "model.onnx")
+    model = onnx.load(ROOT / "edge_infer" / "shipped" / "model.onnx")
     for tensor in model.graph.initializer:
         tensor.raw_data = tensor.raw_data[:8]
     del model.graph.node[40:]

@@ -24,7 +24,7 @@ from damage import KINDS, damaged
 from PIL import Image
 
 from edge_infer.errors import BrainError
-from edge_infer.jpeg_check import check_jpeg
+from edge_infer.formats.jpeg.check import check_jpeg
 
 HARMLESS = ("unknown JFIF revision",)  # changes no pixel, and is accepted
 HERE = Path(__file__).parent

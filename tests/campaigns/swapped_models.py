@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "edge_infer"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from tiny_bundle import bundle_files, manifest_body, scan, tiny_model, tiny_weight  # noqa: E402
 

@@ -1,7 +1,6 @@
 """Fixtures around the tiny bundle of tiny_bundle.py."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from edge_infer.bundle import write_bundle
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode leaves it out
 
 from tiny_bundle import bundle_files, manifest_body, scan
 

@@ -102,7 +102,7 @@ def test_the_self_test_has_a_deadline(bundle_path: Path, monkeypatch: pytest.Mon
 
 LOAD_FOR_LONG = """
 import sys, threading, time
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:]
 from test_deadline import constants_that_take_long_to_fold
 from edge_infer.session import open_session
 model = constants_that_take_long_to_fold(3000, 60)
@@ -113,7 +113,8 @@ open_session(model, num_threads=1)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_ends_a_load_that_would_take_minutes() -> None:
-    command = [sys.executable, "-c", LOAD_FOR_LONG, str(Path(__file__).parent)]
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", LOAD_FOR_LONG, str(here), str(here.with_name("helpers"))]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:

@@ -17,8 +17,8 @@ from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from export.bundling import export_bundle
-from export.calibration import ExportPictures
-from export.quantization import prepare
+from export.int8.calibration import ExportPictures
+from export.int8.quantization import prepare
 from export.to_onnx import export_graph
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.models import create_model

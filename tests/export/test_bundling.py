@@ -20,13 +20,14 @@ from edge_infer.errors import QualityGateFailed
 from edge_infer.graph_facts import graph_facts
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import to_pixel_values
-from export import bundling, choice
+from export import bundling
 from export.bundling import FP16_ATOL, Report, export_bundle
-from export.calibration import ExportPictures
+from export.int8 import choice
+from export.int8.calibration import ExportPictures
+from export.int8.variants import Variant
 from export.temperature import fit_temperature
-from export.variants import Variant
 from train.checkpoint import Checkpoint
-from train.predictors import predictor
+from train.evaluation.predictors import predictor
 
 PRECISIONS = ("fp32", "fp16", "int8")
 

@@ -7,7 +7,7 @@ import pytest
 from edge_infer.bundle import Bundle
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from export.model_card import INTENDED_USE, model_card
-from train.metrics import classification_metrics
+from train.metrics.figures import classification_metrics
 
 
 @pytest.fixture(scope="module")

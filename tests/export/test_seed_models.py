@@ -12,8 +12,8 @@ from torch import nn
 
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import open_session
+from export.int8.quantization import CANDIDATES, prepare
 from export.parity import check_parity
-from export.quantization import CANDIDATES, prepare
 from export.to_onnx import export_graph
 from train.models import create_model
 

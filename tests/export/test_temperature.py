@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from edge_infer.prediction import softmax
 from export.temperature import fit_temperature
-from train.calibration_error import expected_calibration_error
+from train.metrics.calibration_error import expected_calibration_error
 
 
 def drawn(temperature: float, n: int = 6000) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

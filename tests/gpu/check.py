@@ -38,7 +38,7 @@ SCANS = ROOT / "export" / "kit" / "pictures" / "val"
 PRECISIONS = ("fp32", "fp16", "int8")
 INFER, DATA, TRAIN, EXPORT = (
     (sys.executable, "-P", "-m", module)
-    for module in ("edge_infer", "train.data_cli", "train.cli", "export.cli")
+    for module in ("edge_infer", "train.commands.data", "train.cli", "export.cli")
 )
 TOO_LITTLE_S = 3.0
 PROVIDER_UNAVAILABLE, SELF_TEST_FAILED = 81, 84

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.toml").write_text(RECIPE)
     done(
         folder,
-        "train.data_cli",
+        "train.commands.data",
         "phantoms",
         "phantoms",
         "--per-class",

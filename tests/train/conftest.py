@@ -1,6 +1,5 @@
 import importlib.util
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -8,12 +7,11 @@ from types import ModuleType
 import pytest
 from PIL import Image, ImageOps
 
-from train.layouts import load_samples
+from train.data.layouts import load_samples
+from train.data.samples import Sample
 from train.phantoms import write_phantoms
-from train.samples import Sample
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode leaves it out
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from PIL import Image
 import train.show
 from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite, DataRefused
-from train.plots_data import _two_lines, plot_means, plot_pictures
-from train.samples import Sample
+from train.data.samples import Sample
+from train.plots.dataset import _two_lines, plot_means, plot_pictures
 from train.show import show
 
 

@@ -2,7 +2,7 @@
 
 Greedy layer-wise training of deep networks, Bengio, Lamblin, Popovici, Larochelle 2006 (NeurIPS 19): each layer is a
 Linear with ReLU whose linear decoder rebuilds the layer's own input; layers are trained one after the other on what
-the (then fixed) layers before give (``train.phases``).
+the (then fixed) layers before give (``train.loop.phases``).
 
 The classifier is linear and every layer piecewise linear. So a logit is, exactly, a sum over pixels of pixel times
 gradient plus a rest that belongs to no place (the biases): that is the evidence. It needs the weights twice, forwards

@@ -13,7 +13,7 @@ from sklearn.metrics import (
 )
 
 from edge_infer.contract import LABELS
-from train.calibration_error import confidence_bins, expected_calibration_error
+from train.metrics.calibration_error import confidence_bins, expected_calibration_error
 from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
 __all__ = ["plot_confusion", "plot_precision_recall", "plot_reliability", "plot_roc"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from train.history import class_history
 from train.plots.canvas import CLASS_STYLES, RUN_STYLES, new_figure, save_figure
+from train.plots.history import class_history
 
 __all__ = ["RunCurves", "plot_curve", "plot_epochs"]
 

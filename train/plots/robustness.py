@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from train.neutralised import NEUTRALISED
+from train.corruption.neutralised import NEUTRALISED
 from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
 __all__ = ["plot_neutralised", "plot_robustness"]
@@ -23,7 +23,7 @@ def plot_robustness(table: Mapping[str, Any], path: Path) -> None:
     """Draw kinds against severities, each cell with its value and interval.
 
     Args:
-        table: A finished table of ``train.robustness``.
+        table: A finished table of ``train.robustness.table``.
         path: The PNG.
     """
     cells = [cell for cell in table["cells"] if cell["severity"] or cell["kind"] == _CLEAN]
@@ -56,7 +56,7 @@ def plot_neutralised(table: Mapping[str, Any], path: Path) -> None:
     """Draw the accuracies without each cue, of the model and of the baselines, with intervals.
 
     Args:
-        table: A finished table of ``train.robustness``.
+        table: A finished table of ``train.robustness.table``.
         path: The PNG.
     """
     kinds = (_CLEAN, *NEUTRALISED)

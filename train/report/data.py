@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_infer.contract import LABELS
-from train.leaks import Leaks, find_leaks
-from train.manifest_csv import manifest_hash
-from train.sample_rows import part_rows
-from train.samples import SPLITS, Progress, Sample
+from train.data.manifest_csv import manifest_hash
+from train.data.samples import SPLITS, Progress, Sample
+from train.splits.leaks import Leaks, find_leaks
+from train.splits.sample_rows import part_rows
 
 __all__ = ["NO_PART", "DataFacts", "data_facts"]
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
+from train.evaluation.answers import Answers
 from train.plots import (
     plot_class_counts,
     plot_confusion,
@@ -17,7 +18,6 @@ from train.plots import (
     plot_reliability,
     plot_roc,
 )
-from train.report.answers import Answers
 from train.report.data import DataFacts
 from train.report.runs import RunFacts
 from train.report.scans import Scan

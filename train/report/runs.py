@@ -9,8 +9,8 @@ from typing import Any
 from edge_infer.errors import BundleIncomplete, BundleIntegrity, DataRefused, UnreadableInput
 from edge_infer.names import shown_name
 from train.checkpoint import Checkpoint, load_checkpoint
+from train.evaluation.answers import Answers, read_answers
 from train.plots import RunCurves
-from train.report.answers import Answers, read_answers
 from train.run_folder import CHECKPOINT
 
 __all__ = ["RunFacts", "read_runs"]

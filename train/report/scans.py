@@ -17,9 +17,9 @@ from edge_infer.heatmap import draw_evidence
 from edge_infer.image_file import open_source
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import resize_grey, to_pixel_values
-from train.report.answers import Answers
+from train.data.samples import Sample
+from train.evaluation.answers import Answers
 from train.report.runs import RunFacts
-from train.samples import Sample
 
 __all__ = ["DRAW_SEED", "MISTAKES", "PER_CLASS", "Scan", "ScanGrids", "draw_scans"]
 

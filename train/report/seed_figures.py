@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from train.metrics import wilson_interval
+from train.metrics.figures import wilson_interval
 
 __all__ = ["seed_figures"]
 

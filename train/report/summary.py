@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.version import __version__
-from train.metrics import wilson_interval
-from train.report.answers import Answers
+from train.evaluation.answers import Answers
+from train.metrics.figures import wilson_interval
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
 from train.report.runs import RunFacts

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.atomic import refuse_other_content, replace_folder_atomically
+from train.data.samples import Progress
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
 from train.report.page import render_page
@@ -18,7 +19,6 @@ from train.report.pictures import (
 from train.report.runs import RunFacts
 from train.report.scans import ScanGrids, draw_scans
 from train.report.summary import split_check, summarize
-from train.samples import Progress
 
 __all__ = ["REPORT", "SUMMARY", "write_report"]
 

@@ -1,0 +1,1 @@
+"""JPEG: whether the coded data are whole, walked code by code without a pixel."""

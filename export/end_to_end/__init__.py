@@ -1,0 +1,1 @@
+"""One file for other languages: preprocessing, model and probabilities in one graph."""

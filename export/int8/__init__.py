@@ -1,0 +1,1 @@
+"""INT8: the forms a graph can take, how one is chosen, and the gate it must pass."""

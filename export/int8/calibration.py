@@ -1,0 +1,166 @@
+"""Pictures that show the quantizer which values occur, and pictures the gate judges on.
+
+Calibration is of activation ranges, on training pictures only; the gate looks at validation pictures only. Without a
+data set both come from the kit: a few hundred scans of BRISC 2025 that lie in ``export/kit`` (see its README). Drawn
+phantoms are for tests: a model that never saw any is unsure of them, so a gate on them passes or fails by chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader
+from PIL import Image
+
+from edge_infer.contract import INPUT_NAME, LABELS
+from edge_infer.errors import UnreadableInput
+from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
+from train.data.layouts import load_samples
+from train.data.pixel_cache import PixelCache
+from train.data.samples import Progress, Sample
+from train.phantoms import phantom
+from train.splits.sample_rows import part_rows
+
+__all__ = ["KIT", "ExportPictures", "PixelReader", "from_data_set", "from_kit", "from_phantoms"]
+
+#: In a clone and in the sdist; not in the wheel, which only classifies.
+KIT = Path(__file__).parent / "kit"
+
+_BATCH = 16
+_CALIBRATION_PICTURES = 192
+# The gate allows a class half a point of recall: enough phantoms that one picture is just that, not two points.
+_GATE_PHANTOMS = 800
+_CORRUPTED = 10_000
+# Of who is in a hurry: a share of 99 % is then known to within a point.
+_CORRUPTED_QUICK = 1_000
+# Phantoms can tell that a quantization is broken, no more: a few hundred variants do.
+_CORRUPTED_PHANTOMS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPictures:
+    """What quantization and gate work on.
+
+    Attributes:
+        calibration: uint8, (N, H, W), of the train part.
+        gate: uint8, (M, H, W), of the validation part.
+        gate_labels: int64, (M,).
+        source: Where they come from, for the manifest and the model card.
+        synthetic: Whether they are phantoms.
+        corrupted: How many corrupted variants of the gate's pictures are judged as well.
+    """
+
+    calibration: NDArray[np.uint8] = field(repr=False)
+    gate: NDArray[np.uint8] = field(repr=False)
+    gate_labels: NDArray[np.int64] = field(repr=False)
+    source: str
+    synthetic: bool
+    corrupted: int
+
+
+class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
+    """Feeds pictures to onnxruntime's calibrator in batches.
+
+    Args:
+        grey: uint8, (N, H, W).
+        config: How they become pixel values.
+    """
+
+    def __init__(self, grey: NDArray[np.uint8], config: PreprocessorConfig) -> None:
+        self._batches = iter(
+            to_pixel_values(grey[start : start + _BATCH], config)
+            for start in range(0, len(grey), _BATCH)
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next feed, or None at the end."""
+        batch = next(self._batches, None)
+        return None if batch is None else {INPUT_NAME: batch}
+
+
+def from_data_set(
+    samples: Sequence[Sample],
+    config: PreprocessorConfig,
+    cache_folder: Path,
+    *,
+    source: str,
+    seed: int,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> ExportPictures:
+    """Take calibration pictures from the train part, evenly by class, and all validation pictures for the gate.
+
+    Raises:
+        DataRefused: The train or val part lacks a class.
+    """
+    train = part_rows(samples, "train", one_of_each_copy=True)
+    val = part_rows(samples, "val")
+    generator = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for label in range(len(LABELS)):
+        of_class = [row for row in train if samples[row].label == label]
+        count = min(len(of_class), _CALIBRATION_PICTURES // len(LABELS))
+        chosen += generator.choice(of_class, count, replace=False).tolist()
+    pixels = PixelCache.build(samples, config, cache_folder, progress).pixels
+    return ExportPictures(
+        calibration=np.asarray(pixels[sorted(chosen)]),
+        gate=np.asarray(pixels[val]),
+        gate_labels=np.array([samples[row].label for row in val]),
+        source=source,
+        synthetic=False,
+        corrupted=_CORRUPTED_QUICK if quick else _CORRUPTED,
+    )
+
+
+def from_kit(
+    config: PreprocessorConfig,
+    cache_folder: Path,
+    *,
+    seed: int,
+    quick: bool = False,
+    progress: Progress | None = None,
+) -> ExportPictures:
+    """Take the scans that come with the project.
+
+    Raises:
+        UnreadableInput: The kit is not here: this is an installed wheel.
+    """
+    manifest = KIT / "manifest.csv"
+    if not manifest.is_file():
+        raise UnreadableInput(
+            "the kit of scans for calibration and gate is not here: it is in the clone and the sdist, not in the wheel",
+            hint="give a data set with --data, or run brain-export in a clone",
+        )
+    samples = load_samples(KIT, manifest=manifest, verify=False)
+    return from_data_set(
+        samples,
+        config,
+        cache_folder,
+        source="the kit of BRISC 2025",
+        seed=seed,
+        quick=quick,
+        progress=progress,
+    )
+
+
+def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportPictures:
+    """Draw phantoms: other ones for calibration and gate."""
+    generator = np.random.default_rng(seed)
+    count = _CALIBRATION_PICTURES + _GATE_PHANTOMS
+    labels = np.arange(count) % len(LABELS)  # all classes in turn, in both parts
+    pictures = np.stack(
+        [
+            resize_grey(Image.fromarray(phantom(LABELS[label], generator, 256)), config)
+            for label in labels
+        ]
+    )
+    return ExportPictures(
+        calibration=pictures[:_CALIBRATION_PICTURES],
+        gate=pictures[_CALIBRATION_PICTURES:],
+        gate_labels=labels[_CALIBRATION_PICTURES:],
+        source=f"synthetic phantoms, seed {seed}",
+        synthetic=True,
+        corrupted=_CORRUPTED_PHANTOMS,
+    )

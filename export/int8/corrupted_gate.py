@@ -1,0 +1,256 @@
+"""The gate's second part: INT8 must answer as FP32 does on pictures that are worse than those of the data set too.
+
+Every kind and severity of ``train.corruption.corruptions`` gets the same number of variants of the validation pictures.
+There the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
+"""
+
+import itertools
+import logging
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.contract import LABELS
+from edge_infer.machine import usable_cores
+from edge_infer.prediction import softmax
+from edge_infer.preprocessing import PreprocessorConfig
+from export.answers import Answering, logits_one_by_one
+from export.int8.answer_cache import AnswerCache
+from export.int8.calibration import ExportPictures
+from export.int8.gate import Verdict
+from export.int8.margins import (
+    MAX_TOO_CLOSE,
+    too_close,
+    too_close_failures,
+    too_close_table,
+    too_close_text,
+)
+from train.corruption.corruptions import cells, corrupt
+from train.data.samples import Progress
+from train.metrics.figures import wilson_interval
+
+__all__ = ["MIN_CORRUPTED_AGREEMENT", "CorruptedReport", "judge_corrupted"]
+
+logger = logging.getLogger(__name__)
+
+MIN_CORRUPTED_AGREEMENT = 0.99
+
+_HEALTHY = LABELS.index("no_tumor")
+_SEED = 0  # the variants are the same for every model, so that gates can be compared
+_CHUNK = 256  # variants whose FP32 answers are kept at a time
+
+
+class CorruptedReport(Verdict):
+    """The verdict on corrupted pictures."""
+
+    __slots__ = ()
+
+    def text(self) -> str:
+        """Render as a table for the terminal."""
+        flips, pictures = (self.table[key] for key in ("flips", "flipped_pictures"))
+        stopped = f", stopped of {self.table['planned']}" if self.table["stopped_early"] else ""
+        lines = [
+            (
+                f"agreement with FP32 on corrupted pictures: {_percent(self.table['agreement'])}, "
+                f"n {self.table['agreement']['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
+            ),
+            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'to no_tumor':>13}",
+        ]
+        for kind, row in self.table["per_corruption"].items():
+            by_severity = "".join(f"{100 * share:>7.1f}" for share in row["by_severity"])
+            lines.append(
+                f"{kind:<18}{row['agreement']['n']:>5}{100 * row['agreement']['value']:>10.2f}%"
+                f"  {by_severity:<35}{row['flips']:>13}"
+            )
+        lines += [
+            (
+                f"tumour -> no_tumor flips where FP32 was right: {flips['count']} of {flips['n']} variants, "
+                f"95 % bound {_bound(flips)}; {pictures['count']} of {pictures['n']} pictures, "
+                f"95 % bound {_bound(pictures)}"
+            ),
+            too_close_text(self.table["too_close"]),
+            *(f"FAILED: {failure}" for failure in self.failures),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variants:
+    """Which picture is made worse in which way; entry i of both belongs to variant i."""
+
+    rows: NDArray[np.int64]
+    cells: NDArray[np.int64]
+
+
+def judge_corrupted(
+    reference: Answering,
+    quantized: Answering,
+    pictures: ExportPictures,
+    preprocessor: PreprocessorConfig,
+    *,
+    variants: int = 10_000,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> CorruptedReport:
+    """Compare the answers of both models, one picture at a time, as brain-infer asks.
+
+    It ends before all variants are judged only when agreement can no longer be reached, or too many are too close to
+    call. Agreement and flips are of the variants that FP32 can call; the others stand apart in the table.
+
+    Args:
+        reference: The float32 model.
+        quantized: The model on trial; its answers are never taken from the cache.
+        pictures: Of which ``gate`` and ``gate_labels`` are used.
+        preprocessor: How pictures become pixel values.
+        variants: At least so many, if each corruption can have as many different pictures; else fewer.
+        cache: Folder for the reference's answers: the next candidate, or the next try after a stop, finds them there.
+        progress: Called with (done, total).
+
+    Raises:
+        CannotWrite: The cache cannot be written.
+    """
+    plan = _plan(len(pictures.gate), variants)
+    total = len(plan.rows)
+    answers = AnswerCache(reference, preprocessor, cache)
+    allowed = _allowed(total)
+    before: list[NDArray[np.float32]] = []
+    after: list[NDArray[np.float32]] = []
+    differing = close = 0
+    done = itertools.count(1)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
+    for start in range(0, total, _CHUNK):
+        grey = _drawn(pictures.gate, plan, range(start, min(start + _CHUNK, total)))
+        before.append(answers.logits(grey))
+        after.append(logits_one_by_one(quantized, grey, preprocessor, tick))
+        apart = too_close(before[-1])
+        close += int(apart.sum())
+        differing += int((before[-1].argmax(axis=1) != after[-1].argmax(axis=1))[~apart].sum())
+        if differing > allowed or close > MAX_TOO_CLOSE * total:
+            logger.info(
+                "%d of %d variants differ, %d are too close to call", differing, total, close
+            )
+            break
+    return _verdict(pictures, plan, np.concatenate(before), np.concatenate(after))
+
+
+def _plan(pictures: int, variants: int) -> _Variants:
+    """Spread variants evenly: all kinds and severities in turn, each with other pictures, all pictures as often."""
+    count = len(cells())
+    each = min(-(-variants // count), pictures)
+    order = np.random.default_rng(_SEED).permutation(pictures)
+    turns, cell = (part.ravel() for part in np.mgrid[:each, :count])
+    return _Variants(rows=order[(cell * each + turns) % pictures], cells=cell)
+
+
+def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> NDArray[np.uint8]:
+    every = cells()
+
+    def draw(number: int) -> NDArray[np.uint8]:
+        row = int(plan.rows[number])
+        kind, severity = every[plan.cells[number]]
+        return corrupt(gate[row], kind, severity, (_SEED, row))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return np.stack(list(pool.map(draw, which)))
+
+
+def _verdict(
+    pictures: ExportPictures,
+    plan: _Variants,
+    before: NDArray[np.float32],
+    after: NDArray[np.float32],
+) -> CorruptedReport:
+    judged = len(after)
+    rows, cell = plan.rows[:judged], plan.cells[:judged]
+    labels = pictures.gate_labels[rows]
+    reference, quantized = before.argmax(axis=1), after.argmax(axis=1)
+    same = reference == quantized
+    close = too_close(before)
+    at_stake = (labels != _HEALTHY) & (reference == labels)
+    flipped = at_stake & (quantized == _HEALTHY)
+    lost = (labels != _HEALTHY) & (reference != _HEALTHY) & (quantized == _HEALTHY)
+    finite = bool(np.isfinite(before).all() and np.isfinite(after).all())
+    table = {
+        "n": judged,
+        "planned": len(plan.rows),
+        "stopped_early": judged < len(plan.rows),
+        "pictures": len(np.unique(rows)),
+        "synthetic": pictures.synthetic,
+        "agreement": _share(int(same[~close].sum()), int((~close).sum())),
+        "min_agreement": MIN_CORRUPTED_AGREEMENT,
+        "too_close": too_close_table(labels, before, after),
+        "flips": _share(int(flipped.sum()), int(at_stake.sum())),
+        "flipped_pictures": _share(len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))),
+        # Also where FP32 named another tumour than the right one: the answer "tumour" was lost all the same.
+        "tumor_answers_lost": int(lost.sum()),
+        "mean_abs_probability_difference": (
+            float(np.abs(softmax(before) - softmax(after)).mean()) if finite else None
+        ),
+        "accuracy_fp32": _share(int((reference == labels).sum()), judged),
+        "accuracy_int8": _share(int((quantized == labels).sum()), judged),
+        "per_corruption": _per_corruption(cell, same, flipped),
+    }
+    return CorruptedReport(failures=_failures(table, finite=finite), table=table)
+
+
+def _per_corruption(
+    cell: NDArray[np.int64], same: NDArray[np.bool_], flipped: NDArray[np.bool_]
+) -> dict[str, Any]:
+    every = cells()
+    table: dict[str, Any] = {}
+    for kind in dict.fromkeys(kind for kind, _ in every):
+        numbers = [number for number, (name, _) in enumerate(every) if name == kind]
+        of_kind = np.isin(cell, numbers)
+        table[kind] = {
+            "agreement": _share(int(same[of_kind].sum()), int(of_kind.sum())),
+            "by_severity": [float(same[cell == number].mean()) for number in numbers],
+            "flips": int(flipped[of_kind].sum()),
+        }
+    return table
+
+
+def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
+    failures = [] if finite else ["logits on corrupted pictures hold NaN or infinity"]
+    agreement = table["agreement"]
+    missed = agreement["n"] - agreement["count"]
+    called = table["planned"] - table["too_close"]["count"]
+    allowed = _allowed(called)
+    if missed > allowed:
+        kind, row = min(
+            table["per_corruption"].items(), key=lambda item: float(item[1]["agreement"]["value"])
+        )
+        failures.append(
+            f"agreement on corrupted pictures {100 * agreement['value']:.2f} % (n {agreement['n']}, "
+            f"{missed} differ, allowed {allowed} of {called}) is below "
+            f"{100 * MIN_CORRUPTED_AGREEMENT:g} %; worst at {kind}, "
+            f"{100 * row['agreement']['value']:.2f} % (n {row['agreement']['n']})"
+        )
+    failures += too_close_failures(table["too_close"])
+    return tuple(failures)
+
+
+def _allowed(total: int) -> int:
+    """Return how many of all planned variants may be answered differently, whole ones."""
+    return math.floor((1 - MIN_CORRUPTED_AGREEMENT) * total + 1e-9)
+
+
+def _share(count: int, n: int) -> dict[str, Any]:
+    return {"count": count, **asdict(wilson_interval(count, n))}
+
+
+def _percent(share: dict[str, Any]) -> str:
+    low, high = 100 * share["low"], 100 * share["high"]
+    return f"{100 * share['value']:.2f} % ({low:.2f}..{high:.2f})"
+
+
+def _bound(share: dict[str, Any]) -> str:
+    return "-" if share["high"] is None else f"{100 * share['high']:.3f} %"

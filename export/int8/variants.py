@@ -1,0 +1,214 @@
+"""The ways to quantize a model that are tried, from the trained weights or from the traced graph."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from torch import nn
+
+from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from export.graphs import build_graph, can_build
+from export.graphs.float_layers import FloatLayers
+from export.int8.bias_correction import with_biases_of, with_corrected_biases
+from export.int8.equalization import equalized
+from export.int8.layers import Format, Int8Layers, Ranges
+from export.int8.quantization import CANDIDATES, prepare
+from export.int8.ranges import METHODS, activation_ranges
+from export.int8.sensitivity import (
+    errors_by_group,
+    group_of,
+    mixed_formats,
+    rms_difference,
+    worst_groups,
+)
+from export.int8.targets import Target
+from export.sessions import open_graph
+from train.data.samples import Progress
+
+__all__ = ["Variant", "quantized_variants"]
+
+_WEIGHTS = "int8 symmetric per channel"
+_KEPT_IN_FLOAT = [
+    "stem",
+    "classifier",
+    "attention products",
+    "LayerNormalization",
+    "Softmax",
+    "GELU",
+    "sums",
+]
+
+#: Shares of the error whose causes leave the static format.
+_MIXED_PERCENT = (30, 50, 70, 80, 90)
+
+#: Pictures for what needs many runs or gains nothing by more of them: sensitivity, biases, rare large values.
+_FEW = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One quantized graph.
+
+    Attributes:
+        name: Such as ``static-percentile``.
+        description: How it was made, for the manifest.
+        graph: The graph.
+    """
+
+    name: str
+    description: dict[str, Any]
+    graph: onnx.ModelProto = field(repr=False)
+
+
+def quantized_variants(
+    model: nn.Module,
+    float_graph: onnx.ModelProto,
+    calibration: NDArray[np.uint8],
+    config: PreprocessorConfig,
+    target: Target,
+    progress: Progress,
+    *,
+    quick: bool = False,
+) -> Iterator[Variant]:
+    """Make the variants one after the other.
+
+    Args:
+        model: In evaluation mode.
+        float_graph: Its graph, as exported.
+        calibration: uint8, (N, H, W), training pictures only.
+        config: How they become pixel values.
+        target: Processors to suit.
+        progress: Told of each step within a variant.
+        quick: Begin with those that take least time to make, for who takes the first that passes.
+    """
+    if not can_build(model):
+        prepared = prepare(float_graph)
+        for candidate in CANDIDATES:
+            graph = candidate.quantize(prepared, calibration, config, target.weight_limit)
+            graph.ir_version = min(graph.ir_version, float_graph.ir_version)
+            yield Variant(name=candidate.name, description=candidate.description, graph=graph)
+        return
+    builder = _Builder(model, calibration, config, target)
+    if not quick:
+        yield from builder.variants(progress)
+        return
+    yield builder.dynamic()
+    yield from (other for other in builder.variants(progress) if other.name != "dynamic")
+
+
+class _Builder:
+    """Builds a model's graph in one number format after the other."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        calibration: NDArray[np.uint8],
+        config: PreprocessorConfig,
+        target: Target,
+    ) -> None:
+        self.model = equalized(model, calibration, config)
+        self.given = model
+        self.float_graph = build_graph(
+            self.model, FloatLayers(), height=config.height, width=config.width
+        )
+        self.calibration = calibration
+        self.config = config
+        self.target = target
+        # Evenly over the pictures, which are ordered by class and patient.
+        self.few = calibration[:: max(1, len(calibration) // _FEW)]
+
+    def variants(self, progress: Progress) -> Iterator[Variant]:
+        reference = self.logits(self.float_graph)
+        ranges: dict[str, Ranges] = {}
+        graphs: dict[str, onnx.ModelProto] = {}
+        errors: dict[str, float] = {}
+        for method in METHODS:
+            pictures = self.calibration if method in ("min-max", "lp-norm") else self.few
+            ranges[method] = activation_ranges(
+                self.float_graph, pictures, self.config, method=method
+            )
+            graphs[method] = self.build(ranges[method], lambda _: "static")
+            errors[method] = rms_difference(self.logits(graphs[method]), reference)
+            yield self.variant(
+                f"static-{method}",
+                graphs[method],
+                "static",
+                f"{method} of {len(pictures)} pictures",
+            )
+        best = min(errors, key=errors.__getitem__)
+        corrected = with_corrected_biases(
+            graphs[best], self.float_graph, self.few, self.config, progress
+        )
+        biases = f"corrected on {len(self.few)} pictures"
+        yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
+        by_group = self.sensitivity(ranges[best], reference, progress)
+        for percent in _MIXED_PERCENT:
+            worst = worst_groups(by_group, share=percent / 100)
+            graph = self.build(ranges[best], mixed_formats(worst))
+            yield self.variant(
+                f"mixed-{percent}",
+                with_biases_of(corrected, graph),
+                "mixed",
+                f"{best}, but each picture's own range (convolutions: float) in {', '.join(worst)}",
+                biases=biases,
+                not_static=worst,
+                rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
+            )
+        yield self.dynamic()
+
+    def dynamic(self) -> Variant:
+        """Make the one that looks at no calibration picture."""
+        graph = self.build({}, lambda _: "dynamic")
+        return self.variant("dynamic", graph, "dynamic", "range of each picture")
+
+    def sensitivity(
+        self, ranges: Ranges, reference: NDArray[np.float32], progress: Progress
+    ) -> dict[str, float]:
+        seen: dict[str, None] = {}
+
+        def note(name: str) -> Format:
+            seen[group_of(name)] = None
+            return "float"
+
+        self.build(ranges, note)
+        done = itertools.count(1)
+        return errors_by_group(
+            seen,
+            lambda format_of: self.build(ranges, format_of),
+            self.logits,
+            reference,
+            lambda: progress(next(done), len(seen)),
+        )
+
+    def build(self, ranges: Ranges, format_of: Callable[[str], Format]) -> onnx.ModelProto:
+        layers: FloatLayers = Int8Layers(ranges, format_of, weight_limit=self.target.weight_limit)
+        return build_graph(self.model, layers, height=self.config.height, width=self.config.width)
+
+    def logits(self, graph: onnx.ModelProto) -> NDArray[np.float32]:
+        """Run the few pictures one by one: a dynamic range is a picture's own."""
+        session = open_graph(graph)
+        return np.concatenate(
+            [
+                session.run(to_pixel_values(self.few[row : row + 1], self.config))[0]
+                for row in range(len(self.few))
+            ]
+        )
+
+    def variant(
+        self, name: str, graph: onnx.ModelProto, method: str, activations: str, **more: Any
+    ) -> Variant:
+        description = {
+            "method": method,
+            "equalized": self.model is not self.given,
+            "form": "graph built for onnxruntime, standard operators, QDQ",
+            "target": self.target.name,
+            "weights": f"{_WEIGHTS}, largest {self.target.weight_limit}",
+            "activations": f"uint8 asymmetric, {activations}",
+            "kept_in_float": _KEPT_IN_FLOAT,
+            **more,
+        }
+        return Variant(name=name, description=description, graph=graph)

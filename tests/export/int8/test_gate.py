@@ -1,0 +1,224 @@
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_infer.contract import LABELS
+from edge_infer.prediction import softmax
+from export.int8.gate import (
+    MAX_PROBABILITY_DIFFERENCE,
+    MAX_RECALL_LOSS,
+    MAX_TUMOR_FLIPS,
+    MIN_AGREEMENT,
+    judge,
+)
+from export.int8.margins import MAX_TOO_CLOSE, TOO_CLOSE_LOGITS
+
+PER_CLASS = 400
+HEALTHY = LABELS.index("no_tumor")
+
+
+def perfect(per_class: int = PER_CLASS) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    labels = np.repeat(np.arange(len(LABELS)), per_class)
+    return labels, 8 * np.eye(len(LABELS), dtype=np.float32)[labels]
+
+
+def flip(
+    logits: NDArray[np.float32], label: int, count: int, becomes: int, per_class: int = PER_CLASS
+) -> NDArray[np.float32]:
+    changed = logits.copy()
+    start = label * per_class
+    changed[start : start + count] = 8 * np.eye(len(LABELS), dtype=np.float32)[becomes]
+    return changed
+
+
+def other(label: int) -> int:
+    """Another class, never no_tumor: that is judged by itself."""
+    return next(k for k in range(len(LABELS)) if k not in (label, HEALTHY))
+
+
+def test_the_limits_are_those_of_the_design() -> None:
+    assert (MIN_AGREEMENT, MAX_RECALL_LOSS) == (0.995, 0.005)
+    assert (MAX_TUMOR_FLIPS, MAX_PROBABILITY_DIFFERENCE) == (0, 0.01)
+
+
+def test_equal_answers_pass() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, logits + 0.01)
+    assert report.passed
+    assert report.failures == ()
+    assert report.table["agreement"]["value"] == 1
+    assert report.table["agreement"]["n"] == len(LABELS) * PER_CLASS
+    assert report.table["agreement"]["low"] < 1
+    assert report.table["tumor_to_no_tumor_flips"] == 0
+
+
+@pytest.mark.parametrize("label", range(len(LABELS)))
+def test_a_class_that_loses_recall_fails_and_is_named_though_the_mean_is_good(label: int) -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, flip(logits, label, 3, other(label)))
+    assert report.table["agreement"]["value"] > MIN_AGREEMENT
+    assert report.failures == (
+        f"{LABELS[label]} loses 0.75 points of recall (3 of n 400), allowed 0.5",
+    )
+    assert report.table["per_class"][LABELS[label]]["flips"] == 3
+    assert f"FAILED: {LABELS[label]}" in report.text()
+
+
+@pytest.mark.parametrize("per_class", [200, 400, 600, 1000, 1400])
+def test_half_a_point_of_recall_may_be_lost_and_not_one_picture_more(per_class: int) -> None:
+    labels, logits = perfect(per_class)
+    half_a_point = per_class // 200
+    at_limit = flip(logits, 0, half_a_point, 1, per_class)
+    assert judge(labels, logits, at_limit).passed
+    above = flip(logits, 0, half_a_point + 1, 1, per_class)
+    assert [text.split()[0] for text in judge(labels, logits, above).failures] == ["glioma"]
+
+
+def test_in_a_class_of_fewer_than_200_no_picture_may_be_lost() -> None:
+    labels, logits = perfect(199)
+    report = judge(labels, logits, flip(logits, 3, 1, 0, 199))
+    assert report.failures == ("pituitary loses 0.50 points of recall (1 of n 199), allowed 0.5",)
+
+
+def test_too_many_other_answers_fail_though_no_recall_is_lost() -> None:
+    labels, logits = perfect()
+    wrong = flip(logits, 1, 9, 0)  # wrong in FP32 too: recall is the same,
+    changed = flip(logits, 1, 9, 3)  # but the answers are not
+    report = judge(labels, wrong, changed)
+    assert report.failures == ("agreement 99.44 % (n 1600) is below 99.5 %",)
+    assert report.table["per_class"]["meningioma"]["recall_loss"] == 0
+    assert judge(labels, flip(logits, 1, 8, 0), flip(logits, 1, 8, 3)).passed
+
+
+def test_recall_gained_in_one_class_does_not_pay_for_another() -> None:
+    labels, logits = perfect()
+    before = flip(logits, 3, 4, 0)
+    after = flip(logits, 0, 3, 3)
+    report = judge(labels, before, after)
+    assert [failure.split()[0] for failure in report.failures] == ["glioma"]
+
+
+@pytest.mark.parametrize("label", [k for k in range(len(LABELS)) if k != HEALTHY])
+def test_a_single_tumour_newly_called_no_tumor_fails_and_names_the_class(label: int) -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, flip(logits, label, 1, HEALTHY))
+    assert report.failures == (f"{LABELS[label]}: 1 of n 400 newly called no_tumor, allowed 0",)
+    assert report.table["tumor_to_no_tumor_flips"] == 1
+
+
+def test_a_tumour_that_fp32_missed_too_and_a_healthy_head_are_no_tumour_flips() -> None:
+    labels, logits = perfect()
+    wrong = flip(flip(logits, 0, 1, 1), HEALTHY, 2, 1)
+    report = judge(labels, wrong, flip(logits, 0, 1, HEALTHY))
+    assert report.table["tumor_to_no_tumor_flips"] == 0
+    assert report.passed
+
+
+def test_probabilities_that_drift_fail_though_every_answer_is_the_same() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, logits * np.float32(0.3))
+    assert report.table["agreement"]["value"] == 1
+    # By hand: e^8 / (e^8 + 3) = 0.99899, e^2.4 / (e^2.4 + 3) = 0.78607; the other three share the 0.21292 between.
+    assert report.failures == (
+        "mean absolute probability difference 0.1065 (n 1600) is above 0.01",
+    )
+
+
+def unsure(
+    logits: NDArray[np.float32], label: int, count: int, lead: float, second: int
+) -> NDArray[np.float32]:
+    """Let the first pictures of a class lead by this only, before another class."""
+    changed = logits.copy()
+    rows = slice(label * PER_CLASS, label * PER_CLASS + count)
+    changed[rows, second] = changed[rows, label] - np.float32(lead)
+    return changed
+
+
+def test_a_picture_that_fp32_cannot_call_is_counted_apart_and_its_flip_is_listed() -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS / 2, HEALTHY)
+    int8 = flip(logits, 0, 1, HEALTHY)
+    report = judge(labels, fp32, int8)
+    assert report.passed
+    assert report.table["too_close"] == {
+        "count": 2,
+        "n": 1600,
+        "flips": 1,
+        "tumor_to_no_tumor_flips": 1,
+        "margin_logits": TOO_CLOSE_LOGITS,
+        "max_share": MAX_TOO_CLOSE,
+    }
+    assert report.table["agreement"]["n"] == 1598
+    assert report.table["per_class"]["glioma"]["n"] == 398
+    assert report.table["per_class"]["glioma"]["too_close"] == 2
+    assert report.table["tumor_to_no_tumor_flips"] == 0
+    assert "judged apart: 2 of n 1600" in report.text()
+    assert "1 of them tumour -> no_tumor" in report.text()
+
+
+def test_a_picture_that_leads_by_the_tolerance_is_judged_like_any_other() -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS * 1.01, HEALTHY)
+    report = judge(labels, fp32, flip(logits, 0, 1, HEALTHY))
+    assert report.failures == ("glioma: 1 of n 400 newly called no_tumor, allowed 0",)
+
+
+def test_int8_alone_being_unsure_excuses_nothing() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, unsure(logits, 0, 1, -TOO_CLOSE_LOGITS / 2, HEALTHY))
+    assert report.failures == ("glioma: 1 of n 400 newly called no_tumor, allowed 0",)
+
+
+@pytest.mark.parametrize(("count", "passes"), [(16, True), (17, False)])
+def test_one_in_a_hundred_may_be_too_close_to_call_and_not_one_more(
+    count: int, passes: bool
+) -> None:
+    labels, logits = perfect()
+    fp32 = unsure(logits, 1, count, 0.0, 3)
+    report = judge(labels, fp32, fp32)
+    assert report.passed is passes
+    if not passes:
+        assert report.failures == (
+            "17 of n 1600 pictures are too close to call (FP32 leads by less than 0.02), allowed 1 %",
+        )
+
+
+def test_a_class_that_fp32_can_never_call_fails_and_the_table_stays_json() -> None:
+    labels, logits = perfect(4)
+    fp32 = logits.copy()
+    fp32[labels == 2] = 0
+    report = judge(labels, fp32, fp32)
+    assert not report.passed
+    assert report.table["per_class"]["no_tumor"]["n"] == 0
+    json.dumps(report.table, allow_nan=False)
+    assert "FAILED" in report.text()
+
+
+def test_the_tolerance_is_a_point_of_probability() -> None:
+    first, second = softmax(np.array([TOO_CLOSE_LOGITS, 0.0]))
+    assert 0.0099 < first - second < 0.0101
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("model", ["FP32", "INT8"])
+def test_logits_that_are_not_finite_fail_and_the_table_stays_json(value: float, model: str) -> None:
+    labels, logits = perfect()
+    spoilt = logits.copy()
+    spoilt[0, 0] = value
+    pair = (spoilt, logits) if model == "FP32" else (logits, spoilt)
+    report = judge(labels, *pair)
+    assert f"{model} logits hold NaN or infinity" in report.failures
+    json.dumps(report.table, allow_nan=False)
+    assert "FAILED" in report.text()
+
+
+def test_the_table_shows_each_class() -> None:
+    labels, logits = perfect()
+    text = judge(labels, logits, flip(logits, 3, 1, 2)).text()
+    lines = {line.split()[0]: line.split() for line in text.splitlines()}
+    assert lines["pituitary"][1:] == ["400", "100.00%", "99.75%", "0.25", "1"]
+    assert lines["glioma"][1:] == ["400", "100.00%", "100.00%", "0.00", "0"]
+    assert "no_tumor flips where FP32 was right: 1, allowed 0" in text
+    assert "required 99.5 %" in text

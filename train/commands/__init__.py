@@ -1,0 +1,1 @@
+"""The commands of brain-data, and those of brain-train that do not train."""

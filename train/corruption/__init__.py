@@ -1,0 +1,1 @@
+"""Images spoilt on purpose: the corruptions, and cues taken away."""

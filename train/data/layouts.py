@@ -1,0 +1,240 @@
+"""Find the pictures of a data set, whatever its layout, and check every one before work starts.
+
+Known layouts, below the given folder or its ``classification_task`` (BRISC 2025):
+
+    train/glioma/…  val/glioma/…  test/glioma/…     BRISC, and plain trees; val may be missing
+    Training/glioma_tumor/…  Testing/no_tumor/…     Bhuvaji ("sartaj")
+    Training/glioma/…  Testing/notumor/…            Nickparvar
+    glioma/…  meningioma/…                          not divided
+    data/train-00000-of-00001.parquet               Hugging Face datasets
+"""
+
+import logging
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge_infer.errors import DataRefused, NoInputs, UnreadableInput
+from edge_infer.folder_walk import Walk, is_folder
+from edge_infer.names import shown_name, shown_names
+from train.data.class_names import label_id
+from train.data.manifest_csv import read_manifest
+from train.data.parquet_folder import find_parquet_files, read_parquet_files
+from train.data.problems import refuse
+from train.data.samples import Progress, Sample, Split
+from train.data.split_names import split_of
+from train.data.verification import verified
+
+__all__ = ["load_samples"]
+
+logger = logging.getLogger(__name__)
+
+_PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+# What file managers leave behind.
+_LITTER = frozenset({"desktop.ini", "thumbs.db", "__macosx"})
+_HINT = "correct, rename or remove them, then try again"
+
+
+def load_samples(
+    root: Path,
+    *,
+    manifest: Path | None = None,
+    dataset: str = "",
+    verify: bool = True,
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """List the pictures of a data set in a stable order.
+
+    Args:
+        root: Folder of the data set.
+        manifest: A ``manifest.csv`` that gives labels, groups and splits; its rows below ``root``
+            are taken and nothing else. Without one the folders say the label and the split, and a
+            manifest that happens to lie there is not used.
+        dataset: Take only the manifest's rows of this data set.
+        verify: Decode every picture; also fills in size and mode where the manifest does not.
+            Without it only the names are checked.
+        progress: Called with (done, total) while pictures are decoded.
+
+    Raises:
+        UnreadableInput: ``root`` or the manifest cannot be read.
+        NoInputs: There is no picture in any known layout.
+        DataRefused: Unknown class folders, empty classes, links to nothing, names that are no UTF-8,
+            files that are no pictures or are damaged: all in one error.
+    """
+    if not is_folder(root):
+        raise UnreadableInput(
+            f"{shown_name(root)}: found no folder of that name that may be read",
+            hint="give the folder of the data set",
+        )
+    if manifest is None:
+        if dataset:
+            raise ValueError("dataset chooses rows of a manifest, but no manifest was given")
+        samples, problems = _from_folders(root)
+    else:
+        samples, problems = _from_manifest(root, manifest, dataset), []
+    if not samples and not problems:
+        raise NoInputs(
+            f"{shown_name(root)}: found no pictures",
+            hint="expected train/<class>, <class> or parquet files in it",
+        )
+    if verify:
+        samples, unreadable = verified(samples, progress)
+        problems += unreadable
+    refuse(problems, what=f"{shown_name(root)}: the data set cannot be used", hint=_HINT)
+    return samples
+
+
+def _from_manifest(root: Path, manifest: Path, dataset: str) -> list[Sample]:
+    rows = [row for row in read_manifest(manifest) if not dataset or row.dataset == dataset]
+    below = [row for row in rows if isinstance(row.source, Path) and _lies_below(row.source, root)]
+    if not below:
+        of_dataset = f" of {dataset!r}" if dataset else ""
+        raise NoInputs(
+            f"{shown_name(manifest)}: none of its {len(rows)} rows{of_dataset} lies below {shown_name(root)}",
+            hint="paths in a manifest count from the manifest's own folder",
+        )
+    return below
+
+
+def _lies_below(file: Path, root: Path) -> bool:
+    """Say whether a file lies below a folder, itself or what it is linked to; whether it exists shows later."""
+    return any(
+        # Not Path.resolve, which raises for links in a circle.
+        Path(path(file)).is_relative_to(path(root))
+        for path in (os.path.realpath, os.path.abspath)
+    )
+
+
+def _from_folders(root: Path) -> tuple[list[Sample], list[str]]:
+    files = find_parquet_files(root)
+    if files:
+        return read_parquet_files(root, files)
+    top = root / "classification_task" if is_folder(root / "classification_task") else root
+    parts = [
+        (split, folder) for folder in _folders(top) if (split := split_of(folder.name)) is not None
+    ]
+    samples: list[Sample] = []
+    problems: list[str] = []
+    walk = Walk(is_skipped=_is_litter)
+    for split, folder in parts or [("", top)]:
+        for item in _class_tree(root, folder, split, walk):
+            if isinstance(item, Sample):
+                samples.append(item)
+            else:
+                problems.append(item)
+        _say_left_out(
+            root, _pictures_beside_classes(folder), "pictures that lie in no class folder"
+        )
+    if parts:
+        beside = [x for x in _folders(top) if split_of(x.name) is None]
+        problems += [
+            f"{_name(root, x)}: a class folder beside the splits" for x in filter(_is_class, beside)
+        ]
+        others = [x for x in beside if not _is_class(x)]
+        _say_left_out(root, others, "folders beside the parts")
+    problems += [
+        f"{_name(root, x)}: is linked to a folder that is read already" for x in walk.repeated
+    ]
+    return samples, problems
+
+
+def _class_tree(root: Path, folder: Path, split: Split, walk: Walk) -> Iterator[Sample | str]:
+    """Yield the samples of ``folder/<class>/…``, and a line for each thing that is wrong."""
+    yield from (f"{_name(root, link)}: is a link to nothing" for link in _broken_links(folder))
+    for class_folder in _folders(folder):
+        name = _name(root, class_folder)
+        try:
+            label = label_id(class_folder.name)
+        except DataRefused as error:
+            yield f"{name}: {error.message}"
+            continue
+        before = len(walk.repeated)
+        files = sorted(walk.files(class_folder))
+        if not files and len(walk.repeated) == before:
+            yield f"{name}: is empty"
+        for file in files:
+            name = file.relative_to(root).as_posix()
+            problem = _problem(file, name)
+            if problem:
+                yield f"{shown_name(name)}: {problem}"
+                continue
+            yield Sample(
+                source=file,
+                name=name,
+                label=label,
+                split=split,
+                dataset=shown_name(root.resolve().name),
+            )
+
+
+def _problem(file: Path, name: str) -> str:
+    """Say what keeps a file from being a sample; empty if nothing does, as far as its name tells."""
+    if file.suffix.lower() not in _PICTURES:
+        return f"is not one of {', '.join(sorted(_PICTURES))}"
+    try:
+        name.encode()
+        status = file.stat()
+    except UnicodeEncodeError:
+        return "its name is no UTF-8, so no manifest, table or report could name it"
+    except OSError as error:
+        return "is a link to nothing" if file.is_symlink() else f"cannot be read ({error.strerror})"
+    return "" if stat.S_ISREG(status.st_mode) else "is not a regular file"
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if is_folder(path)]
+
+
+def _broken_links(folder: Path) -> list[Path]:
+    """Links to nothing where class folders are: each may have been one."""
+    return [path for path in _entries(folder) if path.is_symlink() and not _is_there(path)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+def _pictures_beside_classes(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in _entries(folder)
+        if path.suffix.lower() in _PICTURES and _is_there(path) and not is_folder(path)
+    ]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not _is_litter(path.name))
+    except OSError as error:
+        raise UnreadableInput(
+            f"{shown_name(folder)}: folder cannot be read ({error.strerror})",
+            hint="check the permissions",
+        ) from error
+
+
+def _say_left_out(root: Path, paths: Sequence[Path], what: str) -> None:
+    if paths:
+        names = shown_names([path.relative_to(root).as_posix() for path in paths])
+        logger.warning("left out: %d %s: %s", len(paths), what, names)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def _is_class(folder: Path) -> bool:
+    try:
+        label_id(folder.name)
+    except DataRefused:
+        return False
+    return True
+
+
+def _name(root: Path, path: Path) -> str:
+    """Name a path in a message."""
+    return shown_name(path.relative_to(root).as_posix())

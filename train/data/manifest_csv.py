@@ -1,0 +1,208 @@
+"""manifest.csv: one row per picture, with its label, groups and a split that keeps groups together.
+
+Columns: ``dataset path label official_split patient_id copy_group group proposed_split
+label_conflict first_of_copies original_sha256 original_mode original_width original_height``.
+``path`` counts from the manifest's own folder. Only ``path``, ``label`` and ``proposed_split`` are
+required; the others may be missing or empty.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.errors import DataRefused, UnreadableInput
+from edge_infer.names import shown_name
+from train.data.class_names import label_id
+from train.data.problems import refuse
+from train.data.samples import SPLITS, Sample, Split
+
+__all__ = ["COLUMNS", "manifest_hash", "read_manifest", "write_manifest"]
+
+COLUMNS = (
+    "dataset",
+    "path",
+    "label",
+    "official_split",
+    "patient_id",
+    "copy_group",
+    "group",
+    "proposed_split",
+    "label_conflict",
+    "first_of_copies",
+    "original_sha256",
+    "original_mode",
+    "original_width",
+    "original_height",
+)
+_REQUIRED = ("path", "label", "proposed_split")
+
+
+def read_manifest(path: Path) -> list[Sample]:
+    """Read a manifest; the pictures themselves are not opened.
+
+    Returns:
+        One sample a row, in the file's order; ``name`` is the row's ``path``.
+
+    Raises:
+        UnreadableInput: The file is missing, may not be read or is no UTF-8 text.
+        DataRefused: A column is missing, or rows are wrong; all of them are named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UnreadableInput(
+            f"{shown_name(path)}: cannot read the manifest ({reason})",
+            hint="check the name and the permissions",
+        ) from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
+    if missing:
+        raise DataRefused(
+            f"{shown_name(path)}: found no column {', '.join(missing)}, expected {', '.join(_REQUIRED)}",
+            hint="see the columns that brain-data split writes",
+        )
+    samples: list[Sample] = []
+    problems: list[str] = []
+    seen: set[str] = set()
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataRefused(
+            f"{shown_name(path)}: line {reader.line_num} is no CSV ({error})"
+        ) from error
+    for line, row in rows:
+        try:
+            sample = _sample(row, folder=path.parent)
+        except (DataRefused, ValueError) as error:
+            problems.append(f"line {line}: {error}")
+            continue
+        if sample.name in seen:
+            problems.append(f"line {line}: {sample.name} is listed twice")
+        seen.add(sample.name)
+        samples.append(sample)
+    refuse(
+        problems,
+        what=f"{shown_name(path)}: bad rows",
+        hint="correct the manifest, or write a new one: brain-data split",
+    )
+    return samples
+
+
+def _sample(row: Mapping[str, str | None], *, folder: Path) -> Sample:
+    cell = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    if not cell["path"]:
+        raise ValueError("path is empty")
+    if "\0" in cell["path"]:
+        raise ValueError("path holds a null character")
+    split = cell["proposed_split"]
+    if split not in (*SPLITS, ""):
+        raise ValueError(f"proposed_split is {split!r}, expected train, val, test")
+    width, height = cell["original_width"], cell["original_height"]
+    return Sample(
+        source=folder / cell["path"],
+        name=cell["path"],
+        label=label_id(cell["label"]),
+        split=split,
+        group=cell["group"],
+        is_copy=not _flag(cell, "first_of_copies", default=True),
+        label_conflict=_flag(cell, "label_conflict", default=False),
+        dataset=cell["dataset"],
+        original_size=(int(width), int(height)) if width and height else None,
+        original_mode=cell["original_mode"],
+        original_sha256=cell["original_sha256"],
+    )
+
+
+def _flag(cell: Mapping[str, str], column: str, *, default: bool) -> bool:
+    if cell[column] not in ("0", "1", ""):
+        raise ValueError(f"{column} is {cell[column]!r}, expected 0 or 1")
+    return cell[column] == "1" if cell[column] else default
+
+
+def write_manifest(
+    path: Path, samples: Iterable[Sample], *, official: Mapping[str, Split] | None = None
+) -> None:
+    """Write samples as a manifest whose paths count from the manifest's folder.
+
+    Args:
+        path: The file to write; replaced in one step.
+        samples: With files as sources.
+        official: Sample name to the split the data set came with.
+
+    Raises:
+        DataRefused: A picture lies inside a table and has no file of its own.
+        CannotWrite: The file cannot be written; an older one is unharmed.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for sample in samples:
+        if isinstance(sample.source, bytes):
+            raise DataRefused(
+                f"{sample.name}: is stored inside a table and has no file a manifest could name",
+                hint="save the pictures as files to divide them anew",
+            )
+        name = _path_from(Path(os.path.realpath(path)).parent, sample.source)
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DataRefused(
+                f"{shown_name(name)}: is no UTF-8, so a manifest cannot name it",
+                hint="rename the file or folder, or write the manifest below that folder",
+            ) from error
+        width, height = sample.original_size or ("", "")
+        writer.writerow(
+            {
+                "dataset": sample.dataset,
+                "path": name,
+                "label": sample.class_name,
+                "official_split": (official or {}).get(sample.name, ""),
+                "group": sample.group,
+                "proposed_split": sample.split,
+                "label_conflict": int(sample.label_conflict),
+                "first_of_copies": int(not sample.is_copy),
+                "original_sha256": sample.original_sha256,
+                "original_mode": sample.original_mode,
+                "original_width": width,
+                "original_height": height,
+            }
+        )
+    write_bytes_atomically(path, text.getvalue().encode())
+
+
+def _path_from(folder: Path, file: Path) -> str:
+    """Name a file from a folder, by the links it was found through where that leads to it."""
+    relative = os.path.relpath(file.absolute(), folder)
+    try:
+        is_there = (folder / relative).exists()
+    except OSError:
+        is_there = False
+    if not is_there:  # .. leads elsewhere behind a link
+        relative = os.path.relpath(os.path.realpath(file), folder)
+    return Path(relative).as_posix()
+
+
+def manifest_hash(samples: Sequence[Sample]) -> str:
+    """Give the sha256 of which picture has which label, split and group.
+
+    It depends neither on the order of the samples nor on where the data set lies, only on their
+    names.
+    """
+    rows = sorted(
+        [
+            sample.name,
+            sample.label,
+            sample.split,
+            sample.group,
+            sample.is_copy,
+            sample.label_conflict,
+        ]
+        for sample in samples
+    )
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,107 @@
+"""A Hugging Face ``datasets`` folder: parquet files with the columns ``image`` and ``label``.
+
+``image`` is a struct of ``bytes`` and ``path`` (or plain bytes); ``label`` is a class name, or a
+number whose names stand in the schema's ``huggingface`` metadata. The split is in the file's name
+(``train-00000-of-00001.parquet``) or its folder's (``train/0000.parquet``).
+"""
+
+import json
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from edge_infer.errors import DataRefused
+from edge_infer.names import shown_name
+from train.data.class_names import label_id
+from train.data.samples import Sample
+from train.data.split_names import split_of
+
+__all__ = ["find_parquet_files", "read_parquet_files"]
+
+_BATCH_ROWS = 256
+
+
+def find_parquet_files(root: Path) -> list[Path]:
+    """List the parquet files of ``root``, sorted: itself, ``data/`` and one folder further down."""
+    return sorted({*root.glob("*.parquet"), *root.glob("*/*.parquet"), *root.glob("*/*/*.parquet")})
+
+
+def read_parquet_files(root: Path, files: list[Path]) -> tuple[list[Sample], list[str]]:
+    """Read every row; the pictures stay encoded and are not opened.
+
+    Returns:
+        The samples, and one line for each file, class or row that cannot be used.
+    """
+    samples: list[Sample] = []
+    problems: list[str] = []
+    for file in files:
+        name = file.relative_to(root).as_posix()
+        try:
+            samples += _rows(file, name, shown_name(root.resolve().name), problems)
+        except DataRefused as error:
+            problems.append(f"{name}: {error.message}")
+    return samples, problems
+
+
+def _rows(file: Path, name: str, dataset: str, problems: list[str]) -> Iterator[Sample]:
+    import pyarrow
+    import pyarrow.parquet
+
+    split = split_of(file.stem.split("-")[0]) or split_of(file.parent.name) or ""
+    try:
+        with pyarrow.parquet.ParquetFile(file) as table:
+            class_ids = _class_ids(table.schema_arrow)
+            rows = chain.from_iterable(
+                batch.to_pylist()
+                for batch in table.iter_batches(_BATCH_ROWS, columns=["image", "label"])
+            )
+            for number, row in enumerate(rows):
+                try:
+                    yield Sample(
+                        source=_content(row["image"]),
+                        name=f"{name}#{number}",
+                        label=_class_id(row["label"], class_ids),
+                        split=split,
+                        dataset=dataset,
+                    )
+                except DataRefused as error:
+                    problems.append(f"{name}#{number}: {error.message}")
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataRefused(f"cannot be read as parquet ({error})") from error
+
+
+def _class_ids(schema: Any) -> list[int] | None:
+    """Class ids in the order of the table's label numbers; None when labels are names."""
+    import pyarrow.types
+
+    missing = [column for column in ("image", "label") if column not in schema.names]
+    if missing:
+        raise DataRefused(f"found no column {', '.join(missing)}, expected image and label")
+    if not pyarrow.types.is_integer(schema.field("label").type):
+        return None
+    try:
+        metadata = json.loads((schema.metadata or {})[b"huggingface"])
+        names = [str(name) for name in metadata["info"]["features"]["label"]["names"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataRefused(
+            "labels are numbers, and the huggingface metadata does not name them"
+        ) from error
+    return [label_id(name) for name in names]
+
+
+def _class_id(label: str | int | None, class_ids: list[int] | None) -> int:
+    if class_ids is None:
+        return label_id(str(label))
+    if not isinstance(label, int) or not 0 <= label < len(
+        class_ids
+    ):  # datasets writes -1 for "unknown"
+        raise DataRefused(f"label is {label}, expected 0..{len(class_ids) - 1}")
+    return class_ids[label]
+
+
+def _content(image: Any) -> bytes:
+    content = image.get("bytes") if isinstance(image, dict) else image
+    if not isinstance(content, bytes) or not content:
+        raise DataRefused("holds no encoded picture, expected bytes in the column image")
+    return content

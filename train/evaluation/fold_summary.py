@@ -1,0 +1,120 @@
+"""Finished evaluations of k folds in one: mean, spread, and the figures of all their pictures together."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import DataRefused, UnreadableInput
+from train.evaluation.saved import SavedEvaluation, read_evaluation
+from train.metrics.figures import classification_metrics
+from train.metrics.text import aligned, percent
+
+__all__ = ["fold_summary", "fold_summary_rows", "fold_summary_text"]
+
+_FIGURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "balanced_accuracy": "balanced accuracy",
+    "tumor_called_no_tumor": "tumour called no_tumor",
+}
+
+_HEAD = ("mean of the folds", "standard deviation", "least..most", "pooled (95 % interval)", "n")
+
+
+def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
+    """Read the evaluations of k folds.
+
+    Args:
+        folders: Each as ``brain-train evaluate`` writes it: metrics.json and predictions.csv.
+
+    Returns:
+        ``mean``, ``standard_deviation`` (of a sample) and the values of each figure over the folds, and ``pooled``:
+        what metrics.json holds, of all pictures together; title, n and command of each fold.
+
+    Raises:
+        UnreadableInput: A file is missing or is no evaluation.
+        DataRefused: Fewer than two folds, or pictures or patients that are tested in two of them.
+    """
+    if len(folders) < 2:
+        raise DataRefused(f"found {len(folders)} evaluation, expected those of two or more folds")
+    folds = [read_evaluation(folder) for folder in folders]
+    _refuse_overlap(folds, "name", "pictures")
+    _refuse_overlap(folds, "group", "patient groups")
+    answers = [answer for fold in folds for answer in fold.answers]
+    try:
+        labels = np.array([LABELS.index(answer["label"]) for answer in answers])
+        probabilities = np.array(
+            [[float(answer[f"p_{name}"]) for name in LABELS] for answer in answers]
+        )
+        over_folds = {key: _over(folds, key) for key in _FIGURES}
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnreadableInput(f"an evaluation lacks what is written today ({error})") from error
+    groups = [answer["group"] for answer in answers]
+    return {
+        "kind": "folds",
+        "research_use_only": RESEARCH_USE_ONLY,
+        "titles": [fold.title for fold in folds],
+        "commands": [fold.command for fold in folds],
+        "n": [fold.metrics["model"]["n"] for fold in folds],
+        "over_folds": over_folds,
+        "pooled": classification_metrics(labels, probabilities, LABELS, groups=groups),
+    }
+
+
+def fold_summary_text(summary: Mapping[str, Any]) -> str:
+    """Render a summary for the terminal."""
+    sizes, pooled = " + ".join(map(str, summary["n"])), summary["pooled"]
+    first = f"{len(summary['n'])} folds, n {sizes} = {pooled['n']}, {pooled['groups']} groups"
+    return "\n".join([first, *aligned(fold_summary_rows(summary))])
+
+
+def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the table, the first row being its head."""
+    pooled = summary["pooled"]
+    rows: list[tuple[str, ...]] = [("", *_HEAD)]
+    for key, name in _FIGURES.items():
+        its = summary["over_folds"][key]
+        least, most = min(its["values"]), max(its["values"])
+        rows.append(
+            (
+                name,
+                f"{100 * its['mean']:.2f} %",
+                f"{100 * its['standard_deviation']:.2f}",
+                f"{100 * least:.1f}..{100 * most:.1f}",
+                percent(pooled[key]),
+                str(pooled[key]["n"]),
+            )
+        )
+    by_group = percent(pooled["accuracy_by_group"])
+    rows.append(("accuracy, by patient group", "", "", "", by_group, str(pooled["n"])))
+    for name, its in pooled["per_class"].items():
+        recall = its["recall"]
+        rows.append((f"recall {name}", "", "", "", percent(recall), str(recall["n"])))
+    return rows
+
+
+def _over(folds: Sequence[SavedEvaluation], key: str) -> dict[str, Any]:
+    values = [float(fold.metrics["model"][key]["value"]) for fold in folds]
+    return {
+        "mean": statistics.fmean(values),
+        "standard_deviation": statistics.stdev(values),
+        "values": values,
+    }
+
+
+def _refuse_overlap(folds: Sequence[SavedEvaluation], column: str, what: str) -> None:
+    seen: dict[str, Path] = {}
+    for fold in folds:
+        names = {answer.get(column, "") for answer in fold.answers} - {""}
+        twice = names & seen.keys()
+        if twice:
+            other = seen[min(twice)]
+            raise DataRefused(
+                f"{len(twice)} {what} of {fold.folder} are tested in {other} too",
+                hint="give one evaluation of the test part of each fold",
+            )
+        seen |= dict.fromkeys(names, fold.folder)

@@ -1,0 +1,188 @@
+"""One phase of a run: trained with its own optimizer and schedule, resumed in its middle, skipped once finished."""
+
+import math
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PrinterCallback, TrainingArguments
+
+from edge_infer.preprocessing import PreprocessorConfig
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.loop.distillation import Teachers
+from train.loop.epoch_log import EpochLog
+from train.loop.grey_batches import GreyPictures
+from train.loop.late_average import try_late_average
+from train.loop.phases import Phase, train_only
+from train.loop.resumable_trainer import newest_complete_checkpoint
+from train.loop.trainer import BrainTrainer
+from train.recipe import Recipe
+from train.run_folder import CHECKPOINT
+
+__all__ = ["PhaseResult", "PhaseSetting", "run_phase"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseSetting:
+    """What all phases of a run share.
+
+    Attributes:
+        name: The model's name.
+        recipe: Every number of the run.
+        run: The run's folder.
+        preprocessor: Size and scaling.
+        teacher: What guides, or None.
+        datasets: Training and validation part.
+        report_to: As transformers takes it.
+        resume: Go on where a killed run stopped.
+    """
+
+    name: str
+    recipe: Recipe
+    run: Path
+    preprocessor: PreprocessorConfig
+    teacher: Teachers | None
+    datasets: tuple[GreyPictures, GreyPictures]
+    report_to: str
+    resume: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseResult:
+    """What a phase ends with.
+
+    Attributes:
+        best_val_accuracy: 0..1; minus infinity for a phase that learns no classes.
+        history: What was logged, in order; entries of a named phase carry its name.
+        weights: The model's state after its best epoch, or the mean of its last ones if that is better.
+        late_average: How that mean did, as ``train.loop.late_average`` says it; None if it was not asked for.
+    """
+
+    best_val_accuracy: float
+    history: list[dict[str, Any]]
+    weights: dict[str, Tensor]
+    late_average: dict[str, Any] | None
+
+
+def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseResult:
+    """Train one phase; the model ends with the weights of its best epoch.
+
+    A phase with a name has a folder of its own inside the run, whose finished checkpoint lets a resumed run pass it by.
+    """
+    folder = setting.run / phase.name if phase.name else setting.run
+    finished = folder / CHECKPOINT
+    if phase.name and setting.resume and finished.is_dir():
+        return _finished(model, finished)
+    train_only(model, phase)
+    log = EpochLog(phase.name, phase.epochs)
+    trainer = BrainTrainer(
+        model,
+        _arguments(phase, setting, folder),
+        recipe=setting.recipe,
+        layer=phase.layer,
+        preprocessor=setting.preprocessor,
+        teacher=setting.teacher,
+        datasets=setting.datasets,
+        compute_metrics=_accuracy if phase.layer is None else None,
+        on_loss=log.note_loss,
+        callbacks=[log],
+    )
+    trainer.remove_callback(PrinterCallback)  # what it prints without a bar, the log says in words
+    newest = newest_complete_checkpoint(folder) if setting.resume else None
+    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+    late = try_late_average(trainer)
+    model.requires_grad_(True)
+    named = {"phase": phase.name} if phase.name else {}
+    best = late.val_accuracy if late is not None and late.kept else trainer.state.best_metric
+    result = PhaseResult(
+        best_val_accuracy=-math.inf if best is None or phase.layer is not None else best,
+        history=[
+            {**named, **entry}
+            for entry in trainer.state.log_history
+            if "eval_loss" in entry or "loss" in entry
+        ],
+        weights={key: value.detach().clone() for key, value in model.state_dict().items()},
+        late_average=None if late is None else asdict(late),
+    )
+    if phase.name:
+        save_checkpoint(
+            finished,
+            name=setting.name,
+            model=model,
+            sizes=setting.recipe.model,
+            preprocessor=setting.preprocessor,
+            training={
+                "best_val_accuracy": None if phase.layer is not None else result.best_val_accuracy,
+                "history": result.history,
+                "late_average": result.late_average,
+            },
+        )
+    return result
+
+
+def _finished(model: nn.Module, path: Path) -> PhaseResult:
+    done = load_checkpoint(path)
+    model.load_state_dict(done.model.state_dict())
+    best = done.training["best_val_accuracy"]
+    return PhaseResult(
+        best_val_accuracy=-math.inf if best is None else best,
+        history=done.training["history"],
+        weights=done.model.state_dict(),
+        late_average=done.training.get("late_average"),
+    )
+
+
+def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArguments:
+    recipe = setting.recipe
+    steps = math.ceil(setting.datasets[0].drawn / recipe.batch_size) * phase.epochs
+    learns_classes = phase.layer is None
+    return _OneDevice(
+        output_dir=str(folder),
+        num_train_epochs=phase.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=64,
+        learning_rate=phase.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=round(steps * recipe.warmup_ratio),
+        lr_scheduler_type=recipe.schedule,
+        max_grad_norm=recipe.max_grad_norm,
+        optim="adamw_torch_fused",
+        bf16=recipe.bf16,
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model="accuracy" if learns_classes else "loss",
+        greater_is_better=learns_classes,
+        prediction_loss_only=not learns_classes,
+        report_to=setting.report_to,
+        remove_unused_columns=False,  # the pictures' columns are read by compute_loss, not by forward
+        label_names=["labels"],
+        dataloader_pin_memory=False,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        disable_tqdm=not sys.stderr.isatty(),  # in a file a bar is one endless line
+    )
+
+
+class _OneDevice(TrainingArguments):  # type: ignore[misc, unused-ignore] # untyped for mypy
+    """One GPU, however many there are.
+
+    On several, transformers would wrap the model in DataParallel, which hides its methods, and would multiply the
+    recipe's batch.
+    """
+
+    @property
+    def n_gpu(self) -> int:
+        """How many GPUs are used."""
+        return min(1, int(super().n_gpu))
+
+
+def _accuracy(prediction: Any) -> dict[str, float]:
+    predicted = np.asarray(prediction.predictions).argmax(axis=1)
+    return {"accuracy": float((predicted == prediction.label_ids).mean())}

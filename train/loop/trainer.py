@@ -1,0 +1,200 @@
+"""The project's training step: pictures varied and mixed on the batch, an optional teacher, masks, averaged weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import Dataset, Sampler
+from transformers import TrainingArguments
+
+from train.loop.distillation import Guide, Teachers, distillation_loss
+from train.loop.epoch_sampler import EpochSampler
+from train.loop.grey_batches import pixel_values_from_grey
+from train.loop.mask_loss import mask_loss
+from train.loop.resumable_trainer import ResumableTrainer
+from train.loop.torch_state import load_state
+from train.loop.views import Views, training_views
+from train.loop.weight_average import Averaging, exponential_average, in_place, mean_of_weights
+from train.recipe import Recipe
+
+__all__ = ["BrainTrainer"]
+
+
+class BrainTrainer(ResumableTrainer):
+    """Train a model of ``train.models`` on cached grey pictures.
+
+    Args:
+        model: With the project's interface.
+        arguments: transformers' own.
+        recipe: Augmentation, mixing, distillation, label smoothing, averages.
+        layer: Of the stacked autoencoder, to be trained on its reconstruction; None to learn classes.
+        preprocessor: For scaling pixel values as the runtime does.
+        teacher: What guides, or None.
+        datasets: Training and validation part.
+        on_loss: Told the loss of each step.
+        options: Passed on (callbacks, compute_metrics).
+
+    Attributes:
+        guide: Learns along with the model to speak of features to the teacher, or None.
+        average: The exponential average that is validated instead of the model, or None.
+        late: The mean of the last epochs' validated weights, or None.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        arguments: TrainingArguments,
+        *,
+        recipe: Recipe,
+        layer: int | None = None,
+        preprocessor: Any,
+        teacher: Teachers | None,
+        datasets: tuple[Dataset[Any], Dataset[Any]],
+        on_loss: Callable[[Tensor], None] = lambda _: None,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=datasets[0],
+            eval_dataset=datasets[1],
+            **options,
+        )
+        self.recipe = recipe
+        self.layer = layer
+        self.preprocessor = preprocessor
+        self.on_loss = on_loss
+        self.teacher = None if teacher is None else teacher.to(arguments.device)
+        self.guide = (
+            None
+            if teacher is None or layer is not None or not recipe.distillation.feature_weight
+            else Guide(model.feature_dim, teacher.feature_dim).to(arguments.device)
+        )
+        self.average: AveragedModel | None = None
+        if recipe.ema_decay:
+            self.average = exponential_average(self.model, recipe.ema_decay, recipe.ema_every)
+            self.add_callback(Averaging(self.average, recipe.ema_every))
+        late = recipe.average_last and layer is None
+        self.late = mean_of_weights(self.model) if late else None
+        companions = {"guide": self.guide, "average": self.average, "late": self.late}
+        self.companions = {name: each for name, each in companions.items() if each is not None}
+
+    # --- the step -----------------------------------------------------------------------------------------------
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002 - the loss is a mean already
+    ) -> Any:
+        """Return the loss of a batch of grey uint8 pictures, (B, H, W), and optionally the logits."""
+        if not model.training:
+            outputs = self._validation_outputs(model, inputs)
+        else:
+            views = self.training_views(inputs)
+            pixel_values = pixel_values_from_grey(views.grey, self.preprocessor)
+            # accelerate casts inside forward() only; the features are asked for directly.
+            with self._autocast(pixel_values):
+                outputs = self._training_outputs(model, views, pixel_values)
+            self.on_loss(outputs["loss"])
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def training_views(self, inputs: dict[str, Tensor]) -> Views:
+        """Return what this step trains on."""
+        return training_views(
+            inputs,
+            self.recipe,
+            step=self.state.global_step,
+            progress=self._progress(),
+            mix=self.layer is None,
+        )
+
+    def _validation_outputs(self, model: Any, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        grey = inputs["grey"][:, None].float() / 255  # (B, 1, H, W)
+        pixel_values = pixel_values_from_grey(grey, self.preprocessor)
+        if self.layer is not None:
+            with self._autocast(grey):
+                return {"loss": model.reconstruction_loss(pixel_values, self.layer)}
+        logits = model(pixel_values).logits.float()
+        return {"loss": F.cross_entropy(logits, inputs["labels"]), "logits": logits}
+
+    def _training_outputs(
+        self, model: Any, views: Views, pixel_values: Tensor
+    ) -> dict[str, Tensor]:
+        if self.layer is not None:
+            return {"loss": model.reconstruction_loss(pixel_values, self.layer)}
+        features = model.forward_features(pixel_values)
+        output = model.forward_head(features)
+        loss = views.label_loss(output.logits.float(), self.recipe.label_smoothing)
+        if self.teacher is not None:
+            taught = self.teacher(pixel_values)
+            loss = self._with_teacher(loss, taught, features, output.logits)
+        if self.recipe.mask.weight and views.masks is not None and views.known is not None:
+            guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
+            loss = loss + self.recipe.mask.weight * guided
+        return {"loss": loss, "logits": output.logits}
+
+    def _with_teacher(
+        self, loss: Tensor, taught: tuple[Tensor, Tensor], features: Tensor, logits: Tensor
+    ) -> Tensor:
+        settings = self.recipe.distillation
+        teacher_features, teacher_logits = taught
+        mixed = distillation_loss(logits, teacher_logits, loss, settings)
+        fade = max(0.0, 1 - self._progress() / settings.feature_until)
+        if fade == 0 or self.guide is None:
+            return mixed
+        guided: Tensor = self.guide(features, teacher_features)
+        return mixed + settings.feature_weight * fade * guided
+
+    def _autocast(self, pictures: Tensor) -> torch.autocast:
+        kind = pictures.device.type
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.recipe.bf16)
+
+    def _progress(self) -> float:
+        return self.state.global_step / max(1, self.state.max_steps)
+
+    # --- around it ----------------------------------------------------------------------------------------------
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        pictures: Any = train_dataset or self.train_dataset
+        return EpochSampler(
+            pictures.labels,
+            seed=self.recipe.seed,
+            balance=self.recipe.balance_classes,
+            copies=pictures.copies,
+        )
+
+    def create_optimizer(self, model: Any = None) -> Any:
+        """Create AdamW; the guide's projection learns along."""
+        optimizer = super().create_optimizer() if model is None else super().create_optimizer(model)
+        if self.guide is not None and not getattr(self, "_guide_added", False):
+            optimizer.add_param_group(
+                {"params": list(self.guide.parameters()), "weight_decay": 0.0}
+            )
+            # Trainer zeroes the gradients of the model alone; the guide's would add up over the whole run.
+            guide = self.guide
+            optimizer.register_step_post_hook(lambda *_: guide.zero_grad())
+            self._guide_added = True
+        return optimizer
+
+    def evaluate(self, *given: Any, **options: Any) -> dict[str, float]:
+        """Validate the average where there is one; note the weights of the last epochs."""
+        with in_place(self.average, self.model):
+            last = self.args.num_train_epochs - self.recipe.average_last
+            if self.late is not None and self.is_in_train and round(self.state.epoch) > last:
+                self.late.update_parameters(self.model)
+            metrics: dict[str, float] = super().evaluate(*given, **options)
+            return metrics
+
+    def load_weights(self, checkpoint: Path) -> None:
+        """Give the model the weights that a checkpoint was judged by: the average, where there is one."""
+        if self.average is None:
+            super().load_weights(checkpoint)
+            return
+        self.average.load_state_dict(load_state(checkpoint, "average"))
+        self.model.load_state_dict(self.average.module.state_dict())

@@ -1,0 +1,184 @@
+"""Train a model on cached pictures with the recipe's numbers, and write its best checkpoint."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import DataRefused
+from edge_infer.preprocessing import PreprocessorConfig
+from train.checkpoint import load_checkpoint, save_checkpoint
+from train.data.manifest_csv import manifest_hash
+from train.data.pixel_cache import PixelCache
+from train.data.samples import Sample
+from train.data.tumour_masks import MaskCache
+from train.loop.bfloat16 import as_fast_here, as_safe_here
+from train.loop.distillation import Teachers
+from train.loop.grey_batches import GreyPictures
+from train.loop.image_sizes import check_image_sizes
+from train.loop.phase_run import PhaseSetting, run_phase
+from train.loop.phases import phases_of
+from train.models import create_model
+from train.pretrained import load_pretrained
+from train.recipe import Recipe, recipe_defaults
+from train.run_folder import CHECKPOINT, claim_run_folder
+from train.splits.sample_rows import copy_groups, part_rows
+from train.threads import keep_threads_within_quota
+
+__all__ = ["train_model"]
+
+logger = logging.getLogger(__name__)
+
+
+def train_model(
+    name: str,
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    run: Path,
+    *,
+    cache_folder: Path,
+    weights: str | None = None,
+    teachers: Sequence[Path] = (),
+    report_to: str = "tensorboard",
+    resume: bool = False,
+) -> Path:
+    """Train one model.
+
+    The best epoch by validation accuracy is kept. Killed at any moment and resumed, the run ends with the same weights
+    as an unbroken one (same machine, same number of threads).
+
+    Args:
+        name: In ``train.models.MODELS``.
+        samples: With the splits ``train`` and ``val``.
+        recipe: Every number of the run.
+        run: Folder for checkpoints, logs and the result.
+        cache_folder: Where decoded pictures are kept.
+        weights: Hub id or local folder of pretrained weights, or None to start from nothing.
+        teachers: Checkpoint folders of models that guide; of several, the mean of their logits.
+        report_to: As transformers takes it: ``tensorboard``, ``wandb`` or ``none``.
+        resume: Go on with a run that was stopped.
+
+    Returns:
+        The checkpoint folder inside the run.
+
+    Raises:
+        BundleIncompatible: The model has no such size, or cannot change its image size.
+        DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none.
+        CannotWrite: The folder holds another run.
+    """
+    check_image_sizes(name, recipe)
+    preprocessor = PreprocessorConfig(height=recipe.image_size, width=recipe.image_size)
+    request = {
+        "model": name,
+        "recipe": dataclasses.asdict(recipe),
+        "data_sha256": manifest_hash(samples),
+        "weights": weights,
+        "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
+    }
+    claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
+    keep_threads_within_quota()
+    # Only now: the run stays the one that was asked for, whichever machine goes on with it.
+    recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
+    train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
+    val_rows = part_rows(samples, "val")
+    pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
+
+    transformers.set_seed(recipe.seed)
+    model = create_model(name, len(LABELS), image_size=recipe.image_size, sizes=recipe.model)
+    if weights is not None:
+        load_pretrained(model, weights)
+    elif hasattr(model, "pretrained_class"):
+        logger.warning(
+            "%s starts from nothing, with %d pictures for %.0f M weights: expect hours and a poor result; "
+            "pretrained weights (--weights) are what it is made for",
+            name,
+            len(train_rows),
+            sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+        )
+    setting = PhaseSetting(
+        name=name,
+        recipe=recipe,
+        run=run,
+        preprocessor=preprocessor,
+        teacher=_teachers(teachers, preprocessor) if teachers else None,
+        datasets=(
+            GreyPictures(
+                pixels,
+                train_rows,
+                _labels(samples, train_rows),
+                with_originals=recipe.keep_originals,
+                copies=copy_groups(samples, train_rows, cache_folder)
+                if recipe.sample_copies
+                else None,
+                masks=_masks(samples, train_rows, preprocessor, cache_folder)
+                if recipe.mask.weight
+                else None,
+            ),
+            GreyPictures(pixels, val_rows, _labels(samples, val_rows)),
+        ),
+        report_to=report_to,
+        resume=resume,
+    )
+    results = [run_phase(model, phase, setting) for phase in phases_of(model, recipe)]
+    best = max(results, key=lambda result: result.best_val_accuracy)
+    model.load_state_dict(best.weights)
+    training = {
+        **request,
+        "data": ", ".join(sorted({sample.dataset or "unnamed" for sample in samples})),
+        "best_val_accuracy": best.best_val_accuracy,
+        "late_average": best.late_average,
+        "history": [entry for result in results for entry in result.history],
+        "autocast": "bfloat16" if recipe.bf16 else None,
+        "n_train": len(train_rows),
+        "n_val": len(val_rows),
+        "seconds": round(sum(entry.get("seconds", 0) for r in results for entry in r.history), 1),
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    save_checkpoint(
+        run / CHECKPOINT,
+        name=name,
+        model=model,
+        sizes=recipe.model,
+        preprocessor=preprocessor,
+        training=training,
+    )
+    return run / CHECKPOINT
+
+
+def _labels(samples: Sequence[Sample], rows: list[int]) -> list[int]:
+    return [samples[row].label for row in rows]
+
+
+def _masks(
+    samples: Sequence[Sample], rows: list[int], preprocessor: PreprocessorConfig, cache_folder: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    cache = MaskCache.build(samples, preprocessor, cache_folder)
+    known = int(cache.known[rows].sum())
+    if not known:
+        raise DataRefused(
+            "the recipe's [mask] wants tumour masks, but no picture of the train part has one",
+            hint="set its weight to 0, or give a data set with masks, such as BRISC 2025",
+        )
+    logger.info("tumour masks: %d of %d training pictures have one", known, len(rows))
+    return cache.masks, cache.known
+
+
+def _teachers(paths: Sequence[Path], preprocessor: PreprocessorConfig) -> Teachers:
+    models = []
+    for path in paths:
+        checkpoint = load_checkpoint(path)
+        if checkpoint.preprocessor != preprocessor:
+            # Convolutions take any size, and both see the very same pixel values; a changed size is worth knowing.
+            logger.warning(
+                "the teacher learnt at %d px, the student learns at %d px",
+                checkpoint.preprocessor.height,
+                preprocessor.height,
+            )
+        models.append(checkpoint.model)
+    return Teachers(models)

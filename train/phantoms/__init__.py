@@ -1,0 +1,150 @@
+"""Synthetic scans: for tests, first steps and calibration where there is no data. Not medical."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import CannotWrite
+from edge_infer.names import shown_name
+from train.data.manifest_csv import write_manifest
+from train.data.samples import SPLITS, Progress, Sample, Split
+from train.phantoms.head import Floats, Plane, draw_head, new_canvas, smooth_noise
+from train.phantoms.lesions import draw_lesion
+
+__all__ = ["phantom", "write_phantoms"]
+
+_PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_README = f"""Synthetic phantoms drawn by brain-data phantoms.
+
+They show no person and no real disease. They are made to try out and to test software: what is
+measured on them says nothing about real scans.
+{RESEARCH_USE_ONLY}
+"""
+
+
+def phantom(label: str, rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:
+    """Draw one head with the lesion of a class.
+
+    Plane, pose, contrast, noise and uneven illumination are drawn alike for all classes, so that
+    only the lesion tells them apart.
+
+    Args:
+        label: Canonical class name.
+        rng: Everything random comes from it.
+        size: Side in pixels, at least 32.
+
+    Returns:
+        uint8, (size, size).
+    """
+    if label not in LABELS:
+        raise ValueError(f"label is {label!r}, expected one of {', '.join(LABELS)}")
+    if size < 32:
+        raise ValueError(f"size is {size}, expected at least 32")
+    canvas = new_canvas(rng, size, _PLANES[int(rng.integers(len(_PLANES)))])
+    grey = draw_lesion(rng, canvas, draw_head(rng, canvas), label)
+    return _scanned(rng, grey)
+
+
+def _scanned(rng: np.random.Generator, grey: Floats) -> NDArray[np.uint8]:
+    """Add what a scanner and an export add: uneven coil, contrast, Rician noise."""
+    size = len(grey)
+    coil = 1 + 0.13 * smooth_noise(rng, size, 3)
+    signal = 255 * np.clip(grey * coil / 255, 0, None) ** rng.uniform(0.8, 1.25)
+    signal *= rng.uniform(0.6, 1.0)
+    sigma = rng.uniform(1.5, 6.0)
+    real, imaginary = rng.normal(0, sigma, (2, size, size))
+    measured = np.hypot(signal + real, imaginary)  # magnitude images carry Rician noise
+    pixels: NDArray[np.uint8] = np.clip(np.rint(measured), 0, 255).astype(np.uint8)
+    return pixels
+
+
+def write_phantoms(
+    folder: Path,
+    *,
+    per_class: int,
+    seed: int,
+    size: int = 256,
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
+    progress: Progress | None = None,
+) -> list[Sample]:
+    """Write a synthetic data set: ``SPLIT/CLASS/phantom_SEED_N.png``, manifest.csv, README.txt.
+
+    The same arguments give the same pixels. Each phantom is a group of its own.
+
+    Args:
+        folder: New or empty.
+        per_class: Pictures of each class, at least 3: one for each part.
+        seed: Of everything random.
+        size: Side in pixels.
+        fractions: Shares of train, val and test; every part gets at least one.
+        progress: Called with (done, total) as pictures are written.
+
+    Raises:
+        CannotWrite: The folder holds something, or cannot be written.
+    """
+    if per_class < len(SPLITS):
+        raise ValueError(f"per_class is {per_class}, expected at least {len(SPLITS)}")
+    _refuse_full(folder)
+    with replace_folder_atomically(folder) as temporary:
+        samples = list(_write_pictures(temporary, per_class, seed, size, fractions, progress))
+        official = {sample.name: sample.split for sample in samples}
+        write_manifest(temporary / "manifest.csv", samples, official=official)
+        (temporary / "README.txt").write_text(_README, encoding="utf-8")
+    return [replace(sample, source=folder / sample.name) for sample in samples]
+
+
+def _refuse_full(folder: Path) -> None:
+    try:
+        is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise CannotWrite(
+            f"{shown_name(folder)}: cannot be looked into ({error.strerror})",
+            hint="name another folder",
+        ) from error
+    if is_taken:
+        raise CannotWrite(f"{shown_name(folder)}: is not empty", hint="name a new folder")
+
+
+def _write_pictures(
+    folder: Path,
+    per_class: int,
+    seed: int,
+    size: int,
+    fractions: tuple[float, float, float],
+    progress: Progress | None,
+) -> Iterator[Sample]:
+    parts = _parts(per_class, fractions)
+    for number in range(per_class * len(LABELS)):
+        label = number % len(LABELS)
+        split = parts[number // len(LABELS)]
+        name = f"{split}/{LABELS[label]}/phantom_{seed}_{number}.png"
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = phantom(LABELS[label], np.random.default_rng([seed, number]), size)
+        Image.fromarray(pixels).save(path, format="PNG")
+        yield Sample(
+            source=path,
+            name=name,
+            label=label,
+            split=split,
+            group=f"phantom_{seed}_{number}",
+            dataset="phantoms",
+            original_size=(size, size),
+            original_mode="L",
+        )
+        if progress is not None:
+            progress(number + 1, per_class * len(LABELS))
+
+
+def _parts(count: int, fractions: tuple[float, float, float]) -> list[Split]:
+    """Deal out the pictures of one class: shares rounded, but at least one for each part."""
+    test = min(max(1, round(count * fractions[2])), count - 2)
+    val = min(max(1, round(count * fractions[1])), count - 1 - test)
+    dealt: dict[Split, int] = {"train": count - val - test, "val": val, "test": test}
+    return [part for part, size in dealt.items() for _ in range(size)]

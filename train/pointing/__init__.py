@@ -1,0 +1,1 @@
+"""The pointing game: does the evidence point at the tumour?"""

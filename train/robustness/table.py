@@ -1,0 +1,219 @@
+"""The robustness table: what is left of an accuracy when pictures are worse, or stripped of cues.
+
+A cell is one kind of change on all pictures: none (``clean``), a cue taken away (``train.corruption.neutralised``), or
+a corruption at one severity (``train.corruption.corruptions``). The answers of each cell are kept as it comes, so a run
+can be stopped and goes on where it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.errors import CannotWrite
+from train.data.samples import Progress, Sample
+from train.evaluation.evaluate import Predict
+from train.metrics.baselines import image_size_table, nearest_thumbnail, thumbnails
+from train.metrics.figures import GroupBootstrap
+from train.robustness.cells import Cell, Variants, all_cells
+from train.robustness.figures import cell_figures, mean_figures
+from train.splits.sample_rows import part_rows
+
+__all__ = ["robustness"]
+
+_VERSION = 1
+_BATCH = 64
+_FILE = "robustness.json"
+
+_Answers: TypeAlias = dict[str, NDArray[np.int64]]  # by who answers: the model or a baseline
+
+
+def robustness(
+    predict: Predict,
+    samples: Sequence[Sample],
+    pixels: NDArray[np.uint8],
+    rows: Sequence[int],
+    folder: Path,
+    *,
+    title: str,
+    digest: str,
+    provenance: dict[str, Any],
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Fill the table, beginning with the cells that the folder does not hold yet.
+
+    Args:
+        predict: The model.
+        samples: All of the data set: its train part serves the nearest neighbour.
+        pixels: uint8, (len(samples), H, W).
+        rows: Pictures to measure on.
+        folder: Gets robustness.json after every cell.
+        title: Names model and data.
+        digest: Tells this model from every other.
+        provenance: Model, data, part, command.
+        seed: Of noise, orientation and all that is random in a cell.
+        progress: Called with (done, total), in pictures.
+
+    Returns:
+        What robustness.json holds when it is complete.
+
+    Raises:
+        CannotWrite: The folder holds the table of another model or of other pictures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = np.array([samples[row].label for row in rows])
+    groups = [samples[row].group for row in rows]
+    table: dict[str, Any] = {
+        "kind": "robustness",
+        "title": title,
+        "research_use_only": RESEARCH_USE_ONLY,
+        "identity": _identity(samples, rows, pixels.shape[1:], digest, seed),
+        "provenance": provenance,
+        "n": len(rows),
+        "groups": len({group for group in groups if group}),
+        "labels": _digits(labels),
+        "complete": False,
+        "cells": [],
+    }
+    known = _answers_so_far(folder / _FILE, table["identity"])
+    train = part_rows(samples, "train", all_classes=False)
+    todo = all_cells()
+    variants = Variants(samples, pixels, train, seed)
+    bootstrap = GroupBootstrap(len(rows), groups=groups)
+    for number, cell in enumerate(todo):
+        is_new = cell not in known
+        if is_new:
+            tell = _within(progress, number * len(rows), len(todo) * len(rows))
+            known[cell] = _ask(predict, variants, cell, rows, tell)
+        table["cells"].append(_entry(cell, known[cell], known[todo[0]], labels, bootstrap))
+        if is_new:  # the known ones come first: nothing that was there is lost
+            _write(folder, table)
+        if progress is not None:
+            progress((number + 1) * len(rows), len(todo) * len(rows))
+    corrupted = [known[cell]["model"] for cell in todo if cell.severity]
+    table["corrupted"] = mean_figures(labels, corrupted, bootstrap)
+    table["baselines"] = _image_size(samples, rows, train, labels, bootstrap)
+    table["complete"] = True
+    _write(folder, table)
+    return table
+
+
+def _ask(
+    predict: Predict,
+    variants: Variants,
+    cell: Cell,
+    rows: Sequence[int],
+    tell: Callable[[int], None],
+) -> _Answers:
+    """Return what the model answers, and what the nearest training picture would."""
+    pictures: list[NDArray[np.uint8]] = []
+    answers: list[NDArray[np.int64]] = []
+    for start in range(0, len(rows), _BATCH):
+        batch = variants.of(cell, rows[start : start + _BATCH])
+        pictures.append(batch)
+        answers.append(predict(batch).argmax(axis=1))
+        tell(start + len(batch))
+    given: _Answers = {"model": np.concatenate(answers)}
+    if len(variants.labels):
+        given["nearest_neighbour"] = nearest_thumbnail(
+            variants.train(cell), variants.labels, thumbnails(np.concatenate(pictures))
+        )
+    return given
+
+
+def _entry(
+    cell: Cell,
+    answers: _Answers,
+    before: _Answers,
+    labels: NDArray[np.int64],
+    bootstrap: GroupBootstrap,
+) -> dict[str, Any]:
+    return {
+        **cell._asdict(),
+        "answers": {who: _digits(its) for who, its in answers.items()},
+        "figures": {
+            who: cell_figures(labels, its, bootstrap, before[who] == labels)
+            for who, its in answers.items()
+        },
+    }
+
+
+def _within(progress: Progress | None, before: int, total: int) -> Callable[[int], None]:
+    def tell(done: int) -> None:
+        if progress is not None:
+            progress(before + done, total)
+
+    return tell
+
+
+def _image_size(
+    samples: Sequence[Sample],
+    rows: Sequence[int],
+    train: Sequence[int],
+    labels: NDArray[np.int64],
+    bootstrap: GroupBootstrap,
+) -> dict[str, Any]:
+    """Measure the table of picture sizes: it never looks at a pixel, so it is the same in every cell."""
+    if not train or any(samples[row].original_size is None for row in [*train, *rows]):
+        return {}
+    guess = image_size_table([samples[row] for row in train], [samples[row] for row in rows])
+    return {"image_size": cell_figures(labels, guess, bootstrap, guess == labels)}
+
+
+def _identity(
+    samples: Sequence[Sample], rows: Sequence[int], shape: tuple[int, ...], digest: str, seed: int
+) -> dict[str, Any]:
+    names = [[samples[row].name, samples[row].label] for row in rows]
+    return {
+        "version": _VERSION,
+        "model": digest,
+        "pictures": hashlib.sha256(json.dumps(names).encode()).hexdigest(),
+        "shape": list(shape),
+        "seed": seed,
+    }
+
+
+def _answers_so_far(path: Path, identity: dict[str, Any]) -> dict[Cell, _Answers]:
+    """Read the cells of a run that was stopped."""
+    if not path.exists():
+        return {}
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["identity"] == identity:
+            return dict(_read_cells(table))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotWrite(
+            f"{path}: is there already and is no robustness table", hint="name another output"
+        ) from error
+    raise CannotWrite(
+        f"{path}: holds the table of another model, of other pictures or of another seed",
+        hint="name another output, or remove it to begin anew",
+    )
+
+
+def _read_cells(table: dict[str, Any]) -> Iterator[tuple[Cell, _Answers]]:
+    for cell in table["cells"]:
+        answers = {
+            who: np.array([int(digit) for digit in digits], dtype=np.int64)
+            for who, digits in cell["answers"].items()
+        }
+        yield Cell(cell["kind"], cell["severity"]), answers
+
+
+def _digits(answers: NDArray[np.int64]) -> str:
+    """Write class ids as one digit each: a line in place of a column of 813."""
+    if len(LABELS) > 10:
+        raise ValueError(f"{len(LABELS)} classes do not fit a digit each")
+    return "".join(map(str, answers.tolist()))
+
+
+def _write(folder: Path, table: dict[str, Any]) -> None:
+    text = json.dumps(table, indent=1, allow_nan=False) + "\n"
+    write_bytes_atomically(folder / _FILE, text.encode())

@@ -1,0 +1,116 @@
+"""The robustness table as rows: kinds against severities, and the cues that were taken away."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from train.corruption.neutralised import NEUTRALISED
+from train.metrics.text import aligned, percent
+
+__all__ = [
+    "GRIDS",
+    "grid_heading",
+    "neutralised_rows",
+    "robustness_grid",
+    "robustness_summary",
+    "robustness_text",
+]
+
+#: The figures that get a grid of their own, and what they are called.
+GRIDS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "tumor_called_no_tumor": "Tumour called no_tumor",
+}
+_NEUTRALISED_HEAD = ("", "taken away", "accuracy", "change", "macro F1")
+_CLEAN = "clean"
+
+
+def robustness_text(table: Mapping[str, Any]) -> str:
+    """Render a finished table for the terminal."""
+    lines = [table["title"], *(f"  {line}" for line in robustness_summary(table))]
+    for figure in GRIDS:
+        lines += ["", f"  {grid_heading(table, figure)}"]
+        lines += aligned(robustness_grid(table, figure))
+    lines += ["", f"  Cues taken away, n {table['n']}", *aligned(neutralised_rows(table))]
+    return "\n".join(lines)
+
+
+def robustness_summary(table: Mapping[str, Any]) -> list[str]:
+    """Say the figures before and behind the table."""
+    clean = _cell(table, _CLEAN, 0)["figures"]
+    corrupted = table["corrupted"]
+    lines = [
+        (
+            f"unchanged: accuracy {percent(clean['model']['accuracy'])}, "
+            f"tumour called no_tumor {percent(clean['model']['tumor_called_no_tumor'])}, "
+            f"n {table['n']} of {table['groups']} patient groups"
+        ),
+        (
+            f"mean of {corrupted['cells']} corruptions: accuracy {percent(corrupted['accuracy'])}, "
+            f"tumour called no_tumor {percent(corrupted['tumor_called_no_tumor'])}"
+        ),
+    ]
+    if "nearest_neighbour" in clean:
+        lines.append(
+            f"nearest training thumbnail, unchanged: {percent(clean['nearest_neighbour']['accuracy'])}"
+        )
+    if "image_size" in table["baselines"]:
+        its = table["baselines"]["image_size"]["accuracy"]
+        lines.append(f"table of picture sizes, whatever the pixels: {percent(its)}")
+    return lines
+
+
+def grid_heading(table: Mapping[str, Any], figure: str) -> str:
+    """Name a grid, with the number of pictures in each of its cells."""
+    n = _cell(table, _CLEAN, 0)["figures"]["model"][figure]["n"]
+    return f"{GRIDS[figure]}, % (95 % interval), n {n} a cell"
+
+
+def robustness_grid(table: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
+    """Return kinds against severities; the first row is the head."""
+    corrupted = [cell for cell in table["cells"] if cell["severity"]]
+    severities = range(1, max(cell["severity"] for cell in corrupted) + 1)
+    kinds = dict.fromkeys(cell["kind"] for cell in corrupted)
+    rows: list[tuple[str, ...]] = [("corruption", *(f"severity {it}" for it in severities))]
+    clean = _short(_cell(table, _CLEAN, 0)["figures"]["model"][figure])
+    rows.append((_CLEAN, clean, *("" for _ in severities[1:])))
+    for kind in kinds:
+        by_severity = {cell["severity"]: cell for cell in corrupted if cell["kind"] == kind}
+        cells = (
+            _short(by_severity[it]["figures"]["model"][figure]) if it in by_severity else ""
+            for it in severities
+        )
+        rows.append((kind.replace("_", " "), *cells))
+    return rows
+
+
+def neutralised_rows(table: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the model and the nearest neighbour without each cue; the first row is the head."""
+    tumours = _cell(table, _CLEAN, 0)["figures"]["model"]["tumor_called_no_tumor"]["n"]
+    rows: list[tuple[str, ...]] = [(*_NEUTRALISED_HEAD, f"tumour called no_tumor, n {tumours}")]
+    for kind in (_CLEAN, *NEUTRALISED):
+        for who, figures in _cell(table, kind, 0)["figures"].items():
+            change = None if kind == _CLEAN else figures["change"]
+            rows.append(
+                (
+                    who.replace("_", " "),
+                    "nothing" if kind == _CLEAN else kind,
+                    percent(figures["accuracy"], 1),
+                    "" if change is None else percent(change, 1),
+                    percent(figures["macro_f1"], 1),
+                    percent(figures["tumor_called_no_tumor"], 1),
+                )
+            )
+    return rows
+
+
+def _cell(table: Mapping[str, Any], kind: str, severity: int) -> Mapping[str, Any]:
+    cells: Iterable[Mapping[str, Any]] = table["cells"]
+    return next(it for it in cells if it["kind"] == kind and it["severity"] == severity)
+
+
+def _short(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "-"
+    value, low, high = (100 * figure[key] for key in ("value", "low", "high"))
+    return f"{value:.1f} ({low:.0f}..{high:.0f})"

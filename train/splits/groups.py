@@ -1,0 +1,74 @@
+"""Which pictures belong together: copies of one picture, and pictures of one patient."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from train.data.samples import Sample
+from train.splits.copies import Copy
+
+__all__ = ["components", "grouped", "patient_in_name"]
+
+# BIDS ("sub-01_T1w.png"), "patient_12_slice_3.png", TCGA barcodes. Other numbers in a name are as
+# often slice or series numbers and are not guessed at.
+_PATIENT = re.compile(
+    r"(?:^|[_\W])(sub-[a-z0-9]+|patient[-_ ]?\d+|tcga-[a-z0-9]{2}-[a-z0-9]{4})(?![a-z0-9])", re.I
+)
+
+
+def components(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Join rows that are connected by pairs; gives each the smallest row of its component."""
+    parent = list(range(count))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for first, second in pairs:
+        low, high = sorted((root(first), root(second)))
+        parent[high] = low
+    return [root(row) for row in range(count)]
+
+
+def patient_in_name(name: str) -> str:
+    """Find a patient's id in a file's name where it is marked as one; empty if there is none."""
+    match = _PATIENT.search(PurePosixPath(name).name)
+    return match.group(1).lower() if match else ""
+
+
+def grouped(samples: Sequence[Sample], copies: Iterable[Copy]) -> list[Sample]:
+    """Set group, ``is_copy`` and ``label_conflict`` from copies, known groups and patients' ids.
+
+    Args:
+        samples: Pictures; a group they already have is kept together.
+        copies: Pairs whose rows count in the order of ``samples``.
+    """
+    pairs = [(copy.first, copy.second) for copy in copies]
+    same_picture = components(len(samples), pairs)
+    labels: dict[int, set[int]] = {}
+    for row, sample in enumerate(samples):
+        labels.setdefault(same_picture[row], set()).add(sample.label)
+    together = components(len(samples), pairs + _kin(samples))
+    return [
+        replace(
+            sample,
+            group=f"g{together[row]:06d}",
+            is_copy=sample.is_copy or same_picture[row] != row,
+            label_conflict=sample.label_conflict or len(labels[same_picture[row]]) > 1,
+        )
+        for row, sample in enumerate(samples)
+    ]
+
+
+def _kin(samples: Sequence[Sample]) -> list[tuple[int, int]]:
+    """Pair each picture with the first of its known group and of its patient."""
+    first: dict[tuple[str, str], int] = {}
+    pairs = []
+    for row, sample in enumerate(samples):
+        for sort, name in (("group", sample.group), ("patient", patient_in_name(sample.name))):
+            if name:
+                pairs.append((first.setdefault((sort, name), row), row))
+    return pairs

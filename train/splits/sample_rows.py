@@ -1,0 +1,125 @@
+"""Which pictures of a data set take part: by split, without conflicts, with or without copies."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_infer.contract import LABELS
+from edge_infer.errors import DataRefused
+from train.data.samples import Sample
+from train.splits.audit import audit
+from train.splits.groups import components
+from train.splits.sample_copies import copies_among
+
+__all__ = ["apart_from", "copy_groups", "part_rows", "rows_without_copies"]
+
+
+def part_rows(
+    samples: Sequence[Sample],
+    split: str,
+    *,
+    one_of_each_copy: bool = False,
+    all_classes: bool = True,
+) -> list[int]:
+    """Return the indices of one part, without label conflicts.
+
+    Args:
+        samples: All of the data set.
+        split: ``train``, ``val`` or ``test``.
+        one_of_each_copy: Leave out further copies of a picture.
+        all_classes: Every class must occur, as training needs.
+
+    Raises:
+        DataRefused: A class is missing.
+    """
+    rows = [
+        index
+        for index, sample in enumerate(samples)
+        if sample.split == split
+        and not sample.label_conflict
+        and not (one_of_each_copy and sample.is_copy)
+    ]
+    missing = sorted(set(LABELS) - {samples[index].class_name for index in rows})
+    if all_classes and missing:
+        raise DataRefused(
+            f"the {split} part has no picture of {', '.join(missing)}",
+            hint=_how_to_mend(samples, missing),
+        )
+    return rows
+
+
+def _how_to_mend(samples: Sequence[Sample], missing: Sequence[str]) -> str:
+    counts = Counter(sample.class_name for sample in samples if not sample.label_conflict)
+    nowhere = [name for name in missing if not counts[name]]
+    if nowhere:
+        return (
+            f"the data set has none at all; train and val need pictures of all {len(LABELS)} classes: "
+            f"{', '.join(LABELS)}"
+        )
+    if not all(part in {sample.split for sample in samples} for part in ("train", "val")):
+        return "brain-data split writes a manifest with all parts; pass it with --manifest"
+    few = ", ".join(f"{counts[name]} of {name}" for name in missing)
+    return (
+        f"train and val need pictures of all {len(LABELS)} classes, and the data set has {few}, which stay together "
+        "if they are copies or of one patient: add some, or divide it with another --seed or --val of brain-data split"
+    )
+
+
+def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> list[int]:
+    """Return a number for each row, the same for rows that are copies of one picture.
+
+    Args:
+        samples: All of the data set.
+        rows: Indices of some of them; copies are joined over all of the data set.
+        cache: Folder for thumbnails and pairs.
+    """
+    pairs = [(copy.first, copy.second) for copy in copies_among(samples, cache=cache)]
+    groups = components(len(samples), pairs)
+    return [groups[row] for row in rows]
+
+
+def rows_without_copies(
+    samples: Sequence[Sample], rows: Sequence[int], cache: Path, *, byte_copies_only: bool
+) -> list[int]:
+    """Leave out the pictures that have a copy in the train part.
+
+    Args:
+        samples: All of the data set.
+        rows: The pictures in question.
+        cache: Folder for thumbnails and pairs.
+        byte_copies_only: Only copies of the same bytes count, not re-encoded, mirrored or turned ones.
+    """
+    report = audit(samples, cache=cache)
+    copied: set[int] = set()
+    for pair in report.across:
+        if byte_copies_only and pair.kind != "bytes":
+            continue
+        splits = {samples[pair.first].split: pair.first, samples[pair.second].split: pair.second}
+        if "train" in splits:
+            copied |= set(splits.values()) - {splits["train"]}
+    return [row for row in rows if row not in copied]
+
+
+def apart_from(samples: Sequence[Sample], others: Sequence[Sample], cache: Path) -> list[Sample]:
+    """Leave out what would spoil another data set's test: training on a picture that is a copy of one of it.
+
+    Args:
+        samples: To be trained on.
+        others: The other data set. Only pictures of its test part count that have no copy in its own train part: the
+            rest is no test any more.
+        cache: Folder for thumbnails and pairs.
+
+    Returns:
+        The samples without pictures of the train and val parts that are a copy of such a picture, or a copy of one.
+    """
+    tests = part_rows(others, "test", all_classes=False)
+    fair = rows_without_copies(others, tests, cache, byte_copies_only=False)
+    joined = [*samples, *(others[row] for row in fair)]
+    copies = copies_among(joined, cache=cache)
+    groups = components(len(joined), [(copy.first, copy.second) for copy in copies])
+    spoilt = set(groups[len(samples) :])
+    return [
+        sample
+        for sample, group in zip(samples, groups[: len(samples)], strict=True)
+        if sample.split == "test" or group not in spoilt
+    ]

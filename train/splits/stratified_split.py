@@ -1,0 +1,54 @@
+"""Divide a data set picture by picture, evenly over the classes, as most published works do."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sklearn.model_selection import train_test_split
+
+from edge_infer.errors import DataRefused
+from train.data.samples import Sample, Split
+
+__all__ = ["split_by_picture"]
+
+
+def split_by_picture(
+    samples: Sequence[Sample], *, fractions: tuple[float, float, float], seed: int
+) -> list[Sample]:
+    """Give every sample a split at random, each class in the same shares.
+
+    Copies and pictures of one patient come to lie on several sides. This is for comparing with
+    works that divided so; ``split_by_group`` is for everything else. The parts are those of
+    scikit-learn's ``train_test_split(..., test_size=share, stratify=labels, random_state=seed)``:
+    first the test part is taken out, then the val part.
+
+    Args:
+        samples: In a stable order: it decides the parts as much as the seed does.
+        fractions: Shares of train, val and test; a share of zero stays empty.
+        seed: For scikit-learn.
+
+    Raises:
+        DataRefused: A class has too few pictures for the parts.
+    """
+    _, val, test = fractions
+    split_of_row: list[Split] = ["train"] * len(samples)
+    rest = list(range(len(samples)))
+    taken: tuple[tuple[Split, float], ...] = (("test", test), ("val", val))
+    for part, share in taken:
+        if share == 0:
+            continue
+        try:
+            rest, rows = train_test_split(
+                rest,
+                test_size=math.ceil(share * len(samples)),  # rounded as scikit-learn rounds shares
+                stratify=[samples[row].label for row in rest],
+                random_state=seed,
+            )
+        except ValueError as error:
+            raise DataRefused(
+                f"{len(samples)} pictures cannot be divided evenly over the classes ({error})",
+                hint="every class needs a picture in every part: give larger shares or more pictures",
+            ) from error
+        for row in rows:
+            split_of_row[row] = part
+    return [replace(sample, split=split_of_row[row]) for row, sample in enumerate(samples)]
