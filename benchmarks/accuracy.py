@@ -42,7 +42,7 @@ def answers_of(
         engine: Which.
         config: For its adapter.
         files: Its own files: with other content it answers anew.
-        part: The pictures.
+        part: The images.
         folder: For the answers.
         python: Its interpreter.
         threads: For its pool.
@@ -120,8 +120,8 @@ def agreement(
 
 
 def _key(engine: Engine, config: Mapping[str, Any], files: tuple[Path, ...], part: TestPart) -> str:
-    pictures = part.files_digest if engine.own_preprocessing else part.digest
-    digest = hashlib.sha256(f"{engine.name} {engine.precision} {pictures}\n".encode())
+    images = part.files_digest if engine.own_preprocessing else part.digest
+    digest = hashlib.sha256(f"{engine.name} {engine.precision} {images}\n".encode())
     digest.update(
         str({key: config[key] for key in ("mode", "precision") if key in config}).encode()
     )

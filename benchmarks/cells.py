@@ -22,7 +22,7 @@ TIMING_HEADINGS = (
     "file to JSON",
     "times torch (95 %)",
     "of peak",
-    "pictures/s in batches",
+    "images/s in batches",
 )
 QUALITY_HEADINGS = (
     "engine",

@@ -209,7 +209,7 @@ def report(results: tuple[Path, ...], output: Path | None) -> None:
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each graph."
 )
 @click.option(
-    "--runs", type=click.IntRange(1), default=50, show_default=True, help="Pictures for each graph."
+    "--runs", type=click.IntRange(1), default=50, show_default=True, help="Images for each graph."
 )
 @click.option("--json", "json_file", type=_File, help="Also write the figures here.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

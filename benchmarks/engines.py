@@ -205,7 +205,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
         Engine(
             name="openvino nncf",
             family="nncf",
-            title="OpenVINO, NNCF post-training INT8 (model type transformer), same calibration pictures",
+            title="OpenVINO, NNCF post-training INT8 (model type transformer), same calibration images",
             precision="int8",
             config={**openvino, "precision": "f32"},
             peer="openvino",

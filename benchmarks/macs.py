@@ -1,4 +1,4 @@
-"""How many multiplications a graph takes for one picture, counted from its shapes."""
+"""How many multiplications a graph takes for one image, counted from its shapes."""
 
 import math
 from collections.abc import Mapping

@@ -33,7 +33,7 @@ class Operator:
     Attributes:
         name: Such as ``QGemm``.
         nodes: How many of them the graph has.
-        ms: What they take for one picture; medians over runs, added up.
+        ms: What they take for one image; medians over runs, added up.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Profile:
 
     Attributes:
         title: What it is called in tables.
-        runs: Pictures the medians are taken over.
+        runs: Images the medians are taken over.
         threads: Within one operator.
         operators: The costliest first.
     """
@@ -59,7 +59,7 @@ class Profile:
 
     @property
     def ms(self) -> float:
-        """Time in all kernels for one picture; the way between them is not in it."""
+        """Time in all kernels for one image; the way between them is not in it."""
         return sum(operator.ms for operator in self.operators)
 
     @classmethod
@@ -84,14 +84,14 @@ def profile_graphs(
     threads: int,
     run_done: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Profile]:
-    """Profile graphs side by side, one picture of each in turn, so that they can be compared.
+    """Profile graphs side by side, one image of each in turn, so that they can be compared.
 
     Profiling itself takes time, most where a graph has many small nodes: shares tell more than sums.
 
     Args:
         graphs: Title and ONNX file of each, with the contract's input of a fixed height and width. That of a bundle is
             guarded against saturation where the runtime does so; a file alone runs as other programs run it.
-        runs: Pictures each is given, random ones: time does not depend on what they show.
+        runs: Images each is given, random ones: time does not depend on what they show.
         threads: Within one operator.
         run_done: Told how many of how many runs are done.
 
@@ -105,10 +105,10 @@ def profile_graphs(
             _profiled_session(path, threads, Path(folder) / str(number))
             for number, (_, path) in enumerate(graphs)
         ]
-        pictures = [_picture(session) for session in sessions]
+        images = [_image(session) for session in sessions]
         for run in range(_WARM_UP + runs):
-            for session, picture in zip(sessions, pictures, strict=True):
-                session.run(None, {INPUT_NAME: picture})
+            for session, image in zip(sessions, images, strict=True):
+                session.run(None, {INPUT_NAME: image})
             run_done(run + 1, _WARM_UP + runs)
         events = [json.loads(Path(session.end_profiling()).read_text()) for session in sessions]
     return [
@@ -172,7 +172,7 @@ def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _picture(session: Any) -> Any:
+def _image(session: Any) -> Any:
     height, width = session.get_inputs()[0].shape[2:]
     shape = (1, 3, height, width)
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)

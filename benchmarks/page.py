@@ -15,12 +15,12 @@ __all__ = ["render_page"]
 _HERE = Path(__file__).resolve().parent
 
 
-def render_page(result: Result, picture: Path | None) -> str:
+def render_page(result: Result, image: Path | None) -> str:
     """Render the page.
 
     Args:
         result: As ``benchmarks.run.measure`` gives it.
-        picture: The plot as PNG, if there is one.
+        image: The plot as PNG, if there is one.
     """
     # The look is the training report's.
     loader = FileSystemLoader([_HERE, _HERE.parent / "train" / "report"])
@@ -37,7 +37,7 @@ def render_page(result: Result, picture: Path | None) -> str:
         result=result,
         clean_line=clean_line(result),
         slower=int8_slower(result),
-        picture=_data_uri(picture) if picture else "",
+        image=_data_uri(image) if image else "",
         alt=_alternative(result),
         tables={
             threads: [timing_cells(row) for row in rows(result, threads)]

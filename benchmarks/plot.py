@@ -30,7 +30,7 @@ _STYLES = {
 
 
 def plot_trade_off(result: Result, stem: Path) -> list[Path]:
-    """Draw the picture as PNG and SVG.
+    """Draw the image as PNG and SVG.
 
     Args:
         result: With accuracies; engines without one are left out.

@@ -39,7 +39,7 @@ class Prepared:
         engines: All that were asked for, by name.
         facts: Of each engine: title, precision, sizes, accuracy; ``missing`` and why where it cannot run.
         contenders: Those that can run.
-        macs: Multiply-accumulates of one picture, by operator of the plain export.
+        macs: Multiply-accumulates of one image, by operator of the plain export.
         install_bytes: Of the bare install; empty where it failed.
     """
 

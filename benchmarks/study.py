@@ -1,4 +1,4 @@
-"""What all engines of one run share: the model, its size, its pictures, and a folder for what is made of them."""
+"""What all engines of one run share: the model, its size, its images, and a folder for what is made of them."""
 
 import dataclasses
 import hashlib
@@ -28,13 +28,13 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPart:
-    """The pictures accuracy is measured on.
+    """The images accuracy is measured on.
 
     Attributes:
         grey: A .npy, uint8 (N, H, W).
         labels: (N,), true class ids.
-        groups: Patient or copy group of each picture.
-        files: The pictures themselves, for engines with a preprocessing of their own.
+        groups: Patient or copy group of each image.
+        files: The images themselves, for engines with a preprocessing of their own.
         digest: Of ``grey``.
         files_digest: Of ``files``: the same at every size.
     """
@@ -61,7 +61,7 @@ class Study:
         width: Columns of pixel_values.
         data: The data set's name; empty where phantoms stand in.
         folder: Where what is made of the checkpoint is kept.
-        calibration: A .npy of train pictures, uint8 (N, H, W).
+        calibration: A .npy of train images, uint8 (N, H, W).
         test: None without a data set.
         scans: JPEGs of 512 x 512 where there are any, for end to end.
     """
@@ -100,9 +100,9 @@ def open_study(
         samples: The data set; None takes phantoms, which say nothing about accuracy.
         data: Its name.
         folder: For what is made here; kept between runs.
-        pixel_caches: Where decoded pictures are kept.
+        pixel_caches: Where decoded images are kept.
         image_size: Another side than the one it was trained at; the weights must allow it.
-        progress: Called with (done, total) while pictures are decoded.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
         BundleError: The checkpoint is damaged, or its weights do not fit the size.
@@ -132,10 +132,10 @@ def open_study(
         calibration = _phantoms(config.height, config.width, 32)
         test, scans = None, _phantom_scans(home / "scans")
     else:
-        pictures = from_data_set(
+        images = from_data_set(
             samples, config, pixel_caches, source=data, seed=_SEED, progress=progress
         )
-        calibration = pictures.calibration
+        calibration = images.calibration
         pixels = PixelCache.build(samples, config, pixel_caches).pixels
         test, scans = _test_part(samples, pixels, home), _jpeg_scans(samples)
     return Study(
@@ -172,7 +172,7 @@ def _test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Pat
 
 
 def _jpeg_scans(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Take test pictures in turn by class, those of 512 x 512 if there are enough."""
+    """Take test images in turn by class, those of 512 x 512 if there are enough."""
     files = [
         sample
         for row in part_rows(samples, "test", one_of_each_copy=True, all_classes=False)
@@ -195,8 +195,8 @@ def _phantom_scans(folder: Path) -> tuple[str, ...]:
     folder.mkdir(exist_ok=True)
     generator = np.random.default_rng(_SEED)
     for number, label in enumerate(LABELS):
-        picture = Image.fromarray(phantom(label, generator, _SCAN_SIDE)).convert("RGB")
-        picture.save(folder / f"phantom-{number}.jpg", quality=90)
+        image = Image.fromarray(phantom(label, generator, _SCAN_SIDE)).convert("RGB")
+        image.save(folder / f"phantom-{number}.jpg", quality=90)
     return tuple(str(path.resolve()) for path in sorted(folder.glob("phantom-*.jpg")))
 
 
@@ -208,7 +208,7 @@ def _phantoms(height: int, width: int, count: int) -> NDArray[np.uint8]:
         )
         for number in range(count)
     ]
-    return np.stack([np.asarray(picture) for picture in drawn])
+    return np.stack([np.asarray(image) for image in drawn])
 
 
 def _saved(path: Path, grey: NDArray[np.uint8]) -> Path:

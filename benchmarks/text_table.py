@@ -17,7 +17,7 @@ __all__ = ["NOTES", "aligned", "clean_line", "text_table"]
 
 #: What the columns mean; once for all.
 NOTES = (
-    "One picture at a time, model only; the engines in turn, the order reversed each round.",
+    "One image at a time, model only; the engines in turn, the order reversed each round.",
     (
         "p50 with a bootstrap interval over rounds; file to JSON is a p50 too. "
         "p90 and p99 are MLPerf's early-stopping bounds (99 % confidence); "
@@ -28,7 +28,7 @@ NOTES = (
         "of peak: the plain export's work at the machine's best matrix product of that precision, over the p50."
     ),
     (
-        "agrees: pictures with PyTorch FP32's class. flips: tumours it named rightly that become no_tumor. "
+        "agrees: images with PyTorch FP32's class. flips: tumours it named rightly that become no_tumor. "
         "memory: the process's peak after one scan. install: the peer's environment."
     ),
 )

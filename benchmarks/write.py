@@ -23,9 +23,9 @@ def write_result(result: Result, path: Path) -> None:
 def write_report(result: Result, folder: Path, stem: str) -> Path:
     """Write plot and page, and return the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = plot_trade_off(result, folder / stem)
+    images = plot_trade_off(result, folder / stem)
     page = folder / f"{stem}.html"
-    write_bytes_atomically(page, render_page(result, pictures[0] if pictures else None).encode())
+    write_bytes_atomically(page, render_page(result, images[0] if images else None).encode())
     return page
 
 

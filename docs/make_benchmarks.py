@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its pictures from the results in docs/benchmarks/: no figure there is typed by hand.
+"""Write docs/benchmarks.md and its images from the results in docs/benchmarks/: no figure there is typed by hand.
 
     python docs/make_benchmarks.py
 
@@ -30,9 +30,9 @@ _HEADER = f"""# Benchmarks
 {RESEARCH_USE_ONLY}
 
 `brain-bench` loads every engine in a process of its own, drives them in turn in one run and compares medians within
-that run: ratios travel between machines, milliseconds do not. The measures are MLPerf's: SingleStream (one picture
+that run: ratios travel between machines, milliseconds do not. The measures are MLPerf's: SingleStream (one image
 after another) and Offline (batches). Accuracy is that of the test part, patients disjoint from training, with 95 %
-intervals; `agrees` is the share of pictures with the class PyTorch gives in FP32. Peers run in environments of their
+intervals; `agrees` is the share of images with the class PyTorch gives in FP32. Peers run in environments of their
 own, pinned in `benchmarks/peers/`; one that is missing is said to be missing.
 """
 
@@ -106,7 +106,7 @@ def _profiles() -> Iterator[str]:
         lines = [
             f"## {path.name.removesuffix(_PROFILE)}: where the time goes\n",
             f"`{facts['command']}`\n",
-            "Milliseconds in the kernels of each operator for one picture, by the names they have once fused.",
+            "Milliseconds in the kernels of each operator for one image, by the names they have once fused.",
             f"{first.threads} thread(s), medians of {first.runs} runs, the graphs in turn; {environment['cpu']},",
             f"onnxruntime {environment['versions']['onnxruntime']}, load before {facts['load_before']:.2f}.\n",
             *(f"- {number}: `{it.title}`" for number, it in enumerate(profiles, start=1)),
@@ -151,7 +151,7 @@ if __name__ == "__main__":
 
     FOLDER.mkdir(exist_ok=True)
     for stem, given in results().items():
-        for picture in plot_trade_off(given, FOLDER / stem):
-            if picture.suffix == ".png":
-                picture.unlink()  # the page shows the SVG
+        for image in plot_trade_off(given, FOLDER / stem):
+            if image.suffix == ".png":
+                image.unlink()  # the page shows the SVG
     write_bytes_atomically(PAGE, render().encode())

@@ -37,7 +37,7 @@ _OTHERS = (
     (
         errors.EXIT_BATCH_WITH_FAILURES,
         "",
-        "Some of several pictures failed; the others have answers.",
+        "Some of several images failed; the others have answers.",
     ),
     (130, "", "Interrupted (Ctrl-C)."),
     (141, "", "The reader of stdout went away."),

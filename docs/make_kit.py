@@ -1,9 +1,9 @@
-"""Choose the kit: a few hundred pictures of BRISC 2025 to calibrate and judge INT8 models with where no data set is.
+"""Choose the kit: a few hundred images of BRISC 2025 to calibrate and judge INT8 models with where no data set is.
 
     python docs/make_kit.py ../shared/data
 
-Writes export/kit/pictures and export/kit/manifest.csv. Calibration pictures come from the train part of the
-patient-disjoint split, the same number of each class and as many groups (patients) as there are; judging pictures are
+Writes export/kit/pictures and export/kit/manifest.csv. Calibration images come from the train part of the
+patient-disjoint split, the same number of each class and as many groups (patients) as there are; judging images are
 the validation part, one of each copy. Nothing of the test part, nothing of BRISC's own test folder, no label conflict:
 the files are those of the data set, byte for byte, so the kit and the data set give the very same pixel values.
 """
@@ -42,7 +42,7 @@ def usable(rows: list[Row], part: str) -> list[Row]:
 
 
 def spread(rows: list[Row], count: int, generator: np.random.Generator) -> list[Row]:
-    """Take one picture of each group in turn until there are enough."""
+    """Take one image of each group in turn until there are enough."""
     by_group: dict[str, list[Row]] = defaultdict(list)
     for index in generator.permutation(len(rows)):
         by_group[rows[index]["group"]].append(rows[index])
@@ -82,7 +82,7 @@ def main(data: Path) -> None:
             (KIT / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data / row["path"], KIT / path)
             writer.writerow({**row, "path": path.as_posix()})
-    print(f"{len(chosen)} pictures in {KIT}")
+    print(f"{len(chosen)} images in {KIT}")
 
 
 if __name__ == "__main__":

@@ -35,18 +35,18 @@ _HEADER = f"""# Robustness
 
 {RESEARCH_USE_ONLY}
 
-What is left of an accuracy when pictures are worse or stripped of cues, and whether a model looks at the tumour. The
-pictures are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
-Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these pictures.
+What is left of an accuracy when images are worse or stripped of cues, and whether a model looks at the tumour. The
+images are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
+Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these images.
 
 - **Corruptions**: `train/corruption/corruptions.py` names the kinds and their strengths. The first severity is hardly
   seen, the fifth is as bad as a reader would still accept.
 - **Cues taken away** (`train/corruption/neutralised.py`): without `extent`, every head is cut out and stretched over
-  the picture, so that its size, shape and position tell nothing; without `rim`, every picture stands in the same black
+  the image, so that its size, shape and position tell nothing; without `rim`, every image stands in the same black
   frame; without `orientation`, each is turned and mirrored at random; without `intensity`, every head has the same
-  distribution of greys; `all` is all of it. `change` is paired with the unchanged pictures. It is an upper bound on
-  what a cue was worth: pictures of a kind that training never showed cost accuracy too. The nearest training
-  thumbnail, whose training pictures lose the cue as well, stands beside it.
+  distribution of greys; `all` is all of it. `change` is paired with the unchanged images. It is an upper bound on
+  what a cue was worth: images of a kind that training never showed cost accuracy too. The nearest training
+  thumbnail, whose training images lose the cue as well, stands beside it.
 - **Pointing game** (Zhang et al. 2016, arXiv 1608.00507): whether the largest evidence lies inside the outline of the
   tumour.
 """
@@ -78,7 +78,7 @@ def _robustness(table: dict[str, Any]) -> str:
     if not table["complete"]:
         raise ValueError(f"{table['title']}: the table is not complete")
     lines = [
-        f"## Worse pictures: {table['title']}\n",
+        f"## Worse images: {table['title']}\n",
         f"`{table['provenance']['command']}`\n",
         *(f"- {line}." for line in robustness_summary(table)),
         "",

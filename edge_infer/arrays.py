@@ -1,8 +1,8 @@
-"""An array as a picture: what is taken as it is, and what its owner has to decide first.
+"""An array as an image: what is taken as it is, and what its owner has to decide first.
 
 Only types that state their range are taken. uint8 is 0..255. uint16 is scaled by its largest value, as deep files are
 (``edge_infer.grey``). What is black and what is white in int16, int32 or float stands nowhere, and a wrong guess is
-another picture, so these are refused with the line of code that states it.
+another image, so these are refused with the line of code that states it.
 """
 
 from typing import Any

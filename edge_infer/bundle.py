@@ -181,7 +181,7 @@ def shipped_bundle_path() -> Path:
 
 
 def _check_names(contents: Mapping[str, bytes], schema_version: int) -> None:
-    """Bundles of schema 2 have golden pictures, those of schema 1 have none."""
+    """Bundles of schema 2 have golden images, those of schema 1 have none."""
     if schema_version > 1 and GOLDEN_FILE not in contents:
         raise BundleIncomplete(f"bundle lacks {GOLDEN_FILE}", hint="copy the whole folder")
     if schema_version == 1 and GOLDEN_FILE in contents:

@@ -113,7 +113,7 @@ class _OpenFolder:
 
 
 def _check_names(names: set[str], shown: str) -> None:
-    missing = sorted(set(BUNDLE_FILES) - {GOLDEN_FILE} - names)  # schema 1 has no golden pictures
+    missing = sorted(set(BUNDLE_FILES) - {GOLDEN_FILE} - names)  # schema 1 has no golden images
     if missing:
         raise BundleIncomplete(
             f"{shown}: bundle lacks {', '.join(missing)}", hint="copy the whole folder"

@@ -1,4 +1,4 @@
-"""Classify pictures with a bundle, from any thread, in any process."""
+"""Classify images with a bundle, from any thread, in any process."""
 
 import os
 import time
@@ -28,7 +28,7 @@ __all__ = ["Classifier", "Outcome"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one of many pictures: a prediction or an error, never both.
+    """What became of one of many images: a prediction or an error, never both.
 
     Attributes:
         source: As given.
@@ -48,13 +48,13 @@ class Outcome:
         )
 
 
-#: Rest for a picture whose reading has used up its time: the graph begins and is stopped, with the right error.
+#: Rest for an image whose reading has used up its time: the graph begins and is stopped, with the right error.
 _AT_ONCE_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
-    """A picture on its way into the graph."""
+    """An image on its way into the graph."""
 
     source: SourceImage
     seen: NDArray[np.uint8]  # (H, W)
@@ -113,8 +113,8 @@ class Classifier:
             device: ``cpu``, ``cuda`` or ``auto``.
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
-            self_test: ``quick`` replays two golden pictures, ``full`` all of them, ``off`` none.
-            timeout_s: How long one picture may take, reading and decoding included; by default for ever. Reading
+            self_test: ``quick`` replays two golden images, ``full`` all of them, ``off`` none.
+            timeout_s: How long one image may take, reading and decoding included; by default for ever. Reading
                 is then done by another thread, which cannot be stopped: see ``edge_infer.reading_time``.
 
         Raises:
@@ -160,19 +160,19 @@ class Classifier:
         )
 
     def predict(self, source: ImageSource) -> Prediction:
-        """Classify one picture.
+        """Classify one image.
 
         Args:
-            source: A path; the bytes of a picture file; a file that is open in binary mode, read from
+            source: A path; the bytes of an image file; a file that is open in binary mode, read from
                 where it stands and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
                 (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
-                pictures are scaled by their largest value.
+                images are scaled by their largest value.
 
         Returns:
-            The answer. It keeps the picture at the model's size, for a notebook to show.
+            The answer. It keeps the image at the model's size, for a notebook to show.
 
         Raises:
-            InputError: The picture is missing, damaged, unsupported or over a limit.
+            InputError: The image is missing, damaged, unsupported or over a limit.
             InferenceFailed: The runtime failed.
             NonFiniteOutput: The model gave NaN or infinity.
             TimedOut: It took longer than ``timeout_s``. A file object may then still be read by the thread that
@@ -186,14 +186,14 @@ class Classifier:
     def predict_many(
         self, sources: Iterable[ImageSource], *, batch_size: int = 1
     ) -> Iterator[Prediction]:
-        """Classify pictures one after the other, lazily; stop with the first error.
+        """Classify images one after the other, lazily; stop with the first error.
 
         Yields:
             One prediction per source, in order.
 
         Raises:
-            BrainError: As ``predict``, at the first picture that fails.
-            TypeError: ``sources`` is a single picture.
+            BrainError: As ``predict``, at the first image that fails.
+            TypeError: ``sources`` is a single image.
             ValueError: ``batch_size`` is below 1.
         """
         return _predictions(self.predict_each(sources, batch_size=batch_size))
@@ -201,11 +201,11 @@ class Classifier:
     def predict_each(
         self, sources: Iterable[ImageSource], *, batch_size: int = 1
     ) -> Iterator[Outcome]:
-        """Classify pictures lazily and go on past those that fail.
+        """Classify images lazily and go on past those that fail.
 
         Args:
             sources: May be endless; no more than ``batch_size`` are held.
-            batch_size: Pictures per run of the graph. 1 gives the same bits as ``predict``; more
+            batch_size: Images per run of the graph. 1 gives the same bits as ``predict``; more
                 may differ in the last digits, since onnxruntime sums in another order. With a bundle
                 whose ``quantization.method`` is ``mixed`` or ``dynamic`` more differs: activation
                 ranges are taken over the whole batch, so keep 1 there (the gate judged one by one).
@@ -214,14 +214,14 @@ class Classifier:
             One outcome per source, in order.
 
         Raises:
-            TypeError: ``sources`` is a single picture, such as a path: its characters are none.
+            TypeError: ``sources`` is a single image, such as a path: its characters are none.
             ValueError: ``batch_size`` is below 1.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, expected 1 or more")
         if isinstance(sources, str | os.PathLike | bytes | bytearray | memoryview | BinaryFile):
             raise TypeError(
-                f"sources is one picture ({source_name(sources)}), expected several: give a list"
+                f"sources is one image ({source_name(sources)}), expected several: give a list"
             )
         return self._in_chunks(iter(sources), batch_size)
 
@@ -254,7 +254,7 @@ class Classifier:
         except BrainError as error:
             if len(ready) == 1:
                 return [error]
-        # One bad picture must not spoil its neighbours: once more, one by one.
+        # One bad image must not spoil its neighbours: once more, one by one.
         return [result for item in ready for result in self._answer_each([item])]
 
     def _prepare(self, source: ImageSource) -> _Ready:
@@ -268,15 +268,15 @@ class Classifier:
 
     def _read(self, source: ImageSource) -> _Ready:
         started = time.perf_counter()
-        picture = open_source(source)
+        opened = open_source(source)
         was_read = time.perf_counter()
-        seen = resize_grey(picture.image, self.bundle.preprocessor)
+        seen = resize_grey(opened.image, self.bundle.preprocessor)
         pixel_values = to_pixel_values(seen[None], self.bundle.preprocessor)
         timings = {
             "read": _ms(was_read - started),
             "preprocess": _ms(time.perf_counter() - was_read),
         }
-        return _Ready(source=picture, seen=seen, pixel_values=pixel_values, timings_ms=timings)
+        return _Ready(source=opened, seen=seen, pixel_values=pixel_values, timings_ms=timings)
 
     def _answer(self, ready: list[_Ready]) -> list[Prediction]:
         session = self.session
@@ -289,14 +289,14 @@ class Classifier:
             if self._timeout_s is None:
                 raise
             raise timed_out(self._timeout_s, ready[0].source.name) from error
-        per_picture = _ms(time.perf_counter() - started) / len(ready)
+        per_image = _ms(time.perf_counter() - started) / len(ready)
         return [
-            self._describe(item, logits[row], evidence[row], per_picture, session.provider)
+            self._describe(item, logits[row], evidence[row], per_image, session.provider)
             for row, item in enumerate(ready)
         ]
 
     def _rest(self, ready: list[_Ready]) -> float | None:
-        """How long the graph may run: what its slowest picture has not used up by being read."""
+        """How long the graph may run: what its slowest image has not used up by being read."""
         if self._timeout_s is None:
             return None
         slowest = max(item.seconds for item in ready)
@@ -329,16 +329,16 @@ class Classifier:
             warnings=self._warnings(item.source),
         )
 
-    def _warnings(self, picture: SourceImage) -> tuple[str, ...]:
-        width, height = picture.image.size
+    def _warnings(self, opened: SourceImage) -> tuple[str, ...]:
+        width, height = opened.image.size
         size = self.bundle.preprocessor
         found = []
         if width < size.width / 2 or height < size.height / 2:
             found.append(
-                f"picture is {width} x {height} pixels and was enlarged more than twice "
+                f"image is {width} x {height} pixels and was enlarged more than twice "
                 f"to {size.width} x {size.height}"
             )
-        return (*found, *doubts_about(picture.image))
+        return (*found, *doubts_about(opened.image))
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel to another process as path, options and digest; a session cannot travel."""

@@ -1,4 +1,4 @@
-"""``brain-infer``: pictures in, answers out."""
+"""``brain-infer``: images in, answers out."""
 
 import contextlib
 import sys
@@ -35,9 +35,9 @@ Form = Literal["text", "json", "csv"]
 
 _STDIN = "-"
 
-_HELP = f"""Classify brain MRI pictures: glioma, meningioma, no_tumor, pituitary.
+_HELP = f"""Classify brain MRI images: glioma, meningioma, no_tumor, pituitary.
 
-INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one picture from standard input
+INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one image from standard input
 (a file of that name is ./-). Results go to stdout, all else to stderr.
 
 {RESEARCH_USE_ONLY}
@@ -57,7 +57,7 @@ Exit status:
 
 
 @click.command(cls=Command, help=_HELP, no_args_is_help=True)
-@click.argument(  # what may not be read is one picture's error, not one of usage
+@click.argument(  # what may not be read is one image's error, not one of usage
     "inputs", metavar="INPUT...", nargs=-1, required=True, type=NamedPath(readable=False)
 )
 @click.option(
@@ -77,7 +77,7 @@ Exit status:
     "--threads",
     metavar="N",
     type=click.IntRange(1, 1024),
-    help="Threads within one picture; default: the usable cores.",
+    help="Threads within one image; default: the usable cores.",
 )
 @click.option(
     "--json",
@@ -102,14 +102,14 @@ Exit status:
     type=click.Choice(["quick", "full", "off"]),
     default="quick",
     show_default=True,
-    help="Golden pictures to replay first: two, all or none.",
+    help="Golden images to replay first: two, all or none.",
 )
 @click.option(
     "--timeout",
     "timeout_s",
     metavar="SECONDS",
     type=FiniteRange(0, min_open=True),
-    help="Give a picture up that takes longer, reading included.",
+    help="Give an image up that takes longer, reading included.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="brain-infer")
@@ -125,7 +125,7 @@ def main(
     timeout_s: float | None,
     debug: bool,
 ) -> None:
-    """Classify pictures."""
+    """Classify images."""
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     form: Form = "json" if as_json else "csv" if as_csv else "text"
@@ -148,16 +148,16 @@ def main(
         given = [StandardInput(stdin) if word == _STDIN else Path(word) for word in inputs]
         is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
         found = expand_inputs(given)
-        pictures = found.pictures
+        images = found.images
         drawings = (
-            HeatmapFiles(heatmap, pictures, is_batch=is_batch, timeout_s=timeout_s)
+            HeatmapFiles(heatmap, images, is_batch=is_batch, timeout_s=timeout_s)
             if heatmap
             else None
         )
         classifier = Classifier.load(
             bundle, device=device, num_threads=threads, self_test=self_test, timeout_s=timeout_s
         )
-        failed = _classify(classifier, pictures, form, results, drawings, is_batch=is_batch)
+        failed = _classify(classifier, images, form, results, drawings, is_batch=is_batch)
         if found.left_out:
             say(f"left out: {found.left_out}")
     if failed and is_batch:
@@ -166,23 +166,23 @@ def main(
 
 def _check_standard_input(inputs: tuple[str, ...]) -> None:
     if inputs.count(_STDIN) > 1:
-        raise click.UsageError("- is one picture from standard input, so it can be given once")
+        raise click.UsageError("- is one image from standard input, so it can be given once")
     if _STDIN in inputs and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError(
-            "standard input is a terminal: pipe a picture into it, as in brain-infer - < scan.png"
+            "standard input is a terminal: pipe an image into it, as in brain-infer - < scan.png"
         )
 
 
 def _classify(
     classifier: "Classifier",
-    pictures: "list[Path | StandardInput]",
+    images: "list[Path | StandardInput]",
     form: Form,
     results: "Results",
     drawings: "HeatmapFiles | None",
     *,
     is_batch: bool,
 ) -> int:
-    """Print one result per picture and return how many failed; alone, a failure is raised."""
+    """Print one result per image and return how many failed; alone, a failure is raised."""
     from edge_infer.report import context_of, csv_header
 
     context = context_of(classifier)
@@ -190,10 +190,10 @@ def _classify(
     failed = undrawn = 0
     if form == "csv":
         results.write(csv_header(labels))
-    with _shown_progress(pictures, is_batch=is_batch) as progress:
-        for picture, outcome in zip(pictures, classifier.predict_each(progress), strict=True):
+    with _shown_progress(images, is_batch=is_batch) as progress:
+        for image, outcome in zip(images, classifier.predict_each(progress), strict=True):
             _write(outcome, form, results, labels, context)
-            error = outcome.error or _draw(drawings, picture, outcome)
+            error = outcome.error or _draw(drawings, image, outcome)
             if error is None:
                 continue
             if not is_batch:
@@ -205,29 +205,29 @@ def _classify(
         results.write(f"{RESEARCH_USE_ONLY}\n")
     if is_batch:
         without = f", {undrawn} without their heatmap" if undrawn else ""
-        say(f"{len(pictures) - failed} of {len(pictures)} classified, {failed} failed{without}")
+        say(f"{len(images) - failed} of {len(images)} classified, {failed} failed{without}")
     return failed + undrawn
 
 
 @contextlib.contextmanager
 def _shown_progress(
-    pictures: "list[Path | StandardInput]", *, is_batch: bool
+    images: "list[Path | StandardInput]", *, is_batch: bool
 ) -> "Iterator[Iterator[Path | StandardInput]]":
     """Show a bar where somebody waits before a terminal and the results go elsewhere."""
     if not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty()):
-        yield iter(pictures)
+        yield iter(images)
         return
-    with click.progressbar(pictures, file=sys.stderr) as progress:
+    with click.progressbar(images, file=sys.stderr) as progress:
         yield iter(progress)
 
 
 def _draw(
-    drawings: "HeatmapFiles | None", picture: "Path | StandardInput", outcome: "Outcome"
+    drawings: "HeatmapFiles | None", image: "Path | StandardInput", outcome: "Outcome"
 ) -> BrainError | None:
     if drawings is None or outcome.prediction is None:
         return None
     try:
-        drawings.draw(picture, outcome.prediction)
+        drawings.draw(image, outcome.prediction)
     except BrainError as error:
         return error
     return None

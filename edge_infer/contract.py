@@ -19,18 +19,18 @@ __all__ = [
 #: Canonical class order; the index of a name is its class id. The order of the two seed reports.
 LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
 
-#: Graph input: float32 (batch, 3, H, W), grey picture repeated over the channels, range 0..1.
+#: Graph input: float32 (batch, 3, H, W), grey image repeated over the channels, range 0..1.
 INPUT_NAME = "pixel_values"
 
 #: Graph outputs: logits (batch, classes), embeddings (batch, dim), evidence (batch, classes, h, w).
-#: The mean of ``evidence`` over h and w is ``logits``: what each place of the picture adds to a class.
+#: The mean of ``evidence`` over h and w is ``logits``: what each place of the image adds to a class.
 OUTPUT_NAMES = ("logits", "embeddings", "evidence")
 
 #: What has to be assumed of 8-bit weights nothing is known of.
 LARGEST_INT8 = 128
 
 #: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
-#: 1 had no golden pictures; it is still read.
+#: 1 had no golden images; it is still read.
 BUNDLE_SCHEMA_VERSION = 2
 
 #: Version of the JSON that ``brain-infer --json`` prints (docs/result.schema.json).
@@ -39,7 +39,7 @@ RESULT_SCHEMA_VERSION = 1
 #: The key of ``metadata_props`` in model.onnx that holds the same contract as JSON.
 METADATA_KEY = "brain_edge.contract"
 
-#: The pictures whose answers the bundle knows (edge_infer/golden.py).
+#: The images whose answers the bundle knows (edge_infer/golden.py).
 GOLDEN_FILE = "golden.png"
 
 #: What a bundle folder holds: nothing less, nothing more.

@@ -13,7 +13,7 @@ from edge_infer.errors import TimedOut
 
 __all__ = ["LOAD_SECONDS", "within"]
 
-#: How long opening a session may take, and each picture of the self-test: the models here take a second or two.
+#: How long opening a session may take, and each image of the self-test: the models here take a second or two.
 LOAD_SECONDS = 120.0
 
 # Most work that is asked to stop does within this time, and then nothing is left behind.

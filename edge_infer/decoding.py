@@ -1,4 +1,4 @@
-"""The bytes of a picture file as grey pixels, all of them or none: what a decoder would fill in is refused."""
+"""The bytes of an image file as grey pixels, all of them or none: what a decoder would fill in is refused."""
 
 import io
 
@@ -20,14 +20,14 @@ __all__ = ["checked", "decode", "refuse_accepting_truncated"]
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """Decode a picture whole, upright, as mode ``L``.
+    """Decode an image whole, upright, as mode ``L``.
 
     Args:
         data: Of a file.
         name: For messages.
 
     Raises:
-        CorruptImage: Damaged, cut short or no picture.
+        CorruptImage: Damaged, cut short or no image.
         UnsupportedImage: Another format or kind, several frames, too small, or without contrast.
         InputOverLimit: More than 8192 pixels a side, 40 million pixels, or another bound on what it may cost.
     """
@@ -44,9 +44,9 @@ def decode(data: bytes, name: str) -> Image.Image:
     except BrainError:
         raise
     except MemoryError as error:
-        raise InputOverLimit(f"{name}: there is not enough memory to decode the picture") from error
+        raise InputOverLimit(f"{name}: there is not enough memory to decode the image") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputOverLimit(f"{name}: picture has more than {MAX_PIXELS:,} pixels") from error
+        raise InputOverLimit(f"{name}: image has more than {MAX_PIXELS:,} pixels") from error
     except UnidentifiedImageError as error:
         raise _unidentified(data, name) from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ...
@@ -61,7 +61,7 @@ def refuse_accepting_truncated(name: str) -> None:
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise UnsupportedImage(
-            f"{name}: this process has told Pillow to accept truncated pictures",
+            f"{name}: this process has told Pillow to accept truncated images",
             hint="set PIL.ImageFile.LOAD_TRUNCATED_IMAGES to False",
         )
 
@@ -102,7 +102,7 @@ def _unidentified(data: bytes, name: str) -> BrainError:
             hint="save it as 16-bit grey, or as 8-bit",
         )
     return CorruptImage(
-        f"{name}: content is not a picture, expected {', '.join(FORMATS)}",
+        f"{name}: content is not an image, expected {', '.join(FORMATS)}",
         hint="the ending of the name does not count, the content does",
     )
 
@@ -111,6 +111,6 @@ def _undecodable(data: bytes, name: str, error: Exception) -> BrainError:
     if data.startswith(b"BM") and str(error).startswith("Unsupported BMP"):
         return UnsupportedImage(f"{name}: BMP is of a kind that is not read", hint="save it as PNG")
     return CorruptImage(
-        f"{name}: picture is damaged or cut short ({type(error).__name__})",
+        f"{name}: image is damaged or cut short ({type(error).__name__})",
         hint="copy or export the file again",
     )

@@ -87,7 +87,7 @@ class Examination:
 
     @property
     def answers_were_checked(self) -> bool:
-        """Whether the bundle had golden pictures to replay."""
+        """Whether the bundle had golden images to replay."""
         return any(check.facts.get("pictures") for check in self.checks)
 
     def as_json(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def examine(
         path: The bundle's folder; None takes the one shipped in this package.
         device: As for ``Classifier.load``.
         num_threads: As for ``Classifier.load``.
-        tick: Told (done, total) while golden pictures are replayed.
+        tick: Told (done, total) while golden images are replayed.
     """
     checks: list[Check] = []
     name = "onnxruntime"
@@ -221,12 +221,12 @@ def _self_test(report: SelfTestReport) -> Check:
         error = failed
     total, drift = len(report.replays), report.largest_drift
     if total == 0:
-        finding = "no golden pictures in this bundle (schema 1): its answers are unchecked here"
+        finding = "no golden images in this bundle (schema 1): its answers are unchecked here"
     elif error is not None:
-        finding = f"{len(report.failures)} of {total} golden pictures failed"
+        finding = f"{len(report.failures)} of {total} golden images failed"
     else:
         finding = (
-            f"{total} of {total} golden pictures answered as known, largest drift "
+            f"{total} of {total} golden images answered as known, largest drift "
             f"{drift:.2g} logits, allowed {report.tolerance:.2g}"
         )
     facts = {
@@ -239,7 +239,7 @@ def _self_test(report: SelfTestReport) -> Check:
 
 
 def _latency(bundle: Bundle, session: Session) -> Check:
-    """Time the graph on one picture, alone; the interval of the median is that of its order statistics."""
+    """Time the graph on one image, alone; the interval of the median is that of its order statistics."""
     height, width = bundle.preprocessor.height, bundle.preprocessor.width
     cases = golden_cases(bundle)
     grey = cases[0].grey if cases else np.zeros((height, width), dtype=np.uint8)

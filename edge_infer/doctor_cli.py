@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_HELP = f"""Look at this machine, its onnxruntime and a bundle, and replay all golden pictures.
+_HELP = f"""Look at this machine, its onnxruntime and a bundle, and replay all golden images.
 
 It needs no scan and no network, writes nothing, and says nothing about patients.
 
@@ -59,7 +59,7 @@ Exit status:
     "--threads",
     metavar="N",
     type=click.IntRange(1, 1024),
-    help="Threads within one picture; default: the usable cores.",
+    help="Threads within one image; default: the usable cores.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -75,7 +75,7 @@ def main(
     with shown_to_user(debug=debug), results_stream(must_be_open=True) as results:
         from edge_infer.doctor import examine
 
-        with progress_bar("Golden pictures") as progress:
+        with progress_bar("Golden images") as progress:
             examination = examine(bundle, device=device, num_threads=threads, tick=progress)
         if as_json:
             results.write(json.dumps(examination.as_json(), indent=2, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""What makes a picture doubtful although it can be read: notes beside the answer, never instead of it.
+"""What makes an image doubtful although it can be read: notes beside the answer, never instead of it.
 
 Each rule is one comparison, stated in docs/bundle.md with how often it speaks on good scans.
 """
@@ -9,7 +9,7 @@ from PIL import Image
 
 __all__ = ["doubts_about"]
 
-#: Good scans need 112 or more of 256 levels; one hot pixel in a 16-bit picture leaves three.
+#: Good scans need 112 or more of 256 levels; one hot pixel in a 16-bit image leaves three.
 FEW_LEVELS = 64
 _COMMON = 0.999  # of the pixels: a few of any level do not count
 #: Longer than this times the shorter side: two square slices, even with a line lost. The longest good scan has 1.97.
@@ -22,7 +22,7 @@ _RIM = 32  # the rim is this part of the shorter side
 
 
 def doubts_about(grey: Image.Image) -> tuple[str, ...]:
-    """Say what a reader should know about a picture before they believe the answer.
+    """Say what a reader should know about an image before they believe the answer.
 
     Args:
         grey: Mode ``L``, as it was read, not yet resized.
@@ -36,7 +36,7 @@ def _shape(grey: Image.Image) -> str:
     ratio = max(width, height) / min(width, height)
     if ratio < TWO_SLICES:
         return ""
-    said = f"picture is {width} x {height} pixels, far from the shape of a head"
+    said = f"image is {width} x {height} pixels, far from the shape of a head"
     slices = round(ratio)
     how = "side by side" if width > height else "one above the other"
     is_row = abs(ratio - slices) <= 0.02 * slices
@@ -52,7 +52,7 @@ def _line(grey: Image.Image) -> str:
     level = _mean(grey.crop((0, top, width, top + down)))
     if min(upright, level) >= DARK_LINE * mean:
         return ""
-    return "a dark line runs through the middle: the picture may hold several slices"
+    return "a dark line runs through the middle: the image may hold several slices"
 
 
 def _levels(grey: Image.Image) -> str:

@@ -18,7 +18,7 @@ Exit codes follow DCMTK's ranges (ofexit.h: 20-39 input, 40-59 output, 80-99 pro
 2 a usage error (click), 100 a batch in which some files failed, 130 and 143 signals. **1 means a bug.**
 
 A message names the thing, what was found, what was expected and, as ``hint``, what to do. Messages carry
-file names as given, never file content: pictures and headers may hold patient data.
+file names as given, never file content: images and headers may hold patient data.
 """
 
 from typing import ClassVar
@@ -98,21 +98,21 @@ class NoInputs(InputError):
 
 
 class CorruptImage(InputError):
-    """The file is damaged or is no picture."""
+    """The file is damaged or is no image."""
 
     code = "corrupt"
     exit_code = 22
 
 
 class UnsupportedImage(InputError):
-    """The picture is of a kind that is not accepted."""
+    """The image is of a kind that is not accepted."""
 
     code = "unsupported"
     exit_code = 23
 
 
 class InputOverLimit(InputError):
-    """The file or picture is larger than the stated limit."""
+    """The file or image is larger than the stated limit."""
 
     code = "over_limit"
     exit_code = 24

@@ -1,8 +1,8 @@
-"""Golden pictures: a few inputs with the answers they got where the bundle was made.
+"""Golden images: a few inputs with the answers they got where the bundle was made.
 
-``golden.png`` is one grey sheet of pictures, four in a row, each of the model's size, so that people can look at
-it; the answers stand in the manifest, picture by picture in reading order. ``edge_infer.self_test`` asks for them
-again on the machine at hand. The pictures are drawn, not scanned: a real scan must not travel in a bundle.
+``golden.png`` is one grey sheet of images, four in a row, each of the model's size, so that people can look at
+it; the answers stand in the manifest, image by image in reading order. ``edge_infer.self_test`` asks for them
+again on the machine at hand. The images are drawn, not scanned: a real scan must not travel in a bundle.
 """
 
 import io
@@ -26,13 +26,13 @@ __all__ = ["GOLDEN_COUNT", "GoldenCase", "check_golden", "golden_cases", "golden
 
 _COLUMNS = 4
 
-#: Most pictures of a sheet.
+#: Most images of a sheet.
 GOLDEN_COUNT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenCase:
-    """One picture and its known answer.
+    """One image and its known answer.
 
     Attributes:
         number: Its place on the sheet, from 1, row by row.
@@ -48,7 +48,7 @@ class GoldenCase:
 
 
 def golden_cases(bundle: "Bundle") -> list[GoldenCase]:
-    """Read the golden pictures of a bundle; none in a bundle of schema 1.
+    """Read the golden images of a bundle; none in a bundle of schema 1.
 
     Raises:
         BundleIntegrity: The sheet is no grey PNG of the size that the manifest asks for.
@@ -71,19 +71,19 @@ def golden_cases(bundle: "Bundle") -> list[GoldenCase]:
     return cases
 
 
-def golden_sheet(pictures: Sequence[NDArray[np.uint8]]) -> bytes:
+def golden_sheet(images: Sequence[NDArray[np.uint8]]) -> bytes:
     """Render golden.png.
 
     Args:
-        pictures: 1 to 16 of the model's size: uint8, (H, W).
+        images: 1 to 16 of the model's size: uint8, (H, W).
     """
-    if not 1 <= len(pictures) <= GOLDEN_COUNT:
-        raise ValueError(f"{len(pictures)} pictures, expected 1..{GOLDEN_COUNT}")
-    height, width = pictures[0].shape
+    if not 1 <= len(images) <= GOLDEN_COUNT:
+        raise ValueError(f"{len(images)} images, expected 1..{GOLDEN_COUNT}")
+    height, width = images[0].shape
     sheet = Image.new("L", _sheet_size(height, width))
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         place = (index % _COLUMNS * width, index // _COLUMNS * height)
-        sheet.paste(Image.fromarray(picture), place)
+        sheet.paste(Image.fromarray(image), place)
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

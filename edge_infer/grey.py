@@ -1,10 +1,10 @@
-"""Any accepted picture as 8-bit grey: nothing clipped, transparency on black, deep pixels scaled.
+"""Any accepted image as 8-bit grey: nothing clipped, transparency on black, deep pixels scaled.
 
 The rule for deep pixels (16-bit, 32-bit, float) is ``round(value * 255 / largest value)``. Scanners
 write 12 bits into 16, so dividing by 65535 would leave almost nothing, and Pillow's own conversion
 clips at 255.
 
-Pictures are converted in strips of rows: whole, a picture of 40 million pixels took over a gigabyte.
+Images are converted in strips of rows: whole, an image of 40 million pixels took over a gigabyte.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ _TO_UPRIGHT = {  # EXIF 2.32, tag 0x0112
 
 
 def to_grey(image: Image.Image, name: str) -> Image.Image:
-    """Convert a decoded picture to mode ``L``.
+    """Convert a decoded image to mode ``L``.
 
     Args:
         image: Decoded, one frame.
@@ -45,25 +45,25 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
 
     Raises:
         CorruptImage: Values that are not finite.
-        UnsupportedImage: A pixel type with no agreed meaning, or a picture without any contrast.
+        UnsupportedImage: A pixel type with no agreed meaning, or an image without any contrast.
     """
     grey = _deep_to_grey(image, name) if image.mode in _DEEP else _shallow_to_grey(image, name)
     darkest, brightest = grey.getextrema()
     if darkest == brightest:
         raise UnsupportedImage(
-            f"{name}: picture is blank (every pixel is {brightest}), expected a scan"
+            f"{name}: image is blank (every pixel is {brightest}), expected a scan"
         )
     return grey
 
 
 def upright(grey: Image.Image, source: Image.Image) -> Image.Image:
-    """Turn a picture as the EXIF orientation of its source says; Pillow has turned TIFFs already."""
+    """Turn an image as the EXIF orientation of its source says; Pillow has turned TIFFs already."""
     method = _TO_UPRIGHT.get(source.getexif().get(_ORIENTATION, 1))
     return grey if method is None else grey.transpose(method)
 
 
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the picture in strips of about a million pixels, each with its first row."""
+    """Yield the image in strips of about a million pixels, each with its first row."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
@@ -100,7 +100,7 @@ def refuse_misread(image: Image.Image, name: str) -> None:
     if image.mode not in _DEEP and (loses_bits or is_signed_byte):
         kind = "signed 8-bit grey" if is_signed_byte else "16 bits in each of several channels"
         raise UnsupportedImage(
-            f"{name}: picture has {kind}, expected 16-bit grey or 8 bits",
+            f"{name}: image has {kind}, expected 16-bit grey or 8 bits",
             hint="save it as 16-bit grey, or as 8-bit",
         )
 
@@ -174,10 +174,10 @@ def scale_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
 def _largest(values: NDArray[np.generic], name: str) -> float:
     wide = values.astype(np.float64)  # exact for everything up to 32 bits
     if not np.isfinite(wide).all():
-        raise CorruptImage(f"{name}: picture holds NaN or infinity, expected finite values")
+        raise CorruptImage(f"{name}: image holds NaN or infinity, expected finite values")
     if wide.min() < 0:
         raise UnsupportedImage(
-            f"{name}: picture holds negative values, expected 0 or more",
+            f"{name}: image holds negative values, expected 0 or more",
             hint="shift or window the values before you export them",
         )
     return float(wide.max())

@@ -25,8 +25,8 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     """Draw the evidence for the predicted class over the scan, with a legend below.
 
     Red speaks for the class, blue against it, compared with the mean over all classes, since only
-    differences between classes move a probability. The strongest place of the picture has full
-    colour, so colours of two pictures do not compare.
+    differences between classes move a probability. The strongest place of the image has full
+    colour, so colours of two images do not compare.
 
     Args:
         image: The scan, mode ``L``, as read by ``read_image``.
@@ -38,11 +38,11 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     width = max(_MIN_WIDTH, image.width)
     size = (width, round(image.height * width / image.width))
     row = list(prediction.probabilities).index(prediction.label)
-    picture = draw_evidence(image, prediction.evidence, row, size)
+    drawn = draw_evidence(image, prediction.evidence, row, size)
     legend = _legend(width, prediction)
-    result = Image.new("RGB", (width, picture.height + legend.height), _BACKGROUND)
-    result.paste(picture, (0, 0))
-    result.paste(legend, (0, picture.height))
+    result = Image.new("RGB", (width, drawn.height + legend.height), _BACKGROUND)
+    result.paste(drawn, (0, 0))
+    result.paste(legend, (0, drawn.height))
     return result
 
 

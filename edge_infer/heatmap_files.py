@@ -19,29 +19,29 @@ from edge_infer.standard_input import StandardInput
 
 __all__ = ["HeatmapFiles"]
 
-Picture = Path | StandardInput
+ImageInput = Path | StandardInput
 
 #: Bytes of a name, its ending left out. File systems take 255, and while a file is written its name is longer.
 _MAX_STEM_BYTES = 200
 
 
 class HeatmapFiles:
-    """Draws the heatmap of each prediction into the file that was set aside for its picture.
+    """Draws the heatmap of each prediction into the file that was set aside for its image.
 
     Args:
-        target: A ``.png`` file for one picture, a folder (created) for several.
-        pictures: All pictures of the run.
+        target: A ``.png`` file for one image, a folder (created) for several.
+        images: All images of the run.
         is_batch: Whether the target is a folder.
-        timeout_s: How long reading a picture once more may take.
+        timeout_s: How long reading an image once more may take.
 
     Raises:
-        CannotWrite: The target would overwrite a picture, is no ``.png`` or cannot be created.
+        CannotWrite: The target would overwrite an image, is no ``.png`` or cannot be created.
     """
 
     def __init__(
         self,
         target: Path,
-        pictures: Sequence[Picture],
+        inputs: Sequence[ImageInput],
         *,
         is_batch: bool,
         timeout_s: float | None = None,
@@ -49,29 +49,29 @@ class HeatmapFiles:
         self._timeout_s = timeout_s
         if is_batch:
             _create_folder(target)
-            self._targets = _names_in(target, pictures)
+            self._targets = _names_in(target, inputs)
         else:
             if target.suffix.lower() != ".png" or is_folder(target):
                 raise CannotWrite(
-                    f"{shown_name(target)}: a heatmap of one picture goes to a .png file"
+                    f"{shown_name(target)}: a heatmap of one image goes to a .png file"
                 )
-            self._targets = {pictures[0]: target}
-        _refuse_overwriting(self._targets.values(), pictures)
+            self._targets = {inputs[0]: target}
+        _refuse_overwriting(self._targets.values(), inputs)
 
-    def draw(self, picture: Picture, prediction: Prediction) -> Path:
+    def draw(self, given: ImageInput, prediction: Prediction) -> Path:
         """Write the heatmap of one prediction and return its path.
 
         Args:
-            picture: One of the run.
+            given: One of the run.
             prediction: The answer for it.
 
         Raises:
             CannotWrite: The file cannot be written.
-            UnreadableInput: The picture has changed since it was classified.
+            UnreadableInput: The image has changed since it was classified.
             TimedOut: Reading it once more took longer than ``timeout_s``.
         """
-        target = self._targets[picture]
-        source = read_within(self._timeout_s, lambda: open_source(picture), source_name(picture))
+        target = self._targets[given]
+        source = read_within(self._timeout_s, lambda: open_source(given), source_name(given))
         if source.sha256 != prediction.source_sha256:
             raise UnreadableInput(
                 f"{shown_name(prediction.source)}: file changed while it was being worked on"
@@ -82,18 +82,18 @@ class HeatmapFiles:
         return target
 
 
-def _names_in(folder: Path, pictures: Sequence[Picture]) -> dict[Picture, Path]:
-    """Give each picture a name of its own, also when two folders hold pictures of one name."""
-    targets: dict[Picture, Path] = {}
+def _names_in(folder: Path, inputs: Sequence[ImageInput]) -> dict[ImageInput, Path]:
+    """Give each image a name of its own, also when two folders hold images of one name."""
+    targets: dict[ImageInput, Path] = {}
     taken: set[str] = set()
-    for picture in pictures:
-        stem = _short(picture.stem) if isinstance(picture, Path) else "stdin"
+    for given in inputs:
+        stem = _short(given.stem) if isinstance(given, Path) else "stdin"
         name, count = f"{stem}{HEATMAP_ENDING}", 1
         while name.lower() in taken:
             count += 1
             name = f"{stem}-{count}{HEATMAP_ENDING}"
         taken.add(name.lower())
-        targets[picture] = folder / name
+        targets[given] = folder / name
     return targets
 
 
@@ -119,12 +119,12 @@ def _create_folder(folder: Path) -> None:
         ) from error
 
 
-def _refuse_overwriting(targets: Iterable[Path], pictures: Sequence[Picture]) -> None:
+def _refuse_overwriting(targets: Iterable[Path], inputs: Sequence[ImageInput]) -> None:
     # Not Path.resolve, which raises for links in a circle.
-    sources = {os.path.realpath(picture) for picture in pictures if isinstance(picture, Path)}
+    sources = {os.path.realpath(given) for given in inputs if isinstance(given, Path)}
     for target in targets:
         if os.path.realpath(target) in sources:
             raise CannotWrite(
-                f"{shown_name(target)}: the heatmap would overwrite a picture that is to be read",
+                f"{shown_name(target)}: the heatmap would overwrite an image that is to be read",
                 hint="name another output",
             )

@@ -1,4 +1,4 @@
-"""Read one picture from a file, bytes, an array or Pillow, as 8-bit grey, or say exactly why not.
+"""Read one image from a file, bytes, an array or Pillow, as 8-bit grey, or say exactly why not.
 
 Files are read once, whole, into memory; limits are checked before anything is decoded; formats are
 recognised by content. Accepted: JPEG, PNG, BMP, TIFF with one frame; EXIF orientation is applied.
@@ -45,7 +45,7 @@ ImageSource = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceImage:
-    """A picture and where it came from.
+    """An image and where it came from.
 
     Attributes:
         name: See ``source_name``.
@@ -59,22 +59,22 @@ class SourceImage:
 
 
 def read_image(source: ImageSource) -> Image.Image:
-    """Read a picture as mode ``L``; see ``open_source``."""
+    """Read an image as mode ``L``; see ``open_source``."""
     return open_source(source).image
 
 
 def open_source(source: ImageSource) -> SourceImage:
-    """Read a picture and take its fingerprint.
+    """Read an image and take its fingerprint.
 
     Args:
-        source: A path; the bytes of a picture file; a file that is open in binary mode, read from
+        source: A path; the bytes of an image file; a file that is open in binary mode, read from
             where it stands and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
-            pictures are scaled by their largest value.
+            images are scaled by their largest value.
 
     Raises:
         UnreadableInput: Missing, not a regular file, not allowed to be read, or reading failed.
-        CorruptImage: Empty, damaged, cut short or no picture.
+        CorruptImage: Empty, damaged, cut short or no image.
         UnsupportedImage: Another format, several frames, too small or blank.
         InputOverLimit: More than 64 MiB, 8192 pixels a side or 40 million pixels.
         TypeError: The source is none of these, or a file in text mode.
@@ -84,9 +84,9 @@ def open_source(source: ImageSource) -> SourceImage:
     quiet_pillow()
     try:
         return _open_source(source, name)
-    except MemoryError as error:  # one picture's outcome, not the end of all that follow
+    except MemoryError as error:  # one image's outcome, not the end of all that follow
         raise InputOverLimit(
-            f"{shown_name(name)}: there is not enough memory for the picture"
+            f"{shown_name(name)}: there is not enough memory for the image"
         ) from error
 
 
@@ -94,7 +94,7 @@ def source_name(source: ImageSource) -> str:
     """Name a source: the path as given; else ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>`` or ``<image>``.
 
     Raises:
-        TypeError: It is no source of a picture.
+        TypeError: It is no source of an image.
     """
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
@@ -109,7 +109,7 @@ def source_name(source: ImageSource) -> str:
     if isinstance(source, BinaryFile):
         return "<file>"
     raise TypeError(
-        f"picture is {type(source).__name__}, "
+        f"image is {type(source).__name__}, "
         "expected a path, bytes, a binary file, an array or a Pillow image"
     )
 
@@ -120,7 +120,7 @@ def _open_source(source: ImageSource, name: str) -> SourceImage:
     if isinstance(source, np.ndarray):
         return _from_array(source)
     if isinstance(source, StandardInput):
-        return _from_bytes(source.data, name, if_empty="pipe a picture into it")
+        return _from_bytes(source.data, name, if_empty="pipe an image into it")
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_bytes(source, name)
     if isinstance(source, str | os.PathLike):
@@ -183,7 +183,7 @@ def _from_pillow(source: Image.Image) -> SourceImage:
 
 
 def _check_file_behind(source: Image.Image, name: str) -> None:
-    """Check the file of a picture that was opened and not yet decoded as strictly as one that is read here."""
+    """Check the file of an image that was opened and not yet decoded as strictly as one that is read here."""
     file = getattr(source, "fp", None)
     if file is None or source.format not in FORMATS or not getattr(source, "tile", None):
         return

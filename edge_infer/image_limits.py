@@ -1,4 +1,4 @@
-"""What a picture may be before it is decoded: its formats and limits."""
+"""What an image may be before it is decoded: its formats and limits."""
 
 from PIL import Image
 
@@ -34,26 +34,26 @@ def check_size(width: int, height: int, name: str) -> None:
     check_not_too_large(width, height, name)
     if min(width, height) < MIN_SIDE:
         raise UnsupportedImage(
-            f"{name}: picture is {width} x {height} pixels, expected at least {MIN_SIDE} a side"
+            f"{name}: image is {width} x {height} pixels, expected at least {MIN_SIDE} a side"
         )
 
 
 def check_not_too_large(width: int, height: int, name: str) -> None:
-    """Check the upper bounds alone: a picture inside another, such as a strip of a TIFF, may be small.
+    """Check the upper bounds alone: an image inside another, such as a strip of a TIFF, may be small.
 
     Raises:
         InputOverLimit: More than 8192 pixels a side or 40 million in all.
     """
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise InputOverLimit(
-            f"{name}: picture is {width} x {height} pixels, expected at most {MAX_SIDE} a side and "
+            f"{name}: image is {width} x {height} pixels, expected at most {MAX_SIDE} a side and "
             f"{MAX_PIXELS:,} in all",
             hint="export a single slice at its original size",
         )
 
 
 def check_frames(image: Image.Image, name: str) -> None:
-    """Refuse pictures of several frames: which of them to classify is not ours to guess.
+    """Refuse images of several frames: which of them to classify is not ours to guess.
 
     Raises:
         UnsupportedImage: Several frames or pages.
@@ -64,6 +64,6 @@ def check_frames(image: Image.Image, name: str) -> None:
         image.seek(0 if current else 1)
         image.seek(current)
         raise UnsupportedImage(
-            f"{name}: picture has several frames or pages, expected one",
-            hint="save the slice you want as a picture of its own",
+            f"{name}: image has several frames or pages, expected one",
+            hint="save the slice you want as an image of its own",
         )

@@ -1,4 +1,4 @@
-"""Turn files and folders, as given on a command line, into the list of pictures to read."""
+"""Turn files and folders, as given on a command line, into the list of images to read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from edge_infer.folder_walk import Walk, is_folder
 from edge_infer.names import shown_name, shown_names
 from edge_infer.standard_input import StandardInput
 
-__all__ = ["HEATMAP_ENDING", "PICTURE_ENDINGS", "Inputs", "expand_inputs"]
+__all__ = ["HEATMAP_ENDING", "IMAGE_ENDINGS", "Inputs", "expand_inputs"]
 
-PICTURE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
 #: Of the files that ``--heatmap`` draws into a folder: no scans, also where that is a folder of scans.
 HEATMAP_ENDING = ".heatmap.png"
@@ -22,13 +22,13 @@ class Inputs:
     """What is to be classified, and what lies beside it and is not.
 
     Attributes:
-        pictures: Files and standard input, in order.
+        images: Files and standard input, in order.
         heatmaps: In folders, drawn by ``--heatmap`` into them, as their names say.
-        other_files: In folders, without a picture's ending.
+        other_files: In folders, without an image's ending.
         repeated: Links, in folders, to folders that are read anyway.
     """
 
-    pictures: list[Path | StandardInput] = field(default_factory=list)
+    images: list[Path | StandardInput] = field(default_factory=list)
     heatmaps: list[Path] = field(default_factory=list)
     other_files: list[Path] = field(default_factory=list)
     repeated: list[Path] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Inputs:
         """What is not classified, counted and named, in a line; empty if there is nothing."""
         kinds = (
             (self.heatmaps, f"named as heatmaps are, *{HEATMAP_ENDING}"),
-            (self.other_files, "without a picture's ending"),
+            (self.other_files, "without an image's ending"),
             (self.repeated, "linked to a folder that is read already"),
         )
         return "; ".join(
@@ -49,15 +49,15 @@ class Inputs:
 
 
 def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
-    """List the pictures: files and standard input as given, folders by what is in them, sorted.
+    """List the images: files and standard input as given, folders by what is in them, sorted.
 
     Args:
         inputs: Files are taken whatever their ending; whether they exist shows when they are read.
-            In folders, and the folders in them, linked ones too, only picture endings count, and
+            In folders, and the folders in them, linked ones too, only image endings count, and
             neither hidden files nor heatmaps do.
 
     Raises:
-        NoInputs: A folder holds no picture, or nothing was given.
+        NoInputs: A folder holds no image, or nothing was given.
         UnreadableInput: A folder may not be read.
     """
     found = Inputs()
@@ -65,9 +65,9 @@ def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
         if isinstance(given, Path) and is_folder(given):
             _add_folder(found, given)
         else:
-            found.pictures.append(given)
-    if not found.pictures:
-        raise NoInputs("nothing to classify was given", hint="name pictures or folders")
+            found.images.append(given)
+    if not found.images:
+        raise NoInputs("nothing to classify was given", hint="name images or folders")
     return found
 
 
@@ -78,15 +78,15 @@ def _add_folder(found: Inputs, folder: Path) -> None:
         name = path.name.lower()
         if name.endswith(HEATMAP_ENDING):
             here.heatmaps.append(path)
-        elif name.endswith(PICTURE_ENDINGS):
-            here.pictures.append(path)
+        elif name.endswith(IMAGE_ENDINGS):
+            here.images.append(path)
         else:
             here.other_files.append(path)
-    if not here.pictures:
+    if not here.images:
         beside = f"; left out: {here.left_out}" if here.left_out else ""
         raise NoInputs(
-            f"{shown_name(folder)}: folder holds no picture{beside}",
-            hint=f"pictures end in {', '.join(PICTURE_ENDINGS)}",
+            f"{shown_name(folder)}: folder holds no image{beside}",
+            hint=f"images end in {', '.join(IMAGE_ENDINGS)}",
         )
-    for kind in ("pictures", "heatmaps", "other_files", "repeated"):
+    for kind in ("images", "heatmaps", "other_files", "repeated"):
         getattr(found, kind).extend(getattr(here, kind))

@@ -54,7 +54,7 @@ def usable_cores() -> int:
     """Return how many cores this process may use: by affinity, and by the quota of its control groups.
 
     More threads than the quota pays for use it up together and then all wait for the next period: with one core's
-    quota, 32 threads take 217 ms for a picture instead of 5.9 (measured). A broken quota is rounded up, as Java, .NET
+    quota, 32 threads take 217 ms for an image instead of 5.9 (measured). A broken quota is rounded up, as Java, .NET
     and Go do: 1.5 cores are two threads, since one alone would leave a third of what was granted.
     """
     has_affinity = hasattr(os, "sched_getaffinity")

@@ -1,6 +1,6 @@
 """A prediction as a notebook shows it: the evidence over the scan, a bar for each class, the notice.
 
-Complete in itself: the picture is inside, and nothing is fetched. Styles are inline and colours those of the notebook,
+Complete in itself: the image is inside, and nothing is fetched. Styles are inline and colours those of the notebook,
 light or dark, since notebooks strip style sheets of others.
 """
 
@@ -53,7 +53,7 @@ def prediction_html(prediction: Prediction) -> str:
 
 
 def _size(prediction: Prediction) -> tuple[int, int]:
-    """Return (width, height) in the shape of the picture, which the model sees stretched."""
+    """Return (width, height) in the shape of the image, which the model sees stretched."""
     width, height = prediction.source_size or prediction.evidence.shape[:0:-1]
     scale = _LONGER_SIDE / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))

@@ -30,9 +30,9 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The answer for one picture. Research use only; not for diagnosis.
+    """The answer for one image. Research use only; not for diagnosis.
 
-    A notebook shows it with the picture; the saved notebook then holds that picture.
+    A notebook shows it with the image; the saved notebook then holds that image.
 
     Attributes:
         label: The most probable class.
@@ -46,10 +46,10 @@ class Prediction:
         source_sha256: Of the bytes that were read.
         model: Which model answered.
         provider: The execution provider that ran it.
-        warnings: What a reader should know about this picture; often empty.
-        source_size: (width, height) of the picture in pixels, upright.
-        seen: uint8, (H, W), the picture as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
-            keeps it, and neither copies nor pickles do: answers to a thousand pictures hold no thousand pictures, and
+        warnings: What a reader should know about this image; often empty.
+        source_size: (width, height) of the image in pixels, upright.
+        seen: uint8, (H, W), the image as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
+            keeps it, and neither copies nor pickles do: answers to a thousand images hold no thousand images, and
             what is stored or sent on holds none.
     """
 
@@ -96,7 +96,7 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDAr
 def check_outputs(
     logits: NDArray[np.float32], evidence: NDArray[np.float32], *, classes: int, source: str
 ) -> None:
-    """Check one picture's outputs before anything is said about it.
+    """Check one image's outputs before anything is said about it.
 
     Args:
         logits: float32, (classes,).

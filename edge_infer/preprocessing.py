@@ -1,10 +1,10 @@
 """The one preprocessing: training, calibration, evaluation and inference all call this file.
 
-A picture becomes grey, is resized to a fixed size with Pillow's antialiased filter, scaled to 0..1 and repeated
+An image becomes grey, is resized to a fixed size with Pillow's antialiased filter, scaled to 0..1 and repeated
 over three channels. That is what transformers' ``ViTImageProcessor`` does with the same
 ``preprocessor_config.json``, so the checkpoint and the bundle load there too. Intensity is standardised inside
 the graph, so ``image_mean`` is 0 and ``image_std`` is 1 unless pretrained weights ask for others.
-Why the picture is stretched rather than padded: docs/decisions/0002-one-preprocessing.md.
+Why the image is stretched rather than padded: docs/decisions/0002-one-preprocessing.md.
 """
 
 import json
@@ -121,7 +121,7 @@ def _three(values: Any) -> tuple[float, float, float]:
 
 
 def resize_grey(image: Image.Image, config: PreprocessorConfig) -> NDArray[np.uint8]:
-    """Resize a grey picture to the model's size.
+    """Resize a grey image to the model's size.
 
     Args:
         image: Mode ``L`` (see ``edge_infer.image_file.read_image``).
@@ -131,13 +131,13 @@ def resize_grey(image: Image.Image, config: PreprocessorConfig) -> NDArray[np.ui
         uint8, (H, W). This is also what training caches on disk.
     """
     if image.mode != "L":
-        raise ValueError(f"mode is {image.mode}, expected L: read pictures with read_image")
+        raise ValueError(f"mode is {image.mode}, expected L: read images with read_image")
     resized = image.resize((config.width, config.height), Image.Resampling(config.resample))
     return np.asarray(resized, dtype=np.uint8)
 
 
 def to_pixel_values(grey: NDArray[np.uint8], config: PreprocessorConfig) -> NDArray[np.float32]:
-    """Scale and normalise resized grey pictures.
+    """Scale and normalise resized grey images.
 
     Args:
         grey: uint8, (N, H, W), from ``resize_grey``.
@@ -153,7 +153,7 @@ def to_pixel_values(grey: NDArray[np.uint8], config: PreprocessorConfig) -> NDAr
 
 
 def preprocess(image: Image.Image, config: PreprocessorConfig) -> NDArray[np.float32]:
-    """Turn one grey picture into the graph's input.
+    """Turn one grey image into the graph's input.
 
     Args:
         image: Mode ``L``.

@@ -1,7 +1,7 @@
 """Keep Pillow and the libtiff in it from writing to standard error: what they find wrong is raised or refused here.
 
 libtiff prints to file descriptor 2 what it thinks of a damaged TIFF, and Pillow gives it no other place. Turning the
-descriptor away while a picture is decoded would swallow what other threads of the host write meanwhile. So libtiff's
+descriptor away while an image is decoded would swallow what other threads of the host write meanwhile. So libtiff's
 own switch is used, once and for good: whoever else decodes TIFFs with Pillow in this process no longer sees its notes
 either. On Windows Pillow's libtiff cannot be reached, and its notes remain.
 

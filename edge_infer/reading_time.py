@@ -1,7 +1,7 @@
-"""A time limit on reading and decoding a picture, which nothing in Python can stop.
+"""A time limit on reading and decoding an image, which nothing in Python can stop.
 
 A read from a dead network file system and a decoder in C cannot be ended from outside, short of ending their process,
-and a process for each picture would cost more than the picture. So a thread does the work while its caller waits; when
+and a process for each image would cost more than the image. So a thread does the work while its caller waits; when
 the time is over the caller gets its error, and the thread is left to end by itself. At most ``MAX_LEFT_BEHIND`` such
 threads are left behind in a process: with so many there, the next caller waits, as long as its own time allows, until
 one has ended. They are daemons and keep no process from ending.
@@ -83,7 +83,7 @@ def read_within(timeout_s: float | None, work: Callable[[], _Result], name: str)
     Args:
         timeout_s: Seconds; None does it here and now, without a thread.
         work: After a time-out it goes on alone, and what it gives is dropped.
-        name: Of the picture.
+        name: Of the image.
 
     Raises:
         TimedOut: It took longer, or earlier work that could not be stopped left no place for it.
@@ -99,7 +99,7 @@ def read_within(timeout_s: float | None, work: Callable[[], _Result], name: str)
         )
     if not has_place:
         raise TimedOut(
-            f"{shown_name(name)}: not begun within {timeout_s:g} s, {MAX_LEFT_BEHIND} earlier pictures "
+            f"{shown_name(name)}: not begun within {timeout_s:g} s, {MAX_LEFT_BEHIND} earlier images "
             "are still being read",
             hint="see why reading takes so long, and start again",
         )
@@ -118,7 +118,7 @@ def read_within(timeout_s: float | None, work: Callable[[], _Result], name: str)
 
 
 def timed_out(timeout_s: float, name: str) -> TimedOut:
-    """Return the error of a picture that took too long."""
+    """Return the error of an image that took too long."""
     return TimedOut(
         f"{shown_name(name)}: no answer within {timeout_s:g} s",
         hint="allow more time, or end what else runs on this machine",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "SelfTest", "SelfTestReport", "replay", "require_golden_answers"]
 
-#: How much is replayed: two pictures, of two classes if there are; all; nothing. Each picture runs every operator, and
+#: How much is replayed: two images, of two classes if there are; all; nothing. Each image runs every operator, and
 #: a program that classifies one scan shall not work longer on its self-test than on the scan.
 SelfTest = Literal["quick", "full", "off"]
 
@@ -32,7 +32,7 @@ _QUICK = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """One golden picture, asked again.
+    """One golden image, asked again.
 
     Attributes:
         number: Its place on the sheet, from 1.
@@ -54,7 +54,7 @@ class SelfTestReport:
     """What came of a self-test.
 
     Attributes:
-        replays: One for each picture; none if the bundle has no golden pictures.
+        replays: One for each image; none if the bundle has no golden images.
         tolerance: Largest drift allowed, in logits.
     """
 
@@ -63,23 +63,23 @@ class SelfTestReport:
 
     @property
     def largest_drift(self) -> float:
-        """Over all pictures that were replayed."""
+        """Over all images that were replayed."""
         return max((replay.drift for replay in self.replays), default=0.0)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """One sentence for each picture that failed."""
+        """One sentence for each image that failed."""
         return tuple(replay.failure for replay in self.replays if replay.failure)
 
     def require_passed(self) -> None:
         """Do nothing if all went well.
 
         Raises:
-            SelfTestFailed: Otherwise; names the first picture that failed.
+            SelfTestFailed: Otherwise; names the first image that failed.
         """
         if self.failures:
             raise SelfTestFailed(
-                f"{len(self.failures)} of {len(self.replays)} golden pictures failed on this machine; "
+                f"{len(self.failures)} of {len(self.replays)} golden images failed on this machine; "
                 f"{self.failures[0]}",
                 hint="do not use this bundle here; brain-doctor shows more, and an fp32 bundle or "
                 "another device may do",
@@ -93,20 +93,20 @@ def replay(
     *,
     tick: Callable[[int, int], None] | None = None,
 ) -> SelfTestReport:
-    """Replay golden pictures, one by one as ``predict`` does, and say what came of it.
+    """Replay golden images, one by one as ``predict`` does, and say what came of it.
 
     Args:
         bundle: Says what is expected.
         session: Is asked.
         extent: ``quick``, ``full`` or ``off``.
-        tick: Told (done, total) after each picture.
+        tick: Told (done, total) after each image.
 
     Raises:
-        TimedOut: A picture takes longer than two minutes.
+        TimedOut: An image takes longer than two minutes.
         ValueError: An unknown extent.
     """
     cases = _chosen(golden_cases(bundle) if extent != "off" else [], extent)
-    # Schema 1 states none and has no pictures.
+    # Schema 1 states none and has no images.
     tolerance = float(bundle.manifest["self_test"]["tolerance_logits"]) if cases else 0.0
     replays = []
     for done, case in enumerate(cases, start=1):
@@ -117,11 +117,11 @@ def replay(
 
 
 def require_golden_answers(bundle: "Bundle", session: "Session", extent: SelfTest) -> None:
-    """Replay golden pictures and refuse to go on if an answer is not the known one.
+    """Replay golden images and refuse to go on if an answer is not the known one.
 
     Raises:
         SelfTestFailed: A class differs, a logit is off by more than the tolerance, or is not finite.
-        TimedOut: A picture takes longer than two minutes.
+        TimedOut: An image takes longer than two minutes.
     """
     replay(bundle, session, extent).require_passed()
 
@@ -138,7 +138,7 @@ def _chosen(cases: list[GoldenCase], extent: SelfTest) -> list[GoldenCase]:
 
 
 def _ask(bundle: "Bundle", session: "Session", case: GoldenCase, tolerance: float) -> Replay:
-    name = f"golden picture {case.number}"
+    name = f"golden image {case.number}"
     labels = bundle.labels
     try:
         pixel_values = to_pixel_values(case.grey[None], bundle.preprocessor)

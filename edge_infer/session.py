@@ -69,7 +69,7 @@ class Session:
             InferenceFailed: The runtime refused the input or failed.
             TimedOut: It took longer than ``timeout_s``.
         """
-        # A session is open, so the installation is checked already: not once more for each picture.
+        # A session is open, so the installation is checked already: not once more for each image.
         run_options = importlib.import_module("onnxruntime").RunOptions()
         run_options.log_severity_level = _LOG_NOTHING
         feeds = {INPUT_NAME: pixel_values}

@@ -1,4 +1,4 @@
-"""Standard input as a picture: read when first asked for, and kept, since a pipe can be read only once."""
+"""Standard input as an image: read when first asked for, and kept, since a pipe can be read only once."""
 
 from functools import cached_property
 
@@ -9,7 +9,7 @@ __all__ = ["StandardInput"]
 
 
 class StandardInput:
-    """One picture from standard input.
+    """One image from standard input.
 
     Args:
         stream: Binary, best without a buffer: a thread that a time-out leaves behind holds the lock of one, and Python
@@ -31,6 +31,6 @@ class StandardInput:
         if self._stream is None:
             raise UnreadableInput(
                 f"{self.name}: standard input is closed",
-                hint="pipe a picture into it: brain-infer - < scan.png",
+                hint="pipe an image into it: brain-infer - < scan.png",
             )
         return read_binary(self._stream, self.name)

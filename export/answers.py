@@ -1,4 +1,4 @@
-"""Ask a graph about pictures one by one, as brain-infer does, on all cores at once.
+"""Ask a graph about images one by one, as brain-infer does, on all cores at once.
 
 A batch would be another question: a dynamic INT8 graph takes its ranges over all of it.
 """
@@ -29,17 +29,17 @@ def answers_one_by_one(
     config: PreprocessorConfig,
     tick: Callable[[], None] = lambda: None,
 ) -> list[tuple[NDArray[np.float32], ...]]:
-    """Return what the graph says of each picture, in their order.
+    """Return what the graph says of each image, in their order.
 
     Args:
-        session: Best opened with one thread: pictures keep the cores busy, and a graph splits badly.
+        session: Best opened with one thread: images keep the cores busy, and a graph splits badly.
         grey: uint8, (N, H, W).
         config: How they become pixel values.
-        tick: Called after each picture.
+        tick: Called after each image.
     """
 
-    def ask(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        return session.run(to_pixel_values(picture[None], config))
+    def ask(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        return session.run(to_pixel_values(image[None], config))
 
     answers = []
     with ThreadPoolExecutor(usable_cores()) as pool:

@@ -32,7 +32,7 @@ from export.answers import logits_one_by_one
 from export.golden import make_golden
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.choice import Tried, choose
 from export.int8.targets import TARGETS
 from export.int8.variants import quantized_variants
@@ -71,7 +71,7 @@ def export_bundle(
     folder: Path,
     *,
     precision: str,
-    pictures: ExportPictures | None,
+    images: ExportImages | None,
     metrics: dict[str, Any],
     command: str,
     target: str = "x64-vnni",
@@ -87,12 +87,12 @@ def export_bundle(
         checkpoint: The trained model.
         folder: The bundle's folder; an older bundle there stays whole unless this one is good.
         precision: ``fp32``, ``fp16`` or ``int8``.
-        pictures: For calibration, gate and temperature; INT8 needs them.
+        images: For calibration, gate and temperature; INT8 needs them.
         metrics: Evaluations for the model card, as ``train.evaluation.evaluate`` writes them.
         command: How the bundle was made.
         target: Processors an INT8 graph is written for, in ``TARGETS``.
         quick: Take the first INT8 graph that passes, instead of the best of all.
-        cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
+        cache: Folder for FP32 answers on corrupted images, so that a killed run goes on.
         step: Told what is being done.
         details: Told the tables of all that was tried.
         progress: Told how far a long step is.
@@ -119,12 +119,12 @@ def export_bundle(
         OnnxModel.graph_topological_sort(graph.graph, is_deterministic=True)
         parity["fp16"] = check_parity(checkpoint.model, open_graph(graph), **size, atol=FP16_ATOL)
     elif precision == "int8":
-        if pictures is None:
-            raise ValueError("int8 needs pictures for calibration and gate")
+        if images is None:
+            raise ValueError("int8 needs images for calibration and gate")
         variants = quantized_variants(
             checkpoint.model,
             graph,
-            pictures.calibration,
+            images.calibration,
             preprocessor,
             TARGETS[target],
             progress,
@@ -133,7 +133,7 @@ def export_bundle(
         chosen = choose(
             variants,
             graph,
-            pictures,
+            images,
             preprocessor,
             quick=quick,
             cache=cache,
@@ -150,15 +150,15 @@ def export_bundle(
             **chosen.best.variant.description,
             "largest_weight": largest_weight(graph),
             "calibration": {
-                "n": len(pictures.calibration),
-                "source": pictures.source,
+                "n": len(images.calibration),
+                "source": images.source,
                 "part": "train",
             },
             "tried": {entry.variant.name: entry.table() for entry in tried},
             "fp32_p50_ms": round(chosen.fp32_p50_ms, 2),
         }
-        gate = {"source": pictures.source, "synthetic": pictures.synthetic, **chosen.best.table()}
-    step("drawing golden pictures for the self-test")
+        gate = {"source": images.source, "synthetic": images.synthetic, **chosen.best.table()}
+    step("drawing golden images for the self-test")
     golden = make_golden(reference, open_graph(graph), preprocessor, precision=precision)
     body: dict[str, Any] = {
         "model": checkpoint.name,
@@ -167,7 +167,7 @@ def export_bundle(
         "gate": gate,
         "parity": parity,
         "metrics": metrics,
-        "calibration": _calibration(graph, pictures, preprocessor),
+        "calibration": _calibration(graph, images, preprocessor),
         "golden": golden.entries,
         "self_test": golden.self_test,
         "provenance": _provenance(checkpoint, command),
@@ -192,17 +192,17 @@ def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto
 
 
 def _calibration(
-    graph: onnx.ModelProto, pictures: ExportPictures | None, preprocessor: PreprocessorConfig
+    graph: onnx.ModelProto, images: ExportImages | None, preprocessor: PreprocessorConfig
 ) -> dict[str, Any]:
-    """Fit the temperature on real validation pictures; phantoms would teach a wrong one."""
-    if pictures is None or pictures.synthetic:
+    """Fit the temperature on real validation images; phantoms would teach a wrong one."""
+    if images is None or images.synthetic:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
-    logits = logits_one_by_one(open_graph(graph), pictures.gate, preprocessor)
-    labels = pictures.gate_labels
+    logits = logits_one_by_one(open_graph(graph), images.gate, preprocessor)
+    labels = images.gate_labels
     temperature = fit_temperature(logits, labels)
     return {
         "temperature": temperature,
-        "fitted_on": f"validation part of {pictures.source}, n {len(logits)}",
+        "fitted_on": f"validation part of {images.source}, n {len(logits)}",
         "ece_before": round(expected_calibration_error(labels, softmax(logits)), 4),
         "ece_after": round(expected_calibration_error(labels, softmax(logits, temperature)), 4),
     }

@@ -24,7 +24,7 @@ from train.model_names import MODEL_NAMES
 if TYPE_CHECKING:
     from edge_infer.bundle import Bundle
     from edge_infer.preprocessing import PreprocessorConfig
-    from export.int8.calibration import ExportPictures
+    from export.int8.calibration import ExportImages
 
 __all__ = ["main"]
 
@@ -52,7 +52,7 @@ _File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 @click.option(
     "--end-to-end",
     is_flag=True,
-    help="Also write one graph that takes a uint8 picture of any size, for other languages.",
+    help="Also write one graph that takes a uint8 image of any size, for other languages.",
 )
 @click.option(
     "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
@@ -68,7 +68,7 @@ _File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 @click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels.")
 @click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
 @click.option(
-    "--cache", type=_Folder, default=Path("runs/cache"), show_default=True, help="Decoded pictures."
+    "--cache", type=_Folder, default=Path("runs/cache"), show_default=True, help="Decoded images."
 )
 @click.option(
     "--metrics", type=_File, multiple=True, help="metrics.json of brain-train, for the model card."
@@ -76,14 +76,14 @@ _File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 @click.option(
     "--quick",
     is_flag=True,
-    help="Take the first INT8 form that passes instead of the best of all, and judge fewer corrupted pictures.",
+    help="Take the first INT8 form that passes instead of the best of all, and judge fewer corrupted images.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Of the calibration pictures.",
+    help="Of the calibration images.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(
@@ -105,7 +105,7 @@ def main(
 ) -> None:
     """Export a checkpoint to a bundle that brain-infer loads.
 
-    The graph is compared with PyTorch. With --int8 it is quantized and judged on validation pictures, class by class;
+    The graph is compared with PyTorch. With --int8 it is quantized and judged on validation images, class by class;
     what does not pass is not written (exit status 86). The tables of all that was tried go to OUTPUT.gate.txt.
 
     \b
@@ -131,15 +131,15 @@ def main(
                 f"checkpoint {folder} is of {loaded.name}, expected {model}",
                 hint=f"pass --model {loaded.name}, or another --checkpoint",
             )
-        pictures = None
+        images = None
         if precision == "int8" or data is not None:
-            pictures = _pictures(loaded.preprocessor, data, manifest, dataset, cache, seed, quick)
+            images = _images(loaded.preprocessor, data, manifest, dataset, cache, seed, quick)
         with progress_bar("Judging") as progress, GateLog(target_folder, say) as log:
             report = export_bundle(
                 loaded,
                 target_folder,
                 precision=precision,
-                pictures=pictures,
+                images=images,
                 metrics=_metrics(folder, metrics),
                 command=typed_command("brain-export"),
                 target="portable" if portable else target,
@@ -165,12 +165,12 @@ def _write_end_to_end(bundle: "Bundle") -> str:
     path = bundle.path.with_name(f"{bundle.path.name}.end-to-end.onnx")
     figures = write_end_to_end(bundle, path)
     return (
-        f"end to end: {path} ({figures['size_bytes'] / 1e6:.1f} MB; as the bundle on {figures['pictures']} pictures of "
+        f"end to end: {path} ({figures['size_bytes'] / 1e6:.1f} MB; as the bundle on {figures['pictures']} images of "
         f"many sizes, probabilities within {figures['max_probability_difference']:.1e})\n"
     )
 
 
-def _pictures(
+def _images(
     preprocessor: "PreprocessorConfig",
     data: Path | None,
     manifest: Path | None,
@@ -178,17 +178,17 @@ def _pictures(
     cache: Path,
     seed: int,
     quick: bool,
-) -> "ExportPictures":
+) -> "ExportImages":
     from export.int8.calibration import from_data_set, from_kit
 
     if data is None:
         with progress_bar("Reading") as progress:
-            pictures = from_kit(preprocessor, cache, seed=seed, quick=quick, progress=progress)
+            images = from_kit(preprocessor, cache, seed=seed, quick=quick, progress=progress)
         say(
-            f"no --data: calibrating on {len(pictures.calibration)} and judging on {len(pictures.gate)} scans of "
-            f"{pictures.source} (export/kit)"
+            f"no --data: calibrating on {len(images.calibration)} and judging on {len(images.gate)} scans of "
+            f"{images.source} (export/kit)"
         )
-        return pictures
+        return images
     from train.data.layouts import load_samples
 
     with progress_bar("Reading") as progress:

@@ -1,7 +1,7 @@
-"""Golden pictures for a bundle: drawn, answered by the FP32 graph and by the one that ships, and chosen with care.
+"""Golden images for a bundle: drawn, answered by the FP32 graph and by the one that ships, and chosen with care.
 
 The self-test of the runtime (edge_infer/self_test.py) refuses a bundle whose answers differ on another machine. A right
-machine must never be refused, so a picture is taken only if its class leads by far more than rounding can move.
+machine must never be refused, so an image is taken only if its class leads by far more than rounding can move.
 """
 
 import functools
@@ -23,12 +23,12 @@ from train.phantoms import phantom
 
 __all__ = ["CANDIDATES", "MARGIN_FACTOR", "Golden", "make_golden"]
 
-#: Pictures drawn at most; drawing ends when each class has its share.
+#: Images drawn at most; drawing ends when each class has its share.
 CANDIDATES = 160
 _CHUNK = 32
 _SEED = 16
 
-#: A picture's class must lead by so many tolerances.
+#: An image's class must lead by so many tolerances.
 MARGIN_FACTOR = 4.0
 
 #: Logits may always differ by so much, on any machine: sums in another order, kernels of another width.
@@ -38,7 +38,7 @@ _LEAST_TOLERANCE = {"fp32": 1e-3, "fp16": 0.1, "int8": 0.1}
 #: does to this very graph is measured by scaling its input by these; another machine may do several times as much.
 _NUDGES = (1 - 1e-6, 1 + 1e-6, 1 + 1e-5)
 _NUDGE_FACTOR = 3.0
-_NUDGED_PICTURES = 8
+_NUDGED_IMAGES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +59,9 @@ class Golden:
 def make_golden(
     reference: Session, shipped: Session, preprocessor: PreprocessorConfig, *, precision: str
 ) -> Golden:
-    """Draw pictures, let both graphs answer them one by one, and take up to four of each class.
+    """Draw images, let both graphs answer them one by one, and take up to four of each class.
 
-    A class that the model gives to no drawn picture with a sure lead is left out; others fill its place.
+    A class that the model gives to no drawn image with a sure lead is left out; others fill its place.
 
     Args:
         reference: Of the FP32 graph.
@@ -69,7 +69,7 @@ def make_golden(
         preprocessor: The model's.
         precision: Of the shipped graph: ``fp32``, ``fp16`` or ``int8``.
     """
-    nudged = _drawn(preprocessor, 0)[:_NUDGED_PICTURES]
+    nudged = _drawn(preprocessor, 0)[:_NUDGED_IMAGES]
     tolerance = max(
         _LEAST_TOLERANCE[precision], _NUDGE_FACTOR * _rounding(shipped, nudged, preprocessor)
     )
@@ -98,7 +98,7 @@ def make_golden(
 def _answered(
     reference: Session, shipped: Session, preprocessor: PreprocessorConfig, tolerance: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], list[int]]:
-    """Draw and ask until each class has its share; return pictures, both answers and the rows taken."""
+    """Draw and ask until each class has its share; return images, both answers and the rows taken."""
     grey = np.empty((0, preprocessor.height, preprocessor.width), dtype=np.uint8)
     logits = fp32_logits = np.empty((0, len(LABELS)), dtype=np.float32)
     for start in range(0, CANDIDATES, _CHUNK):
@@ -116,13 +116,13 @@ def _answered(
 def _sure(
     logits: NDArray[np.float32], fp32_logits: NDArray[np.float32], tolerance: float
 ) -> NDArray[np.bool_]:
-    """Tell on which pictures both graphs agree, with a lead that rounding cannot eat up."""
+    """Tell on which images both graphs agree, with a lead that rounding cannot eat up."""
     agree = logits.argmax(axis=1) == fp32_logits.argmax(axis=1)
     return np.asarray(agree & (margins(logits) >= MARGIN_FACTOR * tolerance), dtype=np.bool_)
 
 
 def _chosen(logits: NDArray[np.float32], sure: NDArray[np.bool_]) -> list[int]:
-    """Take the classes in turn, four of each class where there are four; unsure pictures only where none is sure."""
+    """Take the classes in turn, four of each class where there are four; unsure images only where none is sure."""
     answers, lead = logits.argmax(axis=1), margins(logits)
     rows = np.flatnonzero(sure).tolist() or np.argsort(-lead, kind="stable").tolist()
     taken: Counter[int] = Counter()
@@ -155,27 +155,27 @@ def _logits(
 @functools.lru_cache(maxsize=CANDIDATES // _CHUNK)
 def _drawn(preprocessor: PreprocessorConfig, start: int) -> NDArray[np.uint8]:
     """Draw a chunk of candidates: uint8, (32, H, W)."""
-    pictures = []
+    images = []
     for number in range(start, start + _CHUNK):
         view = _VIEWS[number // len(LABELS) % len(_VIEWS)]
         generator = np.random.default_rng([_SEED, number])
         drawn = Image.fromarray(phantom(LABELS[number % len(LABELS)], generator, 256))
-        pictures.append(resize_grey(view(drawn), preprocessor))
-    return np.stack(pictures)
+        images.append(resize_grey(view(drawn), preprocessor))
+    return np.stack(images)
 
 
-def _zoomed(picture: Image.Image) -> Image.Image:
-    width, height = picture.size
-    return picture.crop((width // 4, height // 4, width - width // 4, height - height // 4))
+def _zoomed(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    return image.crop((width // 4, height // 4, width - width // 4, height - height // 4))
 
 
-def _brightened(picture: Image.Image) -> Image.Image:
-    return picture.point([round(255 * (value / 255) ** 0.4) for value in range(256)])
+def _brightened(image: Image.Image) -> Image.Image:
+    return image.point([round(255 * (value / 255) ** 0.4) for value in range(256)])
 
 
 #: A model taught by real scans gives most plain phantoms the same class; these bring others out.
 _VIEWS: tuple[Callable[[Image.Image], Image.Image], ...] = (
-    lambda picture: picture,
+    lambda image: image,
     ImageOps.equalize,
     _zoomed,
     _brightened,

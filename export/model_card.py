@@ -12,7 +12,7 @@ INTENDED_USE = (
     "Research on classifying single grey brain MRI slices into glioma, meningioma, pituitary tumour and no tumour. "
     "Not for diagnosis, triage or any decision about a patient. Trained on T1-weighted slices of adults from public "
     "collections; other sequences, scanners, ages and body parts are outside of what it has seen, and it always "
-    "answers with one of the four classes, whatever the picture shows."
+    "answers with one of the four classes, whatever the image shows."
 )
 
 
@@ -97,7 +97,7 @@ def _gate(gate: Mapping[str, Any] | None) -> str:
         "## INT8 gate\n",
         f"Judged on {gate['source']}. "
         + (
-            "**Synthetic pictures: this says nothing about patients.**"
+            "**Synthetic images: this says nothing about patients.**"
             if gate["synthetic"]
             else "Validation part only."
         ),
@@ -127,7 +127,7 @@ def _gate(gate: Mapping[str, Any] | None) -> str:
     if corrupted is not None:
         same, flips = corrupted["agreement"], corrupted["flips"]
         lines.append(
-            f"On {corrupted['n']} corrupted variants of {corrupted['pictures']} of these pictures (docs/gate.md): "
+            f"On {corrupted['n']} corrupted variants of {corrupted['pictures']} of these images (docs/gate.md): "
             f"agreement {100 * same['value']:.2f} % ({100 * same['low']:.2f}..{100 * same['high']:.2f}), required "
             f"{100 * corrupted['min_agreement']:.0f} %; tumour to no_tumor flips {flips['count']} of {flips['n']}"
             + (f", at most {100 * flips['high']:.3f} %" if flips["high"] is not None else "")
@@ -143,7 +143,7 @@ def _tried(quantization: Mapping[str, Any]) -> str:
     lines = [
         "## Quantizations that were tried\n",
         (
-            f"Shipped: **{quantization['name']}**. Latency: median of one picture with one thread on the machine of "
+            f"Shipped: **{quantization['name']}**. Latency: median of one image with one thread on the machine of "
             f"the export, measured in turn; FP32 took {quantization['fp32_p50_ms']} ms there.\n"
         ),
         "| name | gate | agreement | flips by class | p50, ms | MB |\n|---|---|---|---|---|---|",

@@ -21,7 +21,7 @@ _BATCH_SIZES = (1, 3, 8)
 def check_parity(
     model: nn.Module, session: Session, *, height: int, width: int, atol: float = ATOL
 ) -> dict[str, Any]:
-    """Compare a graph with the PyTorch model on random pictures.
+    """Compare a graph with the PyTorch model on random images.
 
     Args:
         model: In evaluation mode.

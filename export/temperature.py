@@ -18,7 +18,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     """Return the temperature of least negative log-likelihood, within 0.2..5 and to 1 %.
 
     Args:
-        logits: (N, classes), of validation pictures.
+        logits: (N, classes), of validation images.
         labels: (N,).
     """
     rows = np.arange(len(labels))

@@ -1,4 +1,4 @@
-"""``brain-train``: pictures in, a checkpoint out; and the evaluation of checkpoints and bundles."""
+"""``brain-train``: images in, a checkpoint out; and the evaluation of checkpoints and bundles."""
 
 import logging
 import sys
@@ -64,7 +64,7 @@ _EVALUATED = "test"
 @click.option(
     "--apart-from",
     type=_Folder,
-    help="Another data set to be tested on: leave out pictures with a copy in its test part.",
+    help="Another data set to be tested on: leave out images with a copy in its test part.",
 )
 @click.option("--no-test", is_flag=True, help="Leave the test part alone, as experiments must.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
@@ -169,7 +169,7 @@ main.add_command(robustness)
 @click.argument("model", type=_Folder, metavar="CHECKPOINT_OR_BUNDLE")
 @data_options
 @click.option(
-    "--output", type=_Folder, required=True, help="Gets metrics.json, predictions.csv and pictures."
+    "--output", type=_Folder, required=True, help="Gets metrics.json, predictions.csv and images."
 )
 @click.option(
     "--split",
@@ -182,9 +182,9 @@ main.add_command(robustness)
 @click.option(
     "--without",
     type=click.Choice(["byte-copies", "copies"]),
-    help="Leave out pictures that have a copy in the train part: of the file, or of any kind.",
+    help="Leave out images that have a copy in the train part: of the file, or of any kind.",
 )
-@click.option("--title", help="Names the data in tables and pictures.")
+@click.option("--title", help="Names the data in tables and images.")
 def evaluate(
     model: Path,
     data: Path,
@@ -287,7 +287,7 @@ def _apart_from(samples: "list[Sample]", folder: Path, cache: Path) -> "list[Sam
 
     kept = apart_from(samples, given_samples(folder, None, ""), cache)
     click.echo(
-        f"left out {len(samples) - len(kept)} pictures with a copy in the test part of {folder.name}",
+        f"left out {len(samples) - len(kept)} images with a copy in the test part of {folder.name}",
         err=True,
     )
     return kept

@@ -29,7 +29,7 @@ class Recipe:
     Attributes:
         name: The file's stem.
         epochs: Passes over the training part.
-        batch_size: Pictures per step.
+        batch_size: Images per step.
         learning_rate: Peak of the schedule.
         weight_decay: AdamW's, on matrices only.
         warmup_ratio: Share of the steps with rising learning rate.
@@ -40,17 +40,17 @@ class Recipe:
         image_sizes: Smaller sides to begin with: pairs of side and share of the training, in order; the last side is
             ``image_size``, the shares add up to 1. Empty: ``image_size`` throughout.
         bf16: Autocast to bfloat16 where the machine has units for it, and not where it would imitate it.
-        one_of_each_copy: Train on one picture of each copy group only.
-        sample_copies: Train on one picture of each copy group an epoch, another one each time.
+        one_of_each_copy: Train on one image of each copy group only.
+        sample_copies: Train on one image of each copy group an epoch, another one each time.
         balance_classes: Draw each class equally often.
-        keep_originals: Show each picture twice an epoch, as it is and varied, as the seed's doubled train set does.
+        keep_originals: Show each image twice an epoch, as it is and varied, as the seed's doubled train set does.
         ema_decay: Of the exponential moving average of the weights, a step; it is what is validated and kept.
             0: the weights themselves are.
         ema_every: Steps between two updates of that average.
         average_last: Epochs at the end whose weights' mean is tried as well; 0 for none.
         seed: Of weights, order and augmentation.
         augmentation: See there.
-        mixing: Of pictures with one another.
+        mixing: Of images with one another.
         mask: Used where tumour masks are known.
         distillation: Used with a teacher only.
         autoencoder: Used for ``sae`` only.

@@ -7,17 +7,17 @@ __all__ = ["Augmentation", "Autoencoder", "Distillation", "MaskGuidance", "Mixin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How strongly training pictures are varied; 0 switches a part off.
+    """How strongly training images are varied; 0 switches a part off.
 
     Attributes:
         rotation_degrees: Uniform in plus or minus this.
-        scale: Smallest and largest side of the crop relative to the picture (over 1 zooms out, black around).
+        scale: Smallest and largest side of the crop relative to the image (over 1 zooms out, black around).
         aspect: Uniform stretch of width against height, plus or minus this share.
         shift: Uniform shift, plus or minus this share of the side.
         horizontal_flip: Probability.
         vertical_flip: Probability.
         brightness: Uniform factor 1 plus or minus this.
-        contrast: Uniform factor around the picture's mean, 1 plus or minus this.
+        contrast: Uniform factor around the image's mean, 1 plus or minus this.
         gamma: The exponent's natural logarithm is uniform in plus or minus this.
         noise: Largest standard deviation of Gaussian noise, in grey levels of 0..1.
         blur: Probability of a 3 x 3 binomial blur.
@@ -103,13 +103,13 @@ class MaskGuidance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixing:
-    """How pictures are mixed with one another: mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899).
+    """How images are mixed with one another: mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899).
 
     Attributes:
         mixup_alpha: Of the beta distribution of the shares; 0 switches mixup off.
         cutmix_alpha: The same for CutMix. With both, each batch takes one of them at random.
-        probability: Of a picture being mixed.
-        until: Share of the training after which pictures are left unmixed.
+        probability: Of an image being mixed.
+        until: Share of the training after which images are left unmixed.
     """
 
     mixup_alpha: float = 0.0

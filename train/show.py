@@ -1,4 +1,4 @@
-"""What a data set looks like: how many pictures of each class, the first of them, and their mean."""
+"""What a data set looks like: how many images of each class, the first of them, and their mean."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from train.data.problems import refuse
 from train.data.samples import Progress, Sample
 from train.plots import plot_class_counts
-from train.plots.dataset import plot_means, plot_pictures
+from train.plots.dataset import plot_images, plot_means
 from train.splits.division_text import class_counts
 
 __all__ = ["show"]
@@ -33,24 +33,24 @@ def show(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Draw class counts, pictures of each class and the mean picture of each class.
+    """Draw class counts, images of each class and the mean image of each class.
 
-    Pictures and means are those of the train part where the data set is divided, without copies and
+    Images and means are those of the train part where the data set is divided, without copies and
     label conflicts as far as they are known: nothing should be learnt from looking at a test part.
 
     Args:
         samples: All are decoded, of every part.
-        folder: Gets classes.png, pictures.png and means.png; created if missing.
+        folder: Gets classes.png, images.png and means.png; created if missing.
         name: Of the data set, for the titles.
-        per_class: How many pictures of each class.
+        per_class: How many images of each class.
         seed: Draw them at random; None: take the first ones.
-        progress: Called with (done, total) while pictures are decoded.
+        progress: Called with (done, total) while images are decoded.
 
     Returns:
         The files written.
 
     Raises:
-        DataRefused: Pictures cannot be read; all are named, and nothing is written.
+        DataRefused: Images cannot be read; all are named, and nothing is written.
         CannotWrite: The folder or a file cannot be written.
     """
     divided = any(sample.split == "train" for sample in samples)
@@ -61,7 +61,7 @@ def show(
         and (sample.split == "train" or not divided)
     ]
     chosen = _choose(samples, looked_at, per_class, seed)
-    pictures, means = _decode(samples, set(looked_at), chosen, progress)
+    images, means = _decode(samples, set(looked_at), chosen, progress)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,15 +69,15 @@ def show(
             f"{shown_name(folder)}: cannot be made ({error.strerror})", hint="name another output"
         ) from error
     what = f"{name}, train part" if divided else name
-    which = "first pictures" if seed is None else f"pictures drawn with seed {seed}"
-    files = [folder / "classes.png", folder / "pictures.png", folder / "means.png"]
-    plot_class_counts(class_counts(samples), f"{name}: pictures of each class", files[0])
+    which = "first images" if seed is None else f"images drawn with seed {seed}"
+    files = [folder / "classes.png", folder / "images.png", folder / "means.png"]
+    plot_class_counts(class_counts(samples), f"{name}: images of each class", files[0])
     rows = [
-        [(Path(samples[row].name).name, pictures[row]) for row in of_class] for of_class in chosen
+        [(Path(samples[row].name).name, images[row]) for row in of_class] for of_class in chosen
     ]
-    plot_pictures(rows, f"{what}: {which}", files[1])
+    plot_images(rows, f"{what}: {which}", files[1])
     counts = np.bincount([samples[row].label for row in looked_at], minlength=len(LABELS))
-    plot_means(means, counts.tolist(), f"{what}: mean picture, stretched to a square", files[2])
+    plot_means(means, counts.tolist(), f"{what}: mean image, stretched to a square", files[2])
     return files
 
 
@@ -101,25 +101,25 @@ def _decode(
     chosen: Sequence[Sequence[int]],
     progress: Progress | None,
 ) -> tuple[dict[int, Image.Image], NDArray[np.float64]]:
-    """Decode every picture once; gives the chosen ones by row, and the mean of each class."""
+    """Decode every image once; gives the chosen ones by row, and the mean of each class."""
     wanted = {row for of_class in chosen for row in of_class}
-    pictures: dict[int, Image.Image] = {}
+    images: dict[int, Image.Image] = {}
     sums = np.zeros((len(LABELS), _MEAN.height, _MEAN.width))
     counts = np.zeros(len(LABELS))
     unreadable: list[str] = []
     for row, sample in enumerate(samples):
         try:
-            picture = read_image(sample.source)
+            image = read_image(sample.source)
         except InputError as error:
             unreadable.append(f"{sample.name}: {error.code} ({error.message})")
             continue
         if row in looked_at:
-            sums[sample.label] += resize_grey(picture, _MEAN)
+            sums[sample.label] += resize_grey(image, _MEAN)
             counts[sample.label] += 1
         if row in wanted:
-            picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-            pictures[row] = picture
+            image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+            images[row] = image
         if progress is not None:
             progress(row + 1, len(samples))
-    refuse(unreadable, what="pictures cannot be read", hint="correct, rename or remove them")
-    return pictures, sums / np.maximum(counts, 1)[:, None, None]
+    refuse(unreadable, what="images cannot be read", hint="correct, rename or remove them")
+    return images, sums / np.maximum(counts, 1)[:, None, None]

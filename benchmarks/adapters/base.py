@@ -67,13 +67,13 @@ class ModelAdapter(ABC):
         return self.pixel_values(grey)
 
     def pixel_values(self, grey: Any) -> Any:
-        """Turn grey pictures, uint8 (N, H, W), into pixel_values."""
+        """Turn grey images, uint8 (N, H, W), into pixel_values."""
         from edge_infer.preprocessing import to_pixel_values
 
         return to_pixel_values(grey, self.preprocessor)
 
-    def grey_pictures(self, path: str) -> Any:
-        """Open a .npy of grey pictures, uint8 (N, H, W)."""
+    def grey_images(self, path: str) -> Any:
+        """Open a .npy of grey images, uint8 (N, H, W)."""
         import numpy as np
 
         return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -37,9 +37,9 @@ class Adapter(ModelAdapter):
         return self._request.infer({"pixel_values": pixel_values}, share_inputs=True)["logits"]
 
     def quantize(self, source: str, grey: str, target: str) -> str:
-        """Write NNCF's INT8 of an ONNX file, calibrated on a .npy of grey pictures."""
+        """Write NNCF's INT8 of an ONNX file, calibrated on a .npy of grey images."""
         nncf = importlib.import_module("nncf")
-        pixels = self.grey_pictures(grey)
+        pixels = self.grey_images(grey)
         model = self._openvino.Core().read_model(source)
         dataset = nncf.Dataset(
             range(len(pixels)), lambda row: self.pixel_values(pixels[row : row + 1])

@@ -1,6 +1,6 @@
 """``python -m benchmarks.worker CONFIG``: serve one engine over stdin and stdout until stdin ends.
 
-CONFIG is JSON: ``adapter`` and what it needs. With ``once``, a picture's path, the first answer is printed and the
+CONFIG is JSON: ``adapter`` and what it needs. With ``once``, an image's path, the first answer is printed and the
 process ends: that is a cold start.
 """
 

@@ -60,7 +60,7 @@ class Commands:
         }
 
     def _query(self, n: int, untimed: int) -> dict[str, Any]:
-        """Model only, one picture at a time."""
+        """Model only, one image at a time."""
         pixel_values = self.adapter.example(1)
         return {"ms": _timed(lambda _: self.adapter.run(pixel_values), n, untimed)}
 
@@ -82,8 +82,8 @@ class Commands:
         }
 
     def _logits(self, grey: str, rows: int, start: int, count: int) -> dict[str, Any]:
-        """Logits of rows of a .npy of grey pictures, one by one, as they are answered in use."""
-        pixels = self.adapter.grey_pictures(grey)
+        """Logits of rows of a .npy of grey images, one by one, as they are answered in use."""
+        pixels = self.adapter.grey_images(grey)
         last = min(start + count, rows)
         return {
             "logits": [

@@ -14,10 +14,10 @@ from typing import Any
 from edge_infer.atomic import write_bytes_atomically
 from train.plots.epochs import RunCurves, plot_epochs
 
-__all__ = ["PICTURE", "RESULT", "main"]
+__all__ = ["IMAGE", "RESULT", "main"]
 
 RESULT = Path(__file__).with_suffix(".json")
-PICTURE = Path(__file__).with_suffix(".png")
+IMAGE = Path(__file__).with_suffix(".png")
 
 _KEPT = ("epoch", "phase", "loss", "eval_accuracy", "eval_loss", "seconds")
 
@@ -32,7 +32,7 @@ def main(checkpoints: list[Path]) -> None:
         ]
     text = json.dumps(dict(sorted(runs.items())), indent=1) + "\n"
     write_bytes_atomically(RESULT, text.encode())
-    plot_epochs([RunCurves.of(name, history) for name, history in sorted(runs.items())], PICTURE)
+    plot_epochs([RunCurves.of(name, history) for name, history in sorted(runs.items())], IMAGE)
 
 
 if __name__ == "__main__":

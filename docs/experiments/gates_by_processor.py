@@ -5,7 +5,7 @@
 Each export runs in a process of its own that believes it has fewer instruction sets (tests/processors/processors.py),
 calibrates and judges on the kit, and writes nothing. It tries the dynamic form and the four static ones: mixed ones and
 corrected biases take ten times as long. The shipped bundle is asked about the kit's
-validation pictures in the same way. Can be stopped and started again; another machine adds its rows. Results:
+validation images in the same way. Can be stopped and started again; another machine adds its rows. Results:
 gates_by_processor.json, whose table stands in docs/gate.md.
 """
 
@@ -59,10 +59,10 @@ def judged(model: str, target: str) -> dict[str, Any]:
     checkpoint = load_checkpoint(shipped_checkpoint(model))
     config = checkpoint.preprocessor
     cache = Path("runs/cache")
-    pictures = dataclasses.replace(from_kit(config, cache, seed=0), corrupted=CORRUPTED)
+    images = dataclasses.replace(from_kit(config, cache, seed=0), corrupted=CORRUPTED)
     graph = float_graph(checkpoint.model, height=config.height, width=config.width)
     lines: list[str] = []
-    logits = logits_one_by_one(open_graph(graph, num_threads=1), pictures.gate, config)
+    logits = logits_one_by_one(open_graph(graph, num_threads=1), images.gate, config)
     outcome: dict[str, Any] = {"target": target, "logits": logits.tolist()}
     try:
         chosen = choose(
@@ -70,7 +70,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
                 quantized_variants(
                     checkpoint.model,
                     graph,
-                    pictures.calibration,
+                    images.calibration,
                     config,
                     TARGETS[target],
                     lambda *_: None,
@@ -79,7 +79,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
                 FORMS,
             ),
             graph,
-            pictures,
+            images,
             config,
             cache=cache,
             step=lines.append,
@@ -98,7 +98,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
 
 
 def answered() -> dict[str, Any]:
-    """Ask the shipped bundle about the kit's validation pictures, with the threads it takes by default."""
+    """Ask the shipped bundle about the kit's validation images, with the threads it takes by default."""
     from edge_infer import Classifier
 
     classifier = Classifier.load(self_test="full")

@@ -1,4 +1,4 @@
-"""Slices of healthy volumes as further no_tumor pictures of the train part, and a manifest that has them.
+"""Slices of healthy volumes as further no_tumor images of the train part, and a manifest that has them.
 
     python docs/experiments/healthy_volumes.py --data DATA --manifest DATA/manifest.csv --dataset brisc2025 \
         --output HEALTHY

@@ -1,11 +1,11 @@
-r"""Masked-image pre-training of cvt-slim on the training pictures: first weights for ``brain-train --weights``.
+r"""Masked-image pre-training of cvt-slim on the training images: first weights for ``brain-train --weights``.
 
     OMP_NUM_THREADS=1 python docs/experiments/masked_pretraining.py --data DATA --manifest manifest.csv \
         --dataset brisc2025 --output runs/masked/checkpoint
     brain-train --model cvt-slim --weights runs/masked/checkpoint ...
 
-SimMIM (Xie et al. 2021, arXiv 2111.09886): squares of a picture are hidden, a linear layer on the feature map guesses
-their pixels, the loss is the absolute error of the hidden ones. Labels are not used, nor pictures of the val and test
+SimMIM (Xie et al. 2021, arXiv 2111.09886): squares of an image are hidden, a linear layer on the feature map guesses
+their pixels, the loss is the absolute error of the hidden ones. Labels are not used, nor images of the val and test
 parts. Whether it gains stands in docs/experiments.md. The product does not import this.
 """
 
@@ -45,7 +45,7 @@ _VIEWS = Augmentation(
 
 
 def hidden_places(batch: int, side: int, generator: Generator) -> Tensor:
-    """Draw the hidden squares, bool, (B, 1, side, side): the same share of each picture."""
+    """Draw the hidden squares, bool, (B, 1, side, side): the same share of each image."""
     places = side // _UNIT
     order = torch.rand(batch, places * places, generator=generator).argsort(dim=1)
     hidden = (order < round(_HIDDEN * places * places)).view(batch, 1, places, places)
@@ -55,7 +55,7 @@ def hidden_places(batch: int, side: int, generator: Generator) -> Tensor:
 def reconstruction_loss(
     model: nn.Module, decoder: nn.Module, pixel_values: Tensor, hidden: Tensor
 ) -> Tensor:
-    """Return the mean absolute error of the hidden pixels, in standard deviations of a picture.
+    """Return the mean absolute error of the hidden pixels, in standard deviations of an image.
 
     Args:
         model: With ``forward_features``.

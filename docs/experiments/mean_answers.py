@@ -2,7 +2,7 @@
 
     python docs/experiments/mean_answers.py DATA MANIFEST DATASET CHECKPOINT...
 
-One picture of each copy. Says whether answers averaged without training gain, and so whether several teachers may teach
+One image of each copy. Says whether answers averaged without training gain, and so whether several teachers may teach
 more than one (docs/experiments.md). The product does not import this.
 """
 
@@ -35,7 +35,7 @@ _LARGER = (0, 16, 32)  # pixels more than the model learnt with
 def probabilities(
     checkpoint: Checkpoint, samples: list[Sample], rows: list[int], *, more: int, mirrored: bool
 ) -> NDArray[np.float64]:
-    """Return probabilities, (rows, classes), of pictures ``more`` pixels larger than the model learnt with."""
+    """Return probabilities, (rows, classes), of images ``more`` pixels larger than the model learnt with."""
     learnt = checkpoint.preprocessor
     config = dataclasses.replace(learnt, height=learnt.height + more, width=learnt.width + more)
     grey = PixelCache.build(samples, config, Path("runs/cache")).pixels[rows]

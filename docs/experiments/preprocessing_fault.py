@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python docs/experiments/preprocessing_fault.py --data sartaj
 
 The same small ViT of transformers is trained several times from the same first weights, in the same order, on the
-same pictures; only the range of the originals differs. Runs are kept in preprocessing_fault.json beside this file, so
+same images; only the range of the originals differs. Runs are kept in preprocessing_fault.json beside this file, so
 a stopped experiment goes on; the tables of docs/preprocessing-fault.md are printed. The product does not import this.
 """
 
@@ -39,13 +39,13 @@ from train.models import create_model
 from train.models.output import standardize
 from train.recipe import Augmentation
 from train.splits.sample_rows import rows_without_copies
-from train.splits.stratified_split import split_by_picture
+from train.splits.stratified_split import split_by_image
 
 __all__ = ["RESULT", "accuracy_table", "difference_table", "main", "standardization_table"]
 
 RESULT = Path(__file__).with_suffix(".json")
 
-#: What an arm is called, where its originals end, and whether the model standardizes each picture first.
+#: What an arm is called, where its originals end, and whether the model standardizes each image first.
 _ARMS = {
     "fault": ("originals 0..255, copies 0..1", 255.0, False),
     "correct": ("all 0..1", 1.0, False),
@@ -103,7 +103,7 @@ def main() -> None:
 def accuracy_table(result: dict[str, Any]) -> str:
     """Render accuracies as Markdown: one row for each arm and part."""
     lines = [
-        "| Pictures given as | Part | n | Accuracy | 95 % interval | Each seed, % |",
+        "| Images given as | Part | n | Accuracy | 95 % interval | Each seed, % |",
         "|---|---|---|---|---|---|",
     ]
     for arm, (name, _, _) in _ARMS.items():
@@ -122,7 +122,7 @@ def accuracy_table(result: dict[str, Any]) -> str:
 def difference_table(result: dict[str, Any]) -> str:
     """Render as Markdown what the fault changes: accuracy with it minus accuracy without, seed by seed.
 
-    The interval is Student's over the seeds. It holds the chance of a training, not that of the pictures.
+    The interval is Student's over the seeds. It holds the chance of a training, not that of the images.
     """
     lines = [
         "| Part | Model | Fault minus correct | 95 % interval over the seeds | Each seed |",
@@ -175,11 +175,9 @@ def _pixels(samples: list[Sample], side: int, cache: Path) -> NDArray[np.uint8]:
 
 
 def _parts(samples: list[Sample], cache: Path) -> dict[str, list[int]]:
-    """Return the rows of each part: the official Testing, and Training divided 80 to 20 by picture."""
+    """Return the rows of each part: the official Testing, and Training divided 80 to 20 by image."""
     official = [row for row, sample in enumerate(samples) if sample.split == "train"]
-    divided = split_by_picture(
-        [samples[row] for row in official], fractions=(0.8, 0.2, 0.0), seed=42
-    )
+    divided = split_by_image([samples[row] for row in official], fractions=(0.8, 0.2, 0.0), seed=42)
     parts: dict[str, list[int]] = {"train": [], "val": []}
     for row, sample in zip(official, divided, strict=True):
         parts[sample.split].append(row)
@@ -220,8 +218,8 @@ def _run(
     torch.manual_seed(seed)
     model = _small_vit()
 
-    def logits(pictures: Tensor) -> Tensor:
-        pixel_values = (pictures.expand(-1, 3, -1, -1) - 0.5) / 0.5
+    def logits(images: Tensor) -> Tensor:
+        pixel_values = (images.expand(-1, 3, -1, -1) - 0.5) / 0.5
         answer: Tensor = model(standardize(pixel_values) if standardized else pixel_values).logits
         return answer
 
@@ -251,7 +249,7 @@ def _run(
 
 
 def _grey(pixels: NDArray[np.uint8], rows: list[int]) -> Tensor:
-    """Return pictures as float32, (N, 1, H, W), range 0..1."""
+    """Return images as float32, (N, 1, H, W), range 0..1."""
     return torch.from_numpy(pixels[rows]).unsqueeze(1) / 255
 
 
@@ -272,7 +270,7 @@ def _small_vit() -> ViTForImageClassification:
 def _fit(
     model: ViTForImageClassification,
     logits: Callable[[Tensor], Tensor],
-    pictures: Tensor,
+    images: Tensor,
     known: Tensor,
     *,
     epochs: int,
@@ -280,16 +278,16 @@ def _fit(
 ) -> float:
     """Train with AdamW, warm-up and cosine; return the mean loss of the last epoch."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=_LEARNING_RATE, weight_decay=0.05)
-    steps = epochs * math.ceil(len(pictures) / _BATCH)
+    steps = epochs * math.ceil(len(images) / _BATCH)
     schedule = transformers.get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
     order = torch.Generator().manual_seed(seed)
     model.train()
     losses: list[float] = []
     for _ in range(epochs):
-        shuffled = torch.randperm(len(pictures), generator=order)
+        shuffled = torch.randperm(len(images), generator=order)
         losses = []
         for rows in shuffled.split(_BATCH):
-            loss = F.cross_entropy(logits(pictures[rows]), known[rows])
+            loss = F.cross_entropy(logits(images[rows]), known[rows])
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -302,7 +300,7 @@ def _fit(
 def _standardized_in_graph(
     samples: list[Sample], rows: list[int], given: argparse.Namespace
 ) -> dict[str, Any]:
-    """Compare what the project's own models answer to the same pictures in both ranges."""
+    """Compare what the project's own models answer to the same images in both ranges."""
     shipped = load_checkpoint(given.checkpoint)
     side = shipped.preprocessor.height
     grey = _grey(_pixels(samples, side, given.cache), rows).expand(-1, 3, -1, -1)

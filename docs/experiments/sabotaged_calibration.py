@@ -1,10 +1,10 @@
-"""What the gate says when the calibration pictures are wrong: the real export, with a sabotaged calibration set.
+"""What the gate says when the calibration images are wrong: the real export, with a sabotaged calibration set.
 
     OMP_NUM_THREADS=1 python docs/experiments/sabotaged_calibration.py --data DATA --manifest DATA/manifest.csv \
         --dataset brisc2025 --checkpoint runs/vit-vit-cpu/checkpoint
 
 For each sabotage an older bundle lies where the export writes; afterwards it is compared byte for byte. Only
-quantizations whose ranges all come from the calibration pictures are tried: one that measures each picture's own range
+quantizations whose ranges all come from the calibration images are tried: one that measures each image's own range
 does not look at them, so no set can spoil it, and the export would rightly write it. The tables go to stdout, the
 figures to sabotaged_calibration.json beside this file; what is there is not run again. The product does not import
 this.
@@ -29,7 +29,7 @@ from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import QualityGateFailed
 from export import bundling
 from export.bundling import export_bundle
-from export.int8.calibration import ExportPictures, from_data_set
+from export.int8.calibration import ExportImages, from_data_set
 from export.int8.gate import GateReport, judge
 from export.int8.ranges import METHODS
 from export.int8.variants import Variant, quantized_variants
@@ -40,14 +40,14 @@ __all__ = ["RESULT", "SABOTAGES", "calibrated_only", "main", "sabotaged", "table
 
 RESULT = Path(__file__).with_suffix(".json")
 
-#: What is done to the calibration pictures, uint8 (N, H, W).
+#: What is done to the calibration images, uint8 (N, H, W).
 SABOTAGES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     "black": np.zeros_like,
     "noise": lambda grey: np.random.default_rng(0).integers(0, 256, grey.shape, dtype=np.uint8),
     "dimmed to an eighth": lambda grey: grey // 8,
 }
 
-#: Corrupted variants, asked only of what passes on clean pictures.
+#: Corrupted variants, asked only of what passes on clean images.
 _CORRUPTED = 355
 
 
@@ -65,13 +65,13 @@ def main() -> None:
     checkpoint = load_checkpoint(given.checkpoint)
     samples = load_samples(given.data, manifest=given.manifest, dataset=given.dataset, verify=False)
     source = given.dataset or given.data.name
-    pictures = from_data_set(samples, checkpoint.preprocessor, given.cache, source=source, seed=0)
+    images = from_data_set(samples, checkpoint.preprocessor, given.cache, source=source, seed=0)
     result: dict[str, Any] = {
         "research_use_only": RESEARCH_USE_ONLY,
         "model": checkpoint.name,
         "size": [checkpoint.preprocessor.height, checkpoint.preprocessor.width],
-        "pictures": {"source": source, "n_calibration": len(pictures.calibration)},
-        "n_gate": len(pictures.gate),
+        "pictures": {"source": source, "n_calibration": len(images.calibration)},
+        "n_gate": len(images.gate),
         "onnxruntime": onnxruntime.__version__,
         "sabotages": {},
     }
@@ -82,7 +82,7 @@ def main() -> None:
             continue
         print(f"## calibration: {name}\n", flush=True)
         spoilt = dataclasses.replace(
-            pictures, calibration=spoil(pictures.calibration), corrupted=_CORRUPTED
+            images, calibration=spoil(images.calibration), corrupted=_CORRUPTED
         )
         result["sabotages"][name] = sabotaged(checkpoint, spoilt)
         content = json.dumps(result, indent=1, allow_nan=False) + "\n"
@@ -90,7 +90,7 @@ def main() -> None:
     print(table(result))
 
 
-def sabotaged(checkpoint: Checkpoint, pictures: ExportPictures) -> dict[str, Any]:
+def sabotaged(checkpoint: Checkpoint, images: ExportImages) -> dict[str, Any]:
     """Export over an older bundle; return how it ended and what the gate found of each quantization."""
     reports: list[GateReport] = []
 
@@ -105,13 +105,11 @@ def sabotaged(checkpoint: Checkpoint, pictures: ExportPictures) -> dict[str, Any
     ):
         target = Path(folder) / "bundle"
         common: dict[str, Any] = {"metrics": {}, "command": "sabotaged calibration"}
-        export_bundle(checkpoint, target, precision="fp32", pictures=None, **common)
+        export_bundle(checkpoint, target, precision="fp32", images=None, **common)
         older = _contents(target)
         message, exit_code = "", 0
         try:
-            export_bundle(
-                checkpoint, target, precision="int8", pictures=pictures, step=_show, **common
-            )
+            export_bundle(checkpoint, target, precision="int8", images=images, step=_show, **common)
         except QualityGateFailed as error:
             message, exit_code = error.message, error.exit_code
         unharmed = _contents(target) == older
@@ -131,7 +129,7 @@ def table(result: dict[str, Any]) -> str:
     """Render as Markdown: one row for each sabotage and quantization."""
     classes = list(LABELS)
     lines = [
-        f"| Calibration pictures | Ranges | Agreement | {' | '.join(classes)} | Newly no_tumor | Gate | Exit code |",
+        f"| Calibration images | Ranges | Agreement | {' | '.join(classes)} | Newly no_tumor | Gate | Exit code |",
         f"|---|---|---|{'---|' * len(classes)}---|---|---|",
     ]
     for name, sabotage in result["sabotages"].items():
@@ -150,7 +148,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def calibrated_only(*arguments: Any, **options: Any) -> Iterator[Variant]:
-    """Make the quantizations that come first: those whose ranges all come from the calibration pictures."""
+    """Make the quantizations that come first: those whose ranges all come from the calibration images."""
     return itertools.islice(quantized_variants(*arguments, **options), len(METHODS))
 
 

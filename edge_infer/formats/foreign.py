@@ -75,9 +75,9 @@ _BRANDS = {  # ISO/IEC 14496-12: the brand behind "ftyp"
     **dict.fromkeys((b"mif1", b"mif2", b"msf1", b"miaf", b"avci", b"avcs"), "HEIF"),
 }
 _HINTS = {
-    "Git LFS pointer": "the picture was never fetched: git lfs pull",
-    "git-annex pointer": "the picture was never fetched: git annex get",
-    "HTML (a web page, perhaps a log-in)": "download the picture again and look at what came",
+    "Git LFS pointer": "the image was never fetched: git lfs pull",
+    "git-annex pointer": "the image was never fetched: git annex get",
+    "HTML (a web page, perhaps a log-in)": "download the image again and look at what came",
     **dict.fromkeys(("ZIP", "bzip2", "xz", "Zstandard", "7-Zip", "RAR", "tar"), "unpack it"),
 }
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"

@@ -2,8 +2,8 @@
 
 What a disk or a transfer loses reads as one value for 512 bytes and more. Scans have such runs too, in their
 background; but a lost run begins or ends in the middle of a row, as no background does, or it takes a large part of
-the picture and meets the head at its full width. The rule refuses none of 10,152 scans; what it finds and what it
-cannot is in docs/pictures.md.
+the image and meets the head at its full width. The rule refuses none of 10,152 scans; what it finds and what it
+cannot is in docs/images.md.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ _CONTRAST = 0.1  # of the largest value: what differs by more from the run is no
 _CUT = (
     0.15  # of the width: so much of the head ends with the row above, or begins with the row below
 )
-_LARGE = 0.4  # of the picture
+_LARGE = 0.4  # of the image
 _EDGE = 0.25  # of the width, where a large run meets the head
 _ROWS = (1, 2, 8)  # distances at which the head is looked for: a frame or a line of text is thinner
 _STEEPEST = (
     1.3,
     2.0,
-)  # growth of a slanted edge, such as that of a turned picture, at the latter two
+)  # growth of a slanted edge, such as that of a turned image, at the latter two
 
 _COMPRESSION, _TILE_WIDTH, _BMP_HEIGHT = 259, 322, 22
 _RAW = 1
@@ -36,7 +36,7 @@ _CORE_HEADER = 12  # of a BMP of OS/2, which states no direction
 
 
 def check_lost_run(image: Image.Image, data: bytes, name: str) -> None:
-    """Refuse a picture without checksum and compression that a run of one value cuts through.
+    """Refuse an image without checksum and compression that a run of one value cuts through.
 
     Args:
         image: As opened, decoded.
@@ -54,7 +54,7 @@ def check_lost_run(image: Image.Image, data: bytes, name: str) -> None:
     length = _lost_run(np.ascontiguousarray(values))
     if length:
         raise CorruptImage(
-            f"{name}: picture is damaged ({length:,} pixels of one value cut through it, as lost data do)",
+            f"{name}: image is damaged ({length:,} pixels of one value cut through it, as lost data do)",
             hint="copy or export the file again; if the scan is like this, save it as PNG, which holds checksums",
         )
 

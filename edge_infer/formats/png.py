@@ -3,7 +3,7 @@
 Pillow reads each chunk, keeps it and unpacks its text: a million empty chunks took seconds, and a text or colour
 profile over 1 MiB, which is lawful, was called damage. Its limits are settings of the whole process, which belong to
 the program around us. So the chunks are walked here, and Pillow sees header, palette, transparency, pixels and what
-may say how the picture is turned (EXIF, or the text that carries it), of the same bytes.
+may say how the image is turned (EXIF, or the text that carries it), of the same bytes.
 
 16 bits of several channels are refused: Pillow keeps the upper eight, and of an MRI whose largest value is 600 these
 leave three grey levels.
@@ -36,7 +36,7 @@ _Chunk = tuple[bytes, memoryview, memoryview]  # type, what it holds, all of it
 
 
 def pixels_only(data: bytes, name: str) -> bytes:
-    """Return the picture without what says nothing about its pixels.
+    """Return the image without what says nothing about its pixels.
 
     Args:
         data: Of a PNG file.
@@ -45,7 +45,7 @@ def pixels_only(data: bytes, name: str) -> bytes:
     Raises:
         CorruptImage: A checksum that does not fit, cut short, or chunks out of order.
         UnsupportedImage: Several frames, 16 bits of several channels, or a chunk that only its maker can read.
-        InputOverLimit: More than 65,536 chunks, or a description too long to tell how the picture is turned.
+        InputOverLimit: More than 65,536 chunks, or a description too long to tell how the image is turned.
     """
     kept = [memoryview(PNG_SIGNATURE)]
     seen: dict[bytes, int] = {}
@@ -82,12 +82,12 @@ def _chunks(data: bytes, name: str) -> Iterator[_Chunk]:
         end = at + 12 + length
         if end > len(data):
             raise CorruptImage(
-                f"{name}: picture is cut short (PNG)", hint="copy or export the file again"
+                f"{name}: image is cut short (PNG)", hint="copy or export the file again"
             )
         checksum = int.from_bytes(view[end - 4 : end], "big")
         if zlib.crc32(view[at + 4 : end - 4]) != checksum or not kind.isalpha():
             raise CorruptImage(
-                f"{name}: picture is damaged (a PNG checksum does not fit)",
+                f"{name}: image is damaged (a PNG checksum does not fit)",
                 hint="copy or export the file again",
             )
         yield kind, view[at + 8 : end - 4], view[at:end]
@@ -104,17 +104,15 @@ def _check_order(kind: bytes, last: bytes, seen: dict[bytes, int], name: str) ->
     late = kind in _ONCE_BEFORE_PIXELS and (kind in seen or b"IDAT" in seen)
     split = kind == b"IDAT" and kind in seen and last != kind
     if is_first != (kind == b"IHDR") or late or split:
-        raise CorruptImage(f"{name}: picture is damaged (PNG chunks are out of order)")
+        raise CorruptImage(f"{name}: image is damaged (PNG chunks are out of order)")
 
 
 def _check_header(header: bytes, name: str) -> None:
     if len(header) != 13:
-        raise CorruptImage(f"{name}: picture is damaged (PNG header has another length)")
+        raise CorruptImage(f"{name}: image is damaged (PNG header has another length)")
     depth, colour, compression, filtering, interlace = struct.unpack(">8x5B", header)
     if depth not in _DEPTHS.get(colour, set()) or compression or filtering or interlace > 1:
-        raise UnsupportedImage(
-            f"{name}: PNG header states a kind of picture that PNG does not have"
-        )
+        raise UnsupportedImage(f"{name}: PNG header states a kind of image that PNG does not have")
     if depth == 16 and colour != 0:
         raise UnsupportedImage(
             f"{name}: PNG of {_COLOURS[colour]} with 16 bits a channel, expected 16-bit grey or 8 bits",
@@ -125,8 +123,8 @@ def _check_header(header: bytes, name: str) -> None:
 def _refuse_frames(kind: bytes, body: memoryview, name: str) -> None:
     if kind == b"fdAT" or (kind == b"acTL" and 1 < int.from_bytes(body[:4], "big") <= 0x80000000):
         raise UnsupportedImage(
-            f"{name}: picture has several frames (animated PNG), expected one",
-            hint="save the slice you want as a picture of its own",
+            f"{name}: image has several frames (animated PNG), expected one",
+            hint="save the slice you want as an image of its own",
         )
 
 

@@ -1,4 +1,4 @@
-"""Text that stands where a picture was expected: a web page, a pointer to a file that was never fetched.
+"""Text that stands where an image was expected: a web page, a pointer to a file that was never fetched.
 
 A log-in page saved as ``scan.jpg`` and the pointer that Git LFS leaves are whole files, and a better copy of them does
 not help. What the text says is not looked at beyond its first words, and never shown.

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { readPicture } from "./picture.mjs";
+import { readImage } from "./image.mjs";
 import { againstSaturation } from "./saturation.mjs";
 
 // Before onnxruntime is loaded: its library may otherwise report home.
@@ -28,7 +28,7 @@ let refused = 0;
 for (const file of files) {
   let answer;
   try {
-    answer = await classify(readPicture(readFileSync(file)));
+    answer = await classify(readImage(readFileSync(file)));
   } catch (error) {
     refused += 1;
     answer = { error: error.message };

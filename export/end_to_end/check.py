@@ -1,4 +1,4 @@
-"""A one-file model is not done until it has answered as the bundle does, on pictures of many sizes and shapes."""
+"""A one-file model is not done until it has answered as the bundle does, on images of many sizes and shapes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from edge_infer.image_file import read_image
 from edge_infer.preprocessing import preprocess
 from edge_infer.runtime import import_onnxruntime
 from edge_infer.saturation import avoid_saturation
-from export.end_to_end.preprocessing import IMAGE_NAME, picture_graph
+from export.end_to_end.preprocessing import IMAGE_NAME, preprocessing_graph
 from export.to_onnx import OPSET
 from train.phantoms import phantom
 
@@ -53,7 +53,7 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
         bundle: Where it came from.
 
     Returns:
-        ``pictures``, how many; ``max_probability_difference`` and ``max_evidence_difference`` (relative);
+        ``images``, how many; ``max_probability_difference`` and ``max_evidence_difference`` (relative);
         ``pixel_values_differing``, a share; the tolerances.
 
     Raises:
@@ -61,11 +61,11 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
     """
     classifier = Classifier(bundle, num_threads=1)
     session = open_file(data)
-    picture = picture_graph(bundle.preprocessor, opset=OPSET)
-    picture.graph.input[0].type.tensor_type.ClearField("shape")
-    pictures_only = open_file(picture.SerializeToString())
+    preprocessing = preprocessing_graph(bundle.preprocessor, opset=OPSET)
+    preprocessing.graph.input[0].type.tensor_type.ClearField("shape")
+    preprocessing_only = open_file(preprocessing.SerializeToString())
     count, probability, evidence, differing = 0, 0.0, 0.0, []
-    for image in _pictures(bundle):
+    for image in _images(bundle):
         count += 1
         expected = classifier.predict(image)
         given, given_evidence = session.run(None, {IMAGE_NAME: image})
@@ -76,17 +76,17 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
         label = bundle.labels[int(given.argmax())]
         if label != expected.label or not difference <= PROBABILITY_ATOL:
             raise ParityFailed(
-                f"one-file model: a {_shape(image)} picture gives {label}, probabilities off by {difference:.1e}; "
+                f"one-file model: a {_shape(image)} image gives {label}, probabilities off by {difference:.1e}; "
                 f"expected {expected.label} within {PROBABILITY_ATOL:.0e}",
-                hint="check that Pillow is 13 or newer: it changed how tall pictures are resized",
+                hint="check that Pillow is 13 or newer: it changed how tall images are resized",
             )
         if not evidence_difference <= EVIDENCE_ATOL:
             raise ParityFailed(
-                f"one-file model: evidence of a {_shape(image)} picture is off by {evidence_difference:.1e}, "
+                f"one-file model: evidence of a {_shape(image)} image is off by {evidence_difference:.1e}, "
                 f"allowed is {EVIDENCE_ATOL:.0e}"
             )
         probability, evidence = max(probability, difference), max(evidence, evidence_difference)
-        pixel_values = pictures_only.run(None, {IMAGE_NAME: image})[0]
+        pixel_values = preprocessing_only.run(None, {IMAGE_NAME: image})[0]
         reference = preprocess(read_image(image), bundle.preprocessor)
         differing.append(float((pixel_values != reference).mean()))
     return {
@@ -109,7 +109,7 @@ def open_file(data: bytes) -> onnxruntime.InferenceSession:
     return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def _pictures(bundle: Bundle) -> Iterator[NDArray[np.uint8]]:
+def _images(bundle: Bundle) -> Iterator[NDArray[np.uint8]]:
     """Draw phantoms: each size once grey and once as RGB with a tint, so that the luma counts."""
     generator = np.random.default_rng(0)
     size = bundle.preprocessor

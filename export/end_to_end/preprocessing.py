@@ -1,4 +1,4 @@
-"""The preprocessing as standard ONNX operators: uint8 picture in, ``pixel_values`` out, the same bits as Pillow.
+"""The preprocessing as standard ONNX operators: uint8 image in, ``pixel_values`` out, the same bits as Pillow.
 
 ONNX's own antialiased Resize is not Pillow's: in onnxruntime 1.31 up to 0.7 % of the pixels are one grey level off at
 best (uint8, ``exclude_outside``). So the resize is what it is in Pillow, two passes of triangle weights in 22-bit fixed
@@ -13,7 +13,7 @@ from edge_infer.contract import INPUT_NAME
 from edge_infer.errors import BundleIncompatible
 from edge_infer.preprocessing import PreprocessorConfig
 
-__all__ = ["IMAGE_NAME", "picture_graph"]
+__all__ = ["IMAGE_NAME", "preprocessing_graph"]
 
 #: The input: uint8, (height, width, 3) RGB or (height, width) or (height, width, 1) grey.
 IMAGE_NAME = "image"
@@ -71,7 +71,7 @@ _WEIGHTS = """
   @_weights = Div (@_fixed, d_fixed)
 """
 
-# Pillow 13 shrinks much taller pictures vertically first (python-pillow/Pillow#9549), and the order shows in the
+# Pillow 13 shrinks much taller images vertically first (python-pillow/Pillow#9549), and the order shows in the
 # rounding. Without control flow both orders are computed; the one that is not wanted sees a single pixel.
 _ORDER = """
   zero = Constant <value_ints = [0]> ()
@@ -121,7 +121,7 @@ _SCALED = """
 """
 
 
-def picture_graph(config: PreprocessorConfig, *, opset: int) -> onnx.ModelProto:
+def preprocessing_graph(config: PreprocessorConfig, *, opset: int) -> onnx.ModelProto:
     """Build the preprocessing of a bundle as a graph.
 
     Args:
@@ -140,7 +140,7 @@ def picture_graph(config: PreprocessorConfig, *, opset: int) -> onnx.ModelProto:
             "the one-file model knows 2 (bilinear) only"
         )
     text = f"""<ir_version: 10, opset_import: ["" : {opset}]>
-picture (uint8[height, width, channels] {IMAGE_NAME})
+image (uint8[height, width, channels] {IMAGE_NAME})
   => (float[1, 3, {config.height}, {config.width}] {INPUT_NAME}) {{
   {_GREY}
   d_zero = Constant <value = double {{0.0}}> ()

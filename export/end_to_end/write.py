@@ -1,4 +1,4 @@
-"""One file for other languages: uint8 picture of any size in, probabilities out, standard operators only.
+"""One file for other languages: uint8 image of any size in, probabilities out, standard operators only.
 
 Preprocessing and temperature move into the graph, so that a program in Node, C# or C++ has nothing to get wrong between
 its decoder and the answer. Decoding, EXIF orientation, 16-bit scaling and refusals stay with the caller
@@ -21,7 +21,7 @@ from edge_infer.graph_facts import graph_facts
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.version import __version__
 from export.end_to_end.check import check_end_to_end
-from export.end_to_end.preprocessing import IMAGE_NAME, picture_graph
+from export.end_to_end.preprocessing import IMAGE_NAME, preprocessing_graph
 from export.to_onnx import IR_VERSION, OPSET
 
 __all__ = ["ANSWER_NAMES", "end_to_end_graph", "write_end_to_end"]
@@ -98,7 +98,7 @@ def end_to_end_graph(
     logits, _, evidence = OUTPUT_NAMES
     del inner.graph.output[:]
     inner.graph.output.extend([outputs[logits], outputs[evidence]])
-    before = picture_graph(preprocessor, opset=opset)
+    before = preprocessing_graph(preprocessor, opset=opset)
     behind = _answer_graph(outputs[evidence], temperature, opset)
     graph = compose.merge_models(before, inner, io_map=[(INPUT_NAME, INPUT_NAME)], prefix2=_PREFIX)
     graph = compose.merge_models(
@@ -160,7 +160,7 @@ answer (float[batch, {classes}] logits, float[batch, {classes}, {height}, {width
 def _properties(
     model: onnx.ModelProto, temperature: float, labels: tuple[str, ...]
 ) -> dict[str, str]:
-    """Take over the bundle's properties; those about the input now tell of the picture."""
+    """Take over the bundle's properties; those about the input now tell of the image."""
     properties = {entry.key: entry.value for entry in model.metadata_props}
     properties.pop("imgsz", None)  # any size goes in
     contract = {

@@ -13,7 +13,7 @@ __all__ = ["add_cvt", "add_cvt_slim"]
 
 
 def add_cvt(model: CvtClassifier, layers: FloatLayers, grid: Grid) -> Grid:
-    """Add the whole model for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    """Add the whole model for images of ``grid`` rows and columns; return the grid of its evidence."""
     tokens = layers.standardize()
     for number, stage in enumerate(_encoder_stages(model), start=1):
         name = f"stage{number}"
@@ -25,7 +25,7 @@ def add_cvt(model: CvtClassifier, layers: FloatLayers, grid: Grid) -> Grid:
 
 
 def add_cvt_slim(model: CvtSlimClassifier, layers: FloatLayers, grid: Grid) -> Grid:
-    """Add the whole model for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    """Add the whole model for images of ``grid`` rows and columns; return the grid of its evidence."""
     parts: Any = model
     image = layers.standardize()
     stem = parts.stem[0]

@@ -26,7 +26,7 @@ from export.graphs.weights import (
 __all__ = ["FloatLayers"]
 
 
-#: Scores that attention holds at once, for one picture: 2 MiB, about a core's cache.
+#: Scores that attention holds at once, for one image: 2 MiB, about a core's cache.
 _SCORES_AT_ONCE = 2**19
 
 
@@ -205,7 +205,7 @@ class FloatLayers:
         return self.builder.node("Add", x, y, name=name)
 
     def with_class_token(self, tokens: str, length: int, token: Weights, positions: Weights) -> str:
-        """Put a class token before each picture's tokens (B*L, C) and add positions: (B*(1 + L), C).
+        """Put a class token before each image's tokens (B*L, C) and add positions: (B*(1 + L), C).
 
         Args:
             tokens: Patches.
@@ -214,33 +214,33 @@ class FloatLayers:
             positions: float32, (1, 1 + L, C).
         """
         width, builder = token.shape[2], self.builder
-        pictures = builder.reshape(tokens, (-1, length, width), "embedding.pictures")
-        batch = builder.node("Shape", pictures, name="embedding.batch", start=0, end=1)
+        images = builder.reshape(tokens, (-1, length, width), "embedding.images")
+        batch = builder.node("Shape", images, name="embedding.batch", start=0, end=1)
         shape = builder.node(
             "Concat", batch, builder.integers(1, width), name="embedding.shape", axis=0
         )
         first = builder.node(
             "Expand", builder.constant(token, "cls_token"), shape, name="embedding.cls_token"
         )
-        joined = builder.node("Concat", first, pictures, name="embedding.joined", axis=1)
+        joined = builder.node("Concat", first, images, name="embedding.joined", axis=1)
         placed = self.add(joined, builder.constant(positions, "positions"), "embedding.placed")
         return builder.reshape(placed, (-1, width), "embedding.tokens")
 
     def places_with_class_token(self, tokens: str, length: int, width: int) -> str:
         """Add the class token to each patch, (B*(1 + L), C) to (B*L, C), as ``train.models.output`` does."""
         builder = self.builder
-        pictures = builder.reshape(tokens, (-1, 1 + length, width), "places.pictures")
+        images = builder.reshape(tokens, (-1, 1 + length, width), "places.images")
         axis = builder.integers(1)
         first = builder.node(
-            "Slice", pictures, builder.integers(0), axis, axis, name="places.cls_token"
+            "Slice", images, builder.integers(0), axis, axis, name="places.cls_token"
         )
         patches = builder.node(
-            "Slice", pictures, axis, builder.integers(1 + length), axis, name="places.patches"
+            "Slice", images, axis, builder.integers(1 + length), axis, name="places.patches"
         )
         return builder.reshape(self.add(patches, first, "places.sum"), (-1, width), "places")
 
     def standardize(self) -> str:
-        """Give each picture zero mean and unit variance, axis by axis as ``train.models.output.standardize``."""
+        """Give each image zero mean and unit variance, axis by axis as ``train.models.output.standardize``."""
         mean = self._mean(INPUT_NAME, "input.mean")
         centred = self.builder.node("Sub", INPUT_NAME, mean, name="input.centred")
         squared = self.builder.node("Mul", centred, centred, name="input.squared")

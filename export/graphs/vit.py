@@ -32,7 +32,7 @@ class _Block:
 
 
 def add_vit(model: VisionTransformer, layers: FloatLayers, grid: Grid) -> Grid:
-    """Add the hand-written transformer for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    """Add the hand-written transformer for images of ``grid`` rows and columns; return the grid of its evidence."""
     patch = model.patch_size
     linear = model.patch_embedding
     # A linear layer over patches is a convolution whose step is its size.
@@ -59,7 +59,7 @@ def add_vit(model: VisionTransformer, layers: FloatLayers, grid: Grid) -> Grid:
 
 
 def add_vit_base(model: VitBaseClassifier, layers: FloatLayers, grid: Grid) -> Grid:
-    """Add transformers' ViT for pictures of ``grid`` rows and columns; return the grid of its evidence."""
+    """Add transformers' ViT for images of ``grid`` rows and columns; return the grid of its evidence."""
     vit: Any = model.vit
     found: Any = next(part for part in vit.modules() if isinstance(part, nn.ModuleList))
     blocks = []

@@ -1,7 +1,7 @@
-"""Logits of a model on pictures, kept by content: the float32 model answers the same pictures once, not per candidate.
+"""Logits of a model on images, kept by content: the float32 model answers the same images once, not per candidate.
 
-An entry is found by what it came from: the pictures' bytes, how they were preprocessed, the versions, and all that the
-model answers to the first of them, bit for bit. So another model, processor or picture finds nothing, and nothing can
+An entry is found by what it came from: the images' bytes, how they were preprocessed, the versions, and all that the
+model answers to the first of them, bit for bit. So another model, processor or image finds nothing, and nothing can
 be out of date. An entry is one file that appears in one step; a damaged one is computed again.
 """
 
@@ -24,17 +24,17 @@ from export.answers import Answering, answers_one_by_one, logits_one_by_one
 __all__ = ["AnswerCache"]
 
 _PROBES = (
-    2  # pictures of an entry that the model answers anew each time: under one hundredth of the work
+    2  # images of an entry that the model answers anew each time: under one hundredth of the work
 )
 _SUBFOLDER = "answers"
 
 
 class AnswerCache:
-    """Asks a session one picture at a time, or finds what it said before.
+    """Asks a session one image at a time, or finds what it said before.
 
     Args:
         session: The model.
-        config: How pictures become pixel values.
+        config: How images become pixel values.
         folder: Entries are kept in ``answers`` below it; None keeps nothing.
     """
 

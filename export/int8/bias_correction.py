@@ -1,11 +1,11 @@
 """Give each 8-bit layer back the mean that rounding took from it.
 
-Rounding errors do not cancel out over a picture: they move the mean of a layer's channels, and all layers behind it see
-other values than those they learnt with. So layer after layer the shift over calibration pictures is measured and taken
+Rounding errors do not cancel out over an image: they move the mean of a layer's channels, and all layers behind it see
+other values than those they learnt with. So layer after layer the shift over calibration images is measured and taken
 off the bias. That costs nothing at run time: the bias is there already, in 32 bits.
 
 Empirical bias correction, Nagel et al. 2019, arXiv 1906.04721, section 4.2. Measured on the trained cvt-slim, all
-ranges static: mean difference of the probabilities on 589 validation pictures 0.0011 instead of 0.0012.
+ranges static: mean difference of the probabilities on 589 validation images 0.0011 instead of 0.0012.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ def with_corrected_biases(
     Args:
         graph: Of ``Int8Layers``; layers without a 32-bit bias (float and dynamic ones) stay as they are.
         float_graph: Of ``FloatLayers``, from the same model.
-        calibration: uint8, (N, H, W), training pictures.
+        calibration: uint8, (N, H, W), training images.
         config: How they become pixel values.
         advance: Called after each layer with (done, total).
     """
@@ -96,7 +96,7 @@ def _output(graph: onnx.ModelProto, layer: str) -> str:
 def _channel_means(
     graph: onnx.ModelProto, outputs: Sequence[str], pixel_values: Sequence[NDArray[np.float32]]
 ) -> list[NDArray[np.float64]]:
-    """Run pictures one by one and return the mean of each channel of some values inside the graph."""
+    """Run images one by one and return the mean of each channel of some values inside the graph."""
     exposed = _copy(graph)
     del exposed.graph.output[:]
     exposed.graph.output.extend(
@@ -110,8 +110,8 @@ def _channel_means(
         exposed.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     runs = [
-        [_over_places(value) for value in session.run(outputs, {INPUT_NAME: picture})]
-        for picture in pixel_values
+        [_over_places(value) for value in session.run(outputs, {INPUT_NAME: image})]
+        for image in pixel_values
     ]
     return [np.mean(means, axis=0) for means in zip(*runs, strict=True)]
 

@@ -1,6 +1,6 @@
-"""Pictures that show the quantizer which values occur, and pictures the gate judges on.
+"""Images that show the quantizer which values occur, and images the gate judges on.
 
-Calibration is of activation ranges, on training pictures only; the gate looks at validation pictures only. Without a
+Calibration is of activation ranges, on training images only; the gate looks at validation images only. Without a
 data set both come from the kit: a few hundred scans of BRISC 2025 that lie in ``export/kit`` (see its README). Drawn
 phantoms are for tests: a model that never saw any is unsure of them, so a gate on them passes or fails by chance.
 """
@@ -23,14 +23,14 @@ from train.data.samples import Progress, Sample
 from train.phantoms import phantom
 from train.splits.sample_rows import part_rows
 
-__all__ = ["KIT", "ExportPictures", "PixelReader", "from_data_set", "from_kit", "from_phantoms"]
+__all__ = ["KIT", "ExportImages", "PixelReader", "from_data_set", "from_kit", "from_phantoms"]
 
 #: In a clone and in the sdist; not in the wheel, which only classifies.
 KIT = Path(__file__).parent / "kit"
 
 _BATCH = 16
-_CALIBRATION_PICTURES = 192
-# The gate allows a class half a point of recall: enough phantoms that one picture is just that, not two points.
+_CALIBRATION_IMAGES = 192
+# The gate allows a class half a point of recall: enough phantoms that one image is just that, not two points.
 _GATE_PHANTOMS = 800
 _CORRUPTED = 10_000
 # Of who is in a hurry: a share of 99 % is then known to within a point.
@@ -40,7 +40,7 @@ _CORRUPTED_PHANTOMS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportPictures:
+class ExportImages:
     """What quantization and gate work on.
 
     Attributes:
@@ -49,7 +49,7 @@ class ExportPictures:
         gate_labels: int64, (M,).
         source: Where they come from, for the manifest and the model card.
         synthetic: Whether they are phantoms.
-        corrupted: How many corrupted variants of the gate's pictures are judged as well.
+        corrupted: How many corrupted variants of the gate's images are judged as well.
     """
 
     calibration: NDArray[np.uint8] = field(repr=False)
@@ -61,7 +61,7 @@ class ExportPictures:
 
 
 class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """Feeds pictures to onnxruntime's calibrator in batches.
+    """Feeds images to onnxruntime's calibrator in batches.
 
     Args:
         grey: uint8, (N, H, W).
@@ -89,8 +89,8 @@ def from_data_set(
     seed: int,
     quick: bool = False,
     progress: Progress | None = None,
-) -> ExportPictures:
-    """Take calibration pictures from the train part, evenly by class, and all validation pictures for the gate.
+) -> ExportImages:
+    """Take calibration images from the train part, evenly by class, and all validation images for the gate.
 
     Raises:
         DataRefused: The train or val part lacks a class.
@@ -101,10 +101,10 @@ def from_data_set(
     chosen: list[int] = []
     for label in range(len(LABELS)):
         of_class = [row for row in train if samples[row].label == label]
-        count = min(len(of_class), _CALIBRATION_PICTURES // len(LABELS))
+        count = min(len(of_class), _CALIBRATION_IMAGES // len(LABELS))
         chosen += generator.choice(of_class, count, replace=False).tolist()
     pixels = PixelCache.build(samples, config, cache_folder, progress).pixels
-    return ExportPictures(
+    return ExportImages(
         calibration=np.asarray(pixels[sorted(chosen)]),
         gate=np.asarray(pixels[val]),
         gate_labels=np.array([samples[row].label for row in val]),
@@ -121,7 +121,7 @@ def from_kit(
     seed: int,
     quick: bool = False,
     progress: Progress | None = None,
-) -> ExportPictures:
+) -> ExportImages:
     """Take the scans that come with the project.
 
     Raises:
@@ -145,21 +145,21 @@ def from_kit(
     )
 
 
-def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportPictures:
+def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportImages:
     """Draw phantoms: other ones for calibration and gate."""
     generator = np.random.default_rng(seed)
-    count = _CALIBRATION_PICTURES + _GATE_PHANTOMS
+    count = _CALIBRATION_IMAGES + _GATE_PHANTOMS
     labels = np.arange(count) % len(LABELS)  # all classes in turn, in both parts
-    pictures = np.stack(
+    images = np.stack(
         [
             resize_grey(Image.fromarray(phantom(LABELS[label], generator, 256)), config)
             for label in labels
         ]
     )
-    return ExportPictures(
-        calibration=pictures[:_CALIBRATION_PICTURES],
-        gate=pictures[_CALIBRATION_PICTURES:],
-        gate_labels=labels[_CALIBRATION_PICTURES:],
+    return ExportImages(
+        calibration=images[:_CALIBRATION_IMAGES],
+        gate=images[_CALIBRATION_IMAGES:],
+        gate_labels=labels[_CALIBRATION_IMAGES:],
         source=f"synthetic phantoms, seed {seed}",
         synthetic=True,
         corrupted=_CORRUPTED_PHANTOMS,

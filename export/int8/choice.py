@@ -1,4 +1,4 @@
-"""Choose among quantized graphs: the best that passes the gate on clean and on corrupted pictures."""
+"""Choose among quantized graphs: the best that passes the gate on clean and on corrupted images."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from edge_infer.errors import QualityGateFailed
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session
 from export.answers import logits_one_by_one
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.corrupted_gate import CorruptedReport, judge_corrupted
 from export.int8.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
 from export.int8.variants import Variant
@@ -25,7 +25,7 @@ __all__ = ["Chosen", "Tried", "choose"]
 
 _ROUNDS = 21
 
-#: A static graph does the least work and gives a picture the same answer alone and in any batch; a dynamic one takes
+#: A static graph does the least work and gives an image the same answer alone and in any batch; a dynamic one takes
 #: its ranges over the batch.
 _CHEAPEST_FIRST = ("static", "mixed", "dynamic")
 
@@ -47,9 +47,9 @@ class Tried:
         variant: The graph and how it was made.
         report: Of the gate.
         size_bytes: Of the graph.
-        p50_ms: Median latency of one picture with one thread, measured in turn with the others; None if it was not
+        p50_ms: Median latency of one image with one thread, measured in turn with the others; None if it was not
             measured.
-        corrupted: Of the gate on corrupted pictures; None if it was not asked.
+        corrupted: Of the gate on corrupted images; None if it was not asked.
     """
 
     variant: Variant = field(repr=False)
@@ -116,7 +116,7 @@ class Chosen:
             else ""
         )
         return (
-            f"chosen: {best.variant.name}, {best.size_bytes / 1e6:.1f} MB, {best.p50_ms or 0:.1f} ms a picture with "
+            f"chosen: {best.variant.name}, {best.size_bytes / 1e6:.1f} MB, {best.p50_ms or 0:.1f} ms an image with "
             f"one thread (FP32 {self.fp32_p50_ms:.1f}){slower}"
         )
 
@@ -141,7 +141,7 @@ class Chosen:
 def choose(
     variants: Iterable[Variant],
     reference: onnx.ModelProto,
-    pictures: ExportPictures,
+    images: ExportImages,
     config: PreprocessorConfig,
     *,
     quick: bool = False,
@@ -150,37 +150,37 @@ def choose(
     details: Callable[[str], None],
     progress: Progress,
 ) -> Chosen:
-    """Judge the variants on the validation pictures and take the best that passes.
+    """Judge the variants on the validation images and take the best that passes.
 
     With phantoms the first that passes is taken: they can tell that a quantization is broken, not which is best.
 
     Args:
         variants: Made lazily.
         reference: The FP32 graph.
-        pictures: The gate's.
+        images: The gate's.
         config: How they become pixel values.
         quick: Take the first that passes both gates, instead of the best of all.
-        cache: Folder for FP32 answers on corrupted pictures, so that a killed run goes on.
+        cache: Folder for FP32 answers on corrupted images, so that a killed run goes on.
         step: Told in a line what is being done and what came of it.
         details: Told every table.
-        progress: Told how far the corrupted pictures are.
+        progress: Told how far the corrupted images are.
 
     Raises:
         QualityGateFailed: None passes.
     """
     asked = open_graph(reference, num_threads=1)
-    answers = logits_one_by_one(asked, pictures.gate, config)
+    answers = logits_one_by_one(asked, images.gate, config)
     tried: list[Tried] = []
     sessions: list[Session] = []
 
     def judge_on_corrupted(entry: Tried) -> None:
-        step(f"judging {entry.variant.name} on corrupted pictures too")
+        step(f"judging {entry.variant.name} on corrupted images too")
         entry.corrupted = judge_corrupted(
             asked,
             sessions[tried.index(entry)],
-            pictures,
+            images,
             config,
-            variants=pictures.corrupted,
+            variants=images.corrupted,
             cache=cache,
             progress=progress,
         )
@@ -190,18 +190,18 @@ def choose(
 
     for variant in variants:
         session = open_graph(variant.graph, num_threads=1)
-        quantized = logits_one_by_one(session, pictures.gate, config)
-        report = judge(pictures.gate_labels, answers, quantized)
+        quantized = logits_one_by_one(session, images.gate, config)
+        report = judge(images.gate_labels, answers, quantized)
         entry = Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize())
         tried.append(entry)
         sessions.append(session)
         step(entry.line())
         details(entry.text())
-        if entry.passed and (quick or pictures.synthetic):
+        if entry.passed and (quick or images.synthetic):
             judge_on_corrupted(entry)
             if entry.passed:
                 break
-    *latencies, fp32_p50_ms = _medians_ms([*sessions, asked], pictures.gate[:1], config)
+    *latencies, fp32_p50_ms = _medians_ms([*sessions, asked], images.gate[:1], config)
     for entry, latency in zip(tried, latencies, strict=True):
         entry.p50_ms = latency
     for entry in _best_first(tried):
@@ -219,7 +219,7 @@ def _none_passed(tried: list[Tried]) -> QualityGateFailed:
     reasons = [f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in closest[:_NAMED]]
     if len(closest) > _NAMED:
         reasons.append(f"{len(closest) - _NAMED} more")
-    hint = "calibrate on pictures like those of the training, or ship --fp16 or --fp32"
+    hint = "calibrate on images like those of the training, or ship --fp16 or --fp32"
     if all(0 < largest_weight(entry.variant.graph) < 2**6 for entry in tried):
         hint = f"take --target x64-vnni, whose 8 bits are right everywhere, {hint}"
     return QualityGateFailed(
@@ -233,8 +233,8 @@ def _best_first(tried: list[Tried]) -> list[Tried]:
     Most faithful are those whose difference counts as none; where none has so little, those that come close to the
     least. Of two mixed ones that count as none, the one that leaves more layers static is the cheaper.
 
-    A gate of some hundred pictures hardly tells two that pass apart, and new patients do: a CvT-13 with all ranges
-    static kept every answer on 589 validation pictures and changed 6 of 813 on the test part, with twice the
+    A gate of some hundred images hardly tells two that pass apart, and new patients do: a CvT-13 with all ranges
+    static kept every answer on 589 validation images and changed 6 of 813 on the test part, with twice the
     difference of the mixed one. Latency is measured and reported but decides nothing: it would make two exports of one
     checkpoint differ by what else the machine was doing.
     """
@@ -260,10 +260,10 @@ def _difference(entry: Tried) -> float:
 
 
 def _medians_ms(
-    sessions: list[Session], picture: NDArray[np.uint8], config: PreprocessorConfig
+    sessions: list[Session], image: NDArray[np.uint8], config: PreprocessorConfig
 ) -> list[float]:
     """Time the sessions in turn: latencies of one run can be compared, those of two cannot."""
-    pixel_values = to_pixel_values(picture, config)
+    pixel_values = to_pixel_values(image, config)
     taken: list[list[float]] = [[] for _ in sessions]
     for _ in range(_ROUNDS):
         for session, times in zip(sessions, taken, strict=True):

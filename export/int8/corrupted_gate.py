@@ -1,6 +1,6 @@
-"""The gate's second part: INT8 must answer as FP32 does on pictures that are worse than those of the data set too.
+"""The gate's second part: INT8 must answer as FP32 does on images that are worse than those of the data set too.
 
-Every kind and severity of ``train.corruption.corruptions`` gets the same number of variants of the validation pictures.
+Every kind and severity of ``train.corruption.corruptions`` gets the same number of variants of the validation images.
 There the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
 """
 
@@ -21,7 +21,7 @@ from edge_infer.prediction import softmax
 from edge_infer.preprocessing import PreprocessorConfig
 from export.answers import Answering, logits_one_by_one
 from export.int8.answer_cache import AnswerCache
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.gate import Verdict
 from export.int8.margins import (
     MAX_TOO_CLOSE,
@@ -46,17 +46,17 @@ _CHUNK = 256  # variants whose FP32 answers are kept at a time
 
 
 class CorruptedReport(Verdict):
-    """The verdict on corrupted pictures."""
+    """The verdict on corrupted images."""
 
     __slots__ = ()
 
     def text(self) -> str:
         """Render as a table for the terminal."""
-        flips, pictures = (self.table[key] for key in ("flips", "flipped_pictures"))
+        flips, images = (self.table[key] for key in ("flips", "flipped_pictures"))
         stopped = f", stopped of {self.table['planned']}" if self.table["stopped_early"] else ""
         lines = [
             (
-                f"agreement with FP32 on corrupted pictures: {_percent(self.table['agreement'])}, "
+                f"agreement with FP32 on corrupted images: {_percent(self.table['agreement'])}, "
                 f"n {self.table['agreement']['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
             ),
             f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'to no_tumor':>13}",
@@ -70,8 +70,8 @@ class CorruptedReport(Verdict):
         lines += [
             (
                 f"tumour -> no_tumor flips where FP32 was right: {flips['count']} of {flips['n']} variants, "
-                f"95 % bound {_bound(flips)}; {pictures['count']} of {pictures['n']} pictures, "
-                f"95 % bound {_bound(pictures)}"
+                f"95 % bound {_bound(flips)}; {images['count']} of {images['n']} images, "
+                f"95 % bound {_bound(images)}"
             ),
             too_close_text(self.table["too_close"]),
             *(f"FAILED: {failure}" for failure in self.failures),
@@ -81,7 +81,7 @@ class CorruptedReport(Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Variants:
-    """Which picture is made worse in which way; entry i of both belongs to variant i."""
+    """Which image is made worse in which way; entry i of both belongs to variant i."""
 
     rows: NDArray[np.int64]
     cells: NDArray[np.int64]
@@ -90,14 +90,14 @@ class _Variants:
 def judge_corrupted(
     reference: Answering,
     quantized: Answering,
-    pictures: ExportPictures,
+    images: ExportImages,
     preprocessor: PreprocessorConfig,
     *,
     variants: int = 10_000,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> CorruptedReport:
-    """Compare the answers of both models, one picture at a time, as brain-infer asks.
+    """Compare the answers of both models, one image at a time, as brain-infer asks.
 
     It ends before all variants are judged only when agreement can no longer be reached, or too many are too close to
     call. Agreement and flips are of the variants that FP32 can call; the others stand apart in the table.
@@ -105,16 +105,16 @@ def judge_corrupted(
     Args:
         reference: The float32 model.
         quantized: The model on trial; its answers are never taken from the cache.
-        pictures: Of which ``gate`` and ``gate_labels`` are used.
-        preprocessor: How pictures become pixel values.
-        variants: At least so many, if each corruption can have as many different pictures; else fewer.
+        images: Of which ``gate`` and ``gate_labels`` are used.
+        preprocessor: How images become pixel values.
+        variants: At least so many, if each corruption can have as many different images; else fewer.
         cache: Folder for the reference's answers: the next candidate, or the next try after a stop, finds them there.
         progress: Called with (done, total).
 
     Raises:
         CannotWrite: The cache cannot be written.
     """
-    plan = _plan(len(pictures.gate), variants)
+    plan = _plan(len(images.gate), variants)
     total = len(plan.rows)
     answers = AnswerCache(reference, preprocessor, cache)
     allowed = _allowed(total)
@@ -128,7 +128,7 @@ def judge_corrupted(
             progress(next(done), total)
 
     for start in range(0, total, _CHUNK):
-        grey = _drawn(pictures.gate, plan, range(start, min(start + _CHUNK, total)))
+        grey = _drawn(images.gate, plan, range(start, min(start + _CHUNK, total)))
         before.append(answers.logits(grey))
         after.append(logits_one_by_one(quantized, grey, preprocessor, tick))
         apart = too_close(before[-1])
@@ -139,16 +139,16 @@ def judge_corrupted(
                 "%d of %d variants differ, %d are too close to call", differing, total, close
             )
             break
-    return _verdict(pictures, plan, np.concatenate(before), np.concatenate(after))
+    return _verdict(images, plan, np.concatenate(before), np.concatenate(after))
 
 
-def _plan(pictures: int, variants: int) -> _Variants:
-    """Spread variants evenly: all kinds and severities in turn, each with other pictures, all pictures as often."""
+def _plan(images: int, variants: int) -> _Variants:
+    """Spread variants evenly: all kinds and severities in turn, each with other images, all images as often."""
     count = len(cells())
-    each = min(-(-variants // count), pictures)
-    order = np.random.default_rng(_SEED).permutation(pictures)
+    each = min(-(-variants // count), images)
+    order = np.random.default_rng(_SEED).permutation(images)
     turns, cell = (part.ravel() for part in np.mgrid[:each, :count])
-    return _Variants(rows=order[(cell * each + turns) % pictures], cells=cell)
+    return _Variants(rows=order[(cell * each + turns) % images], cells=cell)
 
 
 def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> NDArray[np.uint8]:
@@ -164,14 +164,14 @@ def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> NDArray[np
 
 
 def _verdict(
-    pictures: ExportPictures,
+    images: ExportImages,
     plan: _Variants,
     before: NDArray[np.float32],
     after: NDArray[np.float32],
 ) -> CorruptedReport:
     judged = len(after)
     rows, cell = plan.rows[:judged], plan.cells[:judged]
-    labels = pictures.gate_labels[rows]
+    labels = images.gate_labels[rows]
     reference, quantized = before.argmax(axis=1), after.argmax(axis=1)
     same = reference == quantized
     close = too_close(before)
@@ -184,7 +184,7 @@ def _verdict(
         "planned": len(plan.rows),
         "stopped_early": judged < len(plan.rows),
         "pictures": len(np.unique(rows)),
-        "synthetic": pictures.synthetic,
+        "synthetic": images.synthetic,
         "agreement": _share(int(same[~close].sum()), int((~close).sum())),
         "min_agreement": MIN_CORRUPTED_AGREEMENT,
         "too_close": too_close_table(labels, before, after),
@@ -219,7 +219,7 @@ def _per_corruption(
 
 
 def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
-    failures = [] if finite else ["logits on corrupted pictures hold NaN or infinity"]
+    failures = [] if finite else ["logits on corrupted images hold NaN or infinity"]
     agreement = table["agreement"]
     missed = agreement["n"] - agreement["count"]
     called = table["planned"] - table["too_close"]["count"]
@@ -229,7 +229,7 @@ def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
             table["per_corruption"].items(), key=lambda item: float(item[1]["agreement"]["value"])
         )
         failures.append(
-            f"agreement on corrupted pictures {100 * agreement['value']:.2f} % (n {agreement['n']}, "
+            f"agreement on corrupted images {100 * agreement['value']:.2f} % (n {agreement['n']}, "
             f"{missed} differ, allowed {allowed} of {called}) is below "
             f"{100 * MIN_CORRUPTED_AGREEMENT:g} %; worst at {kind}, "
             f"{100 * row['agreement']['value']:.2f} % (n {row['agreement']['n']})"

@@ -8,14 +8,14 @@ a factor moves range from activations to weights, so the two share it.
 Cross-layer equalization, Nagel et al. 2019, arXiv 1906.04721; the compromise for linear layers is SmoothQuant's, Xiao
 et al. 2022, arXiv 2211.10438, with strength 0.5.
 
-Measured on the trained CvT-13 (root mean square difference of the logits from FP32, 148 validation pictures): as it is
+Measured on the trained CvT-13 (root mean square difference of the logits from FP32, 148 validation images): as it is
 0.0238; the first layer norm of each block 0.0208; values 0.0209; both 0.0178. The outputs of depthwise convolutions
 (0.0266) and the second layer norm (0.0246) lose by it and are left alone, as are ViTs (0.0121 as it is, 0.0137 with
 values and second layer norm).
 
 In cvt-slim the convolutions' channels are equalized too: a ReLU lets positive factors through, and what is added up in
 residual blocks is divided alike. With that and an embedding that keeps its sums in float, the mean difference of the
-probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation pictures, the changed answers from 5 to
+probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation images, the changed answers from 5 to
 2 (min-max) and from 2 to 1 (percentile).
 """
 
@@ -60,7 +60,7 @@ def equalized(
 
     Args:
         model: In evaluation mode.
-        calibration: uint8, (N, H, W), training pictures.
+        calibration: uint8, (N, H, W), training images.
         config: How they become pixel values.
     """
     if not isinstance(model, CvtClassifier | CvtSlimClassifier):

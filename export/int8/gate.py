@@ -1,9 +1,9 @@
 """The gate: an INT8 model is written only if it answers as the FP32 model does, class by class.
 
 One figure for all classes is not enough: a quantized detector can keep its mean and lose most classes
-(ultralytics#22644). Both models run with the session options that ship (microsoft/onnxruntime#11576). Pictures that
+(ultralytics#22644). Both models run with the session options that ship (microsoft/onnxruntime#11576). Images that
 FP32 cannot call itself are counted apart (``export.int8.margins``).
-What is asked and why: docs/gate.md. The second part, on corrupted pictures: ``export.int8.corrupted_gate``.
+What is asked and why: docs/gate.md. The second part, on corrupted images: ``export.int8.corrupted_gate``.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 MIN_AGREEMENT = 0.995
-#: Of a class, as a share. With fewer than 200 pictures that is none at all.
+#: Of a class, as a share. With fewer than 200 images that is none at all.
 MAX_RECALL_LOSS = 0.005
 #: Tumours that FP32 names rightly and INT8 calls no_tumor.
 MAX_TUMOR_FLIPS = 0
-#: Mean over pictures and classes, of the softmax of the logits as they are.
+#: Mean over images and classes, of the softmax of the logits as they are.
 MAX_PROBABILITY_DIFFERENCE = 0.01
 
 _HEALTHY = LABELS.index("no_tumor")
@@ -57,7 +57,7 @@ class Verdict:
 
 
 class GateReport(Verdict):
-    """The verdict on clean pictures."""
+    """The verdict on clean images."""
 
     __slots__ = ()
 
@@ -94,10 +94,10 @@ class GateReport(Verdict):
 def judge(
     labels: NDArray[np.int64], fp32_logits: NDArray[np.float32], int8_logits: NDArray[np.float32]
 ) -> GateReport:
-    """Compare the answers of both models on the same validation pictures.
+    """Compare the answers of both models on the same validation images.
 
-    Agreement, recall and flips are of the pictures that FP32 can call; those too close to call stand apart, in
-    ``too_close`` of the table. The difference of the probabilities is of all pictures.
+    Agreement, recall and flips are of the images that FP32 can call; those too close to call stand apart, in
+    ``too_close`` of the table. The difference of the probabilities is of all images.
 
     Args:
         labels: (N,), true class ids; each class must occur.
@@ -153,7 +153,7 @@ def _class_row(
 ) -> dict[str, Any]:
     before, after = reference[labels == label], quantized[labels == label]
     right = before == label
-    n = max(1, len(before))  # a class may have no picture that FP32 can call
+    n = max(1, len(before))  # a class may have no image that FP32 can call
     return {
         "n": len(before),
         "recall_fp32": float(right.sum() / n),
@@ -167,7 +167,7 @@ def _class_row(
 
 def _class_failures(name: str, row: dict[str, Any]) -> list[str]:
     failures: list[str] = []
-    if row["lost"] > MAX_RECALL_LOSS * row["n"] + 1e-9:  # whole pictures: a share would round
+    if row["lost"] > MAX_RECALL_LOSS * row["n"] + 1e-9:  # whole images: a share would round
         failures.append(
             f"{name} loses {100 * row['recall_loss']:.2f} points of recall "
             f"({row['lost']} of n {row['n']}), allowed {100 * MAX_RECALL_LOSS:g}"

@@ -7,7 +7,7 @@ Attention stays in float: with 8-bit scores and mixtures CvT-13 gains nothing, s
 writing float scores costs what the product saves (measured: 10.6 against 10.1 ms).
 
 Weights are signed and symmetric with one scale per output channel; activations unsigned and asymmetric with one scale,
-known from calibration ("static") or taken from each picture ("dynamic"). Quantizing the float parts too is what ruins
+known from calibration ("static") or taken from each image ("dynamic"). Quantizing the float parts too is what ruins
 transformers (huggingface/optimum#151, FQ-ViT's table).
 """
 

@@ -1,9 +1,9 @@
-"""Pictures that are too close to call: FP32 itself gives two classes nearly the same logit.
+"""Images that are too close to call: FP32 itself gives two classes nearly the same logit.
 
 Which of the two comes out on top is decided by the last bits of float sums, and so by the kernels of the processor at
-hand. A gate that counts such a picture passes on one machine and fails on another with the same weights. So it is
+hand. A gate that counts such an image passes on one machine and fails on another with the same weights. So it is
 judged apart: reported with its number, and the gate fails where there are too many of them. Every bar holds as it
-stands for all other pictures (docs/gate.md, docs/decisions/0012).
+stands for all other images (docs/gate.md, docs/decisions/0012).
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ __all__ = [
 #: point (0.505 and 0.495 where there are no others).
 TOO_CLOSE_LOGITS = 0.02
 
-#: Share of the judged pictures that may be too close to call.
+#: Share of the judged images that may be too close to call.
 MAX_TOO_CLOSE = 0.01
 
 _HEALTHY = LABELS.index("no_tumor")
@@ -40,7 +40,7 @@ def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def too_close(fp32_logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell which pictures FP32 cannot call: (N, classes) -> (N,). One with NaN is none: the gate refuses that."""
+    """Tell which images FP32 cannot call: (N, classes) -> (N,). One with NaN is none: the gate refuses that."""
     finite = np.asarray(np.isfinite(fp32_logits).all(axis=1))
     lead = margins(np.where(finite[:, None], fp32_logits, 0))
     return np.asarray(finite & (lead < TOO_CLOSE_LOGITS), dtype=np.bool_)
@@ -51,7 +51,7 @@ def too_close_table(
     fp32_logits: NDArray[np.float32],
     int8_logits: NDArray[np.float32],
 ) -> dict[str, Any]:
-    """Count the pictures that are too close to call, and what INT8 makes of them.
+    """Count the images that are too close to call, and what INT8 makes of them.
 
     Args:
         labels: (N,), true class ids.
@@ -81,11 +81,11 @@ def too_close_text(table: dict[str, Any]) -> str:
 
 
 def too_close_failures(table: dict[str, Any]) -> list[str]:
-    """Say that too many pictures are too close to call; nothing where they are few."""
-    if table["count"] <= MAX_TOO_CLOSE * table["n"] + 1e-9:  # whole pictures: a share would round
+    """Say that too many images are too close to call; nothing where they are few."""
+    if table["count"] <= MAX_TOO_CLOSE * table["n"] + 1e-9:  # whole images: a share would round
         return []
     failure = (
-        f"{table['count']} of n {table['n']} pictures are too close to call (FP32 leads by less than "
+        f"{table['count']} of n {table['n']} images are too close to call (FP32 leads by less than "
         f"{TOO_CLOSE_LOGITS:g}), allowed {100 * MAX_TOO_CLOSE:g} %"
     )
     return [failure]

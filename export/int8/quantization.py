@@ -36,7 +36,7 @@ class Candidate:
     Attributes:
         name: As in the manifest.
         description: What it does, for the manifest.
-        quantize: Takes the prepared graph, calibration pictures, their preprocessing and the largest weight: 127, or
+        quantize: Takes the prepared graph, calibration images, their preprocessing and the largest weight: 127, or
             63 for weights of 7 bits (see ``export.int8.targets``).
     """
 
@@ -105,7 +105,7 @@ def _kept_in_float(graph: onnx.ModelProto) -> list[str]:
     """Name the stem (the first Conv), the classifier, attention products and second uses of a weight."""
     weights = {initializer.name for initializer in graph.graph.initializer}
     kept = [node.name for node in graph.graph.node if node.op_type == "Conv"][:1]
-    # A matrix product of two activations (attention) stays in float too: its range moves with every picture.
+    # A matrix product of two activations (attention) stays in float too: its range moves with every image.
     kept += [
         node.name
         for node in graph.graph.node
@@ -170,7 +170,7 @@ CANDIDATES = (
         description={
             "method": "dynamic",
             "weights": "int8 symmetric per channel",
-            "activations": "uint8 asymmetric, range of each picture",
+            "activations": "uint8 asymmetric, range of each image",
             "operators": ["MatMul", "Gemm"],
             "kept_in_float": [
                 "Conv",

@@ -1,10 +1,10 @@
-"""Ranges of the activations of a float graph over calibration pictures, by onnxruntime's own calibrators.
+"""Ranges of the activations of a float graph over calibration images, by onnxruntime's own calibrators.
 
 ``lp-norm`` is ours, on their histograms: the range whose rounding and clipping errors, to the power 2.4, are least.
 Min-max gives the largest value room and all others coarse steps; the power says how much a rare large error may cost.
 2.4 is what Nahshan et al. 2019 (arXiv 1911.07190) start from. Both ends shrink by one share: each by its own gave a
 smaller error and far worse answers, for what is rare on one side can be all that one channel says. On the trained
-cvt-slim the mean difference of the probabilities is 0.0012 instead of 0.0015 (589 validation pictures).
+cvt-slim the mean difference of the probabilities is 0.0012 instead of 0.0015 (589 validation images).
 """
 
 from typing import Literal
@@ -43,11 +43,11 @@ def activation_ranges(
     *,
     method: Method = "min-max",
 ) -> Ranges:
-    """Run the pictures through the graph and note what values occur.
+    """Run the images through the graph and note what values occur.
 
     Args:
         graph: Of ``FloatLayers``.
-        calibration: uint8, (N, H, W), training pictures.
+        calibration: uint8, (N, H, W), training images.
         config: How they become pixel values.
         method: Which part of the values the range covers.
     """

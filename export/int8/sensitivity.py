@@ -1,4 +1,4 @@
-"""Which products lose most when they are quantized: measured one group at a time, on training pictures.
+"""Which products lose most when they are quantized: measured one group at a time, on training images.
 
 A group is one kind of layer in one stage, such as ``stage3.wide``: a CvT-13 has seventeen, few enough to try each.
 """
@@ -35,7 +35,7 @@ def errors_by_group(
     Args:
         groups: All of them.
         build: Makes the graph for a choice of formats.
-        logits_of: Runs a graph on the pictures: float32, (N, classes).
+        logits_of: Runs a graph on the images: float32, (N, classes).
         reference: Logits of the float graph, (N, classes).
         advance: Called after each group.
 
@@ -65,7 +65,7 @@ def _only(group: str) -> Callable[[str], Format]:
 
 
 def mixed_formats(worst: list[str]) -> Callable[[str], Format]:
-    """Give the worst groups another format: products take each picture's own range, convolutions stay in float."""
+    """Give the worst groups another format: products take each image's own range, convolutions stay in float."""
 
     def format_of(name: str) -> Format:
         if group_of(name) not in worst:

@@ -45,7 +45,7 @@ _KEPT_IN_FLOAT = [
 #: Shares of the error whose causes leave the static format.
 _MIXED_PERCENT = (30, 50, 70, 80, 90)
 
-#: Pictures for what needs many runs or gains nothing by more of them: sensitivity, biases, rare large values.
+#: Images for what needs many runs or gains nothing by more of them: sensitivity, biases, rare large values.
 _FEW = 32
 
 
@@ -79,7 +79,7 @@ def quantized_variants(
     Args:
         model: In evaluation mode.
         float_graph: Its graph, as exported.
-        calibration: uint8, (N, H, W), training pictures only.
+        calibration: uint8, (N, H, W), training images only.
         config: How they become pixel values.
         target: Processors to suit.
         progress: Told of each step within a variant.
@@ -118,7 +118,7 @@ class _Builder:
         self.calibration = calibration
         self.config = config
         self.target = target
-        # Evenly over the pictures, which are ordered by class and patient.
+        # Evenly over the images, which are ordered by class and patient.
         self.few = calibration[:: max(1, len(calibration) // _FEW)]
 
     def variants(self, progress: Progress) -> Iterator[Variant]:
@@ -127,23 +127,21 @@ class _Builder:
         graphs: dict[str, onnx.ModelProto] = {}
         errors: dict[str, float] = {}
         for method in METHODS:
-            pictures = self.calibration if method in ("min-max", "lp-norm") else self.few
-            ranges[method] = activation_ranges(
-                self.float_graph, pictures, self.config, method=method
-            )
+            images = self.calibration if method in ("min-max", "lp-norm") else self.few
+            ranges[method] = activation_ranges(self.float_graph, images, self.config, method=method)
             graphs[method] = self.build(ranges[method], lambda _: "static")
             errors[method] = rms_difference(self.logits(graphs[method]), reference)
             yield self.variant(
                 f"static-{method}",
                 graphs[method],
                 "static",
-                f"{method} of {len(pictures)} pictures",
+                f"{method} of {len(images)} images",
             )
         best = min(errors, key=errors.__getitem__)
         corrected = with_corrected_biases(
             graphs[best], self.float_graph, self.few, self.config, progress
         )
-        biases = f"corrected on {len(self.few)} pictures"
+        biases = f"corrected on {len(self.few)} images"
         yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
         by_group = self.sensitivity(ranges[best], reference, progress)
         for percent in _MIXED_PERCENT:
@@ -153,7 +151,7 @@ class _Builder:
                 f"mixed-{percent}",
                 with_biases_of(corrected, graph),
                 "mixed",
-                f"{best}, but each picture's own range (convolutions: float) in {', '.join(worst)}",
+                f"{best}, but each image's own range (convolutions: float) in {', '.join(worst)}",
                 biases=biases,
                 not_static=worst,
                 rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
@@ -161,9 +159,9 @@ class _Builder:
         yield self.dynamic()
 
     def dynamic(self) -> Variant:
-        """Make the one that looks at no calibration picture."""
+        """Make the one that looks at no calibration image."""
         graph = self.build({}, lambda _: "dynamic")
-        return self.variant("dynamic", graph, "dynamic", "range of each picture")
+        return self.variant("dynamic", graph, "dynamic", "range of each image")
 
     def sensitivity(
         self, ranges: Ranges, reference: NDArray[np.float32], progress: Progress
@@ -189,7 +187,7 @@ class _Builder:
         return build_graph(self.model, layers, height=self.config.height, width=self.config.width)
 
     def logits(self, graph: onnx.ModelProto) -> NDArray[np.float32]:
-        """Run the few pictures one by one: a dynamic range is a picture's own."""
+        """Run the few images one by one: a dynamic range is an image's own."""
         session = open_graph(graph)
         return np.concatenate(
             [

@@ -47,11 +47,11 @@ def test_the_page_loads_nothing_and_runs_nothing(result: Result, tmp_path: Path)
     tags = _Tags(page).found
     assert not {tag for tag, _ in tags} & {"script", "link", "iframe", "object", "form"}
     assert "default-src 'none'" in page
-    pictures = [attrs for tag, attrs in tags if tag == "img"]
-    assert len(pictures) == 1
-    assert str(pictures[0]["src"]).startswith("data:image/png;base64,")
-    assert "brain-edge int8 20" in str(pictures[0]["alt"])
-    assert base64.b64decode(str(pictures[0]["src"]).partition(",")[2]).startswith(b"\x89PNG")
+    images = [attrs for tag, attrs in tags if tag == "img"]
+    assert len(images) == 1
+    assert str(images[0]["src"]).startswith("data:image/png;base64,")
+    assert "brain-edge int8 20" in str(images[0]["alt"])
+    assert base64.b64decode(str(images[0]["src"]).partition(",")[2]).startswith(b"\x89PNG")
     assert "missing: peer openvino is not installed" in page
 
 
@@ -65,8 +65,8 @@ def test_an_unclean_run_is_so_called_on_page_and_plot(result: Result, tmp_path: 
     assert "NOT A CLEAN RUN: busy" in render_page(result, None)
     drawn = plot_trade_off(result, tmp_path / "run")
     assert {path.suffix for path in drawn} == {".png", ".svg"}
-    with Image.open(tmp_path / "run.png") as picture:
-        assert picture.width > 800
+    with Image.open(tmp_path / "run.png") as image:
+        assert image.width > 800
 
 
 def test_the_same_result_gives_the_same_svg(result: Result, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_published_page_is_what_the_published_results_give(make_benchmarks: 
     assert page.read_text(encoding="utf-8") == make_benchmarks.render(), "run make docs"
 
 
-def test_a_published_result_is_clean_and_has_its_picture(make_benchmarks: ModuleType) -> None:
+def test_a_published_result_is_clean_and_has_its_image(make_benchmarks: ModuleType) -> None:
     for name, published in make_benchmarks.results().items():
         assert published["complete"]
         assert published["clean"], f"{name}: {published['unclean_reasons']}"

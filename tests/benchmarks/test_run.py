@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch
         checkpoint,
         top / "cvt_test-fp32",
         precision="fp32",
-        pictures=None,
+        images=None,
         metrics={},
         command="test",
     )

@@ -1,4 +1,4 @@
-"""What the engines are judged on: one of each picture, as everywhere else."""
+"""What the engines are judged on: one of each image, as everywhere else."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from benchmarks.study import _test_part
 from train.data.samples import Sample
 
 
-def test_copies_of_a_picture_count_once(tmp_path: Path) -> None:
+def test_copies_of_an_image_count_once(tmp_path: Path) -> None:
     samples = [
         Sample(
             source=b"",

@@ -1,4 +1,4 @@
-"""Ask for folders, missing files, pipes and pictures, thousands of times: descriptors and threads stay as many.
+"""Ask for folders, missing files, pipes and images, thousands of times: descriptors and threads stay as many.
 
     python tests/campaigns/descriptors.py --n 5000
 

@@ -169,8 +169,8 @@ def prepare(work: Path, checkout: Path, training: bool) -> dict[str, str]:
                          ("X", "edge_infer.doctor_cli")):  # fmt: skip
         environment[name] = f"{sys.executable} -m {module}"
     scan = next((checkout / "examples").glob("*.jpg"))
-    with Image.open(scan) as picture:
-        picture.save(work / "a.png")
+    with Image.open(scan) as image:
+        image.save(work / "a.png")
     for name in ("b.png", "mode000.png", "d/priv/x.png", "mixed/a.png", "mixed/no/b.png", "left/a.png",
                  "left/sub/b.png", *(f"many/{n}.png" for n in range(4)),
                  "names/" + "n" * 245 + ".png", "names/" + "脳" * 80 + ".png", "names/" + "n" * 244 + "m.png",

@@ -1,4 +1,4 @@
-"""Our check of JPEG data against libjpeg's own warnings: whole and damaged pictures of every kind of JPEG.
+"""Our check of JPEG data against libjpeg's own warnings: whole and damaged images of every kind of JPEG.
 
     python tests/campaigns/jpeg_against_libjpeg.py --data ../shared/data --n 200 --seed 1
 

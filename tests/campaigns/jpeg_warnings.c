@@ -1,7 +1,7 @@
-/* Decode pictures as Pillow does, and say what libjpeg would have warned of.
+/* Decode images as Pillow does, and say what libjpeg would have warned of.
  *
- * In:  for each picture its length, 4 bytes in the order of the machine, and its bytes.
- * Out: for each picture a line: warnings, 1 if decoding failed, the first message.
+ * In:  for each image its length, 4 bytes in the order of the machine, and its bytes.
+ * Out: for each image a line: warnings, 1 if decoding failed, the first message.
  */
 #include <setjmp.h>
 #include <stdio.h>

@@ -37,7 +37,7 @@ TWINS = {
 
 
 @pytest.mark.parametrize("array", TWINS.values(), ids=TWINS.keys())
-def test_the_same_pixels_stored_otherwise_are_the_same_picture(array: np.ndarray) -> None:
+def test_the_same_pixels_stored_otherwise_are_the_same_image(array: np.ndarray) -> None:
     before = array.copy()
     assert np.array_equal(np.asarray(read_image(array)), GREY)
     assert np.array_equal(array, before)
@@ -111,7 +111,7 @@ def test_an_array_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
         read_image(np.zeros(shape, np.uint8))
 
 
-def test_the_line_in_the_message_makes_the_picture_it_promises() -> None:
+def test_the_line_in_the_message_makes_the_image_it_promises() -> None:
     array = GREY.astype(np.int16) * 8 - 1024
     with pytest.raises(ValueError, match="numpy") as caught:
         read_image(array)

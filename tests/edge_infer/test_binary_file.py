@@ -116,7 +116,7 @@ def test_bytes_of_other_kinds_are_bytes(kind: Callable[[bytes], object]) -> None
     assert open_source(every_second[::2]).sha256 == source.sha256
 
 
-def test_text_is_no_picture(scan_path: Path) -> None:
+def test_text_is_no_image(scan_path: Path) -> None:
     text_wrapper = tempfile.NamedTemporaryFile("w+")  # noqa: SIM115 -- closed below
     text_wrapper.write("text")
     text_wrapper.seek(0)
@@ -142,7 +142,7 @@ def test_what_reads_as_anything_but_bytes_is_refused(given: object) -> None:
 @pytest.mark.parametrize(
     "error", [OSError(5, "Input/output error"), TimeoutError(), EOFError("Doe^John.png")]
 )
-def test_an_error_while_reading_is_unreadable_and_the_next_picture_is_answered(
+def test_an_error_while_reading_is_unreadable_and_the_next_image_is_answered(
     bundle_path: Path, error: Exception
 ) -> None:
     class Broken:

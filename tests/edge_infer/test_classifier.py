@@ -61,9 +61,9 @@ def test_softmax_neither_overflows_nor_changes_the_order() -> None:
         assert probabilities.argmax() == 0
 
 
-def test_a_picture_alone_equals_the_same_in_a_batch(classifier: Classifier) -> None:
+def test_an_image_alone_equals_the_same_in_a_batch(classifier: Classifier) -> None:
     scans = [scan(seed) for seed in range(7)]
-    alone = [classifier.predict(picture) for picture in scans]
+    alone = [classifier.predict(image) for image in scans]
     assert list(classifier.predict_many(scans)) == alone  # batch size 1: the same bits
     for batch_size in (3, 8):
         for one, other in zip(
@@ -92,7 +92,7 @@ def test_predictions_are_made_lazily(classifier: Classifier) -> None:
 
 
 def test_many_stops_at_the_first_error_and_each_goes_on(classifier: Classifier) -> None:
-    sources = [scan(1), b"no picture", scan(2)]
+    sources = [scan(1), b"no image", scan(2)]
     answers = classifier.predict_many(sources)
     next(answers)
     with pytest.raises(CorruptImage):
@@ -101,13 +101,13 @@ def test_many_stops_at_the_first_error_and_each_goes_on(classifier: Classifier) 
         outcomes = list(classifier.predict_each(sources, batch_size=batch_size))
         assert [outcome.error is None for outcome in outcomes] == [True, False, True]
         assert [outcome.prediction is None for outcome in outcomes] == [False, True, False]
-        assert outcomes[1].source == b"no picture"
+        assert outcomes[1].source == b"no image"
         assert outcomes[2].prediction == classifier.predict(scan(2))
 
 
 def test_sixteen_threads_on_one_session_give_the_serial_answers(classifier: Classifier) -> None:
     scans = [scan(seed) for seed in range(40)] * 4
-    serial = [classifier.predict(picture) for picture in scans]
+    serial = [classifier.predict(image) for image in scans]
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(classifier.predict, scans)) == serial
 
@@ -180,7 +180,7 @@ def test_unknown_options_are_a_bug_of_the_caller(
         Classifier.load(bundle_path, **options)  # type: ignore[arg-type]
 
 
-def test_one_picture_is_not_taken_for_many(classifier: Classifier, scan_path: Path) -> None:
+def test_one_image_is_not_taken_for_many(classifier: Classifier, scan_path: Path) -> None:
     with scan_path.open("rb") as file:
         for single in (str(scan_path), scan_path, scan_path.read_bytes(), file):
             for method in (classifier.predict_many, classifier.predict_each):
@@ -196,7 +196,7 @@ def test_an_outcome_shows_the_name_of_its_source_and_not_its_content(
     assert "DOE" not in repr(outcome)
 
 
-def test_too_little_memory_is_the_error_of_one_picture(
+def test_too_little_memory_is_the_error_of_one_image(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def greedy(_: object) -> None:
@@ -219,23 +219,23 @@ import os, sys
 import numpy as np
 from edge_infer import Classifier
 classifier = Classifier.load(sys.argv[1], num_threads=int(sys.argv[2]))
-picture = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64)
-expected = classifier.predict(picture)
+image = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64)
+expected = classifier.predict(image)
 child = os.fork()
 if child == 0:
     if sys.argv[3] == "use":
-        if classifier.predict(picture) != expected:
+        if classifier.predict(image) != expected:
             sys.exit(9)
         grandchild = os.fork()
         if grandchild == 0:
-            sys.exit(0 if classifier.predict(picture) == expected else 9)
+            sys.exit(0 if classifier.predict(image) == expected else 9)
         if os.waitstatus_to_exitcode(os.waitpid(grandchild, 0)[1]) != 0:
             sys.exit(8)
     elif sys.argv[3] == "delete":
         del classifier
     sys.exit(0)  # the normal way out, through the destruction of everything
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-sys.exit(status if status else 0 if classifier.predict(picture) == expected else 7)
+sys.exit(status if status else 0 if classifier.predict(image) == expected else 7)
 """
 
 
@@ -260,7 +260,7 @@ def test_a_classifier_does_not_travel_to_a_changed_bundle(own_bundle: Path) -> N
         Classifier.__new__(Classifier).__setstate__(state)
 
 
-def test_a_small_and_a_narrow_picture_carry_a_warning(classifier: Classifier) -> None:
+def test_a_small_and_a_narrow_image_carry_a_warning(classifier: Classifier) -> None:
     assert classifier.predict(scan()).warnings == ()
     assert "narrow" not in classifier.predict(scan(size=(16, 16))).warnings
     assert len(classifier.predict(scan(size=(16, 15 + 1))).warnings) == 0

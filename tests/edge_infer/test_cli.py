@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(19):
         where = folder / "deeper" if number % 2 else folder
         scan(number).save(where / f"scan{number:02}.png")
-    (folder / "bad.JPG").write_text("no picture")
+    (folder / "bad.JPG").write_text("no image")
     (folder / "notes.txt").write_text("not counted")
     (folder / "._scan00.png").write_text("not counted")
     return folder
@@ -76,7 +76,7 @@ def test_a_folder_with_one_bad_file_gives_all_other_answers(
     )
 
 
-def test_csv_has_a_row_for_every_picture(bundle_path: Path, folder: Path) -> None:
+def test_csv_has_a_row_for_every_image(bundle_path: Path, folder: Path) -> None:
     result = run("--csv", "--bundle", bundle_path, folder)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert result.exit_code == 100
@@ -95,7 +95,7 @@ def test_text_goes_on_past_a_bad_file(bundle_path: Path, folder: Path) -> None:
     ("name", "content", "status"),
     [
         ("none.jpg", None, 20),
-        ("text.jpg", b"no picture", 22),
+        ("text.jpg", b"no image", 22),
         ("empty.jpg", b"", 22),
         ("movie.gif", b"GIF89a" + bytes(50), 23),
         ("large.png", "sparse", 24),
@@ -130,7 +130,7 @@ def test_a_truncated_jpeg_gets_no_label(bundle_path: Path, tmp_path: Path) -> No
     assert "cut short" in result.stderr
 
 
-def test_a_folder_without_pictures_is_no_input(bundle_path: Path, tmp_path: Path) -> None:
+def test_a_folder_without_images_is_no_input(bundle_path: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run("--bundle", bundle_path, tmp_path / "empty")
     assert result.exit_code == 21
@@ -195,7 +195,7 @@ def piped(data: bytes, *arguments: object, **options: object) -> subprocess.Comp
     )
 
 
-def test_a_picture_from_standard_input_gets_the_answer_of_its_file(
+def test_an_image_from_standard_input_gets_the_answer_of_its_file(
     bundle_path: Path, scan_path: Path
 ) -> None:
     data = scan_path.read_bytes()
@@ -233,8 +233,8 @@ def test_a_heatmap_of_standard_input_is_that_of_its_file(
 @pytest.mark.parametrize(
     ("data", "status", "said"),
     [
-        (b"", 22, "<stdin>: file is empty (0 bytes)\n  hint: pipe a picture into it"),
-        (b"no picture", 22, "<stdin>: content is not a picture"),
+        (b"", 22, "<stdin>: file is empty (0 bytes)\n  hint: pipe an image into it"),
+        (b"no image", 22, "<stdin>: content is not an image"),
         (b"GIF89a" + bytes(50), 23, "<stdin>: format is GIF"),
         (bytes(64 * 2**20 + 1), 24, "<stdin>: file is larger than 64 MiB"),
     ],

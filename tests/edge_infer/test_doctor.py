@@ -31,7 +31,7 @@ def test_a_good_bundle_is_well(bundle_path: Path) -> None:
     assert result.exit_code == 0, result.stderr
     assert result.stderr == ""
     assert "FAILED" not in result.stdout
-    assert "16 of 16 golden pictures answered as known, largest drift" in result.stdout
+    assert "16 of 16 golden images answered as known, largest drift" in result.stdout
     assert "95 % interval" in result.stdout
     assert result.stdout.endswith(f"All is well.\n{RESEARCH_USE_ONLY}\n")
 
@@ -68,7 +68,7 @@ def test_an_altered_bundle_fails_and_is_not_timed(make_bundle: MakeBundle) -> No
     result = run("--bundle", path)
     assert result.exit_code == 84
     assert "self_test    FAILED" in result.stdout
-    assert "golden picture 1" in result.stdout
+    assert "golden image 1" in result.stdout
     assert "latency" not in result.stdout
     assert "must not be used" in result.stdout
     assert "error: " in result.stderr
@@ -95,7 +95,7 @@ def test_a_damaged_and_a_missing_bundle_have_their_own_status(own_bundle: Path) 
     assert "onnxruntime  ok" in result.stdout
 
 
-def test_a_bundle_without_golden_pictures_is_not_called_well(own_bundle: Path) -> None:
+def test_a_bundle_without_golden_images_is_not_called_well(own_bundle: Path) -> None:
     as_schema_1(own_bundle)
     result = run("--bundle", own_bundle)
     assert result.exit_code == 0

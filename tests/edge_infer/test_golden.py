@@ -1,4 +1,4 @@
-"""Golden pictures are read as they were written; a bundle that lacks or garbles them is refused."""
+"""Golden images are read as they were written; a bundle that lacks or garbles them is refused."""
 
 import io
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def png(image: Image.Image, form: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def test_each_picture_comes_back_with_its_answer(bundle_path: Path) -> None:
+def test_each_image_comes_back_with_its_answer(bundle_path: Path) -> None:
     cases = golden_cases(load_bundle(bundle_path))
     assert [case.number for case in cases] == list(range(1, 17))
     for case, grey, answer in zip(cases, GOLDEN, golden_answers(), strict=True):
@@ -32,7 +32,7 @@ def test_each_picture_comes_back_with_its_answer(bundle_path: Path) -> None:
         np.testing.assert_allclose(case.logits, answer["logits"], rtol=1e-6)
 
 
-def test_fewer_pictures_leave_the_rest_of_the_sheet_black(make_bundle: Callable[..., Path]) -> None:
+def test_fewer_images_leave_the_rest_of_the_sheet_black(make_bundle: Callable[..., Path]) -> None:
     files = {**bundle_files(), GOLDEN_FILE: golden_sheet(GOLDEN[:5])}
     bundle = load_bundle(make_bundle(files=files, golden=golden_answers()[:5]))
     assert np.array_equal([case.grey for case in golden_cases(bundle)], GOLDEN[:5])
@@ -48,7 +48,7 @@ def test_a_bundle_of_schema_1_loads_and_has_none(own_bundle: Path) -> None:
     assert classifier.predict(GOLDEN[0]).label == golden_answers()[0]["label"]
 
 
-def test_golden_pictures_in_a_bundle_of_schema_1_do_not_belong_there(own_bundle: Path) -> None:
+def test_golden_images_in_a_bundle_of_schema_1_do_not_belong_there(own_bundle: Path) -> None:
     sheet = (own_bundle / GOLDEN_FILE).read_bytes()
     as_schema_1(own_bundle)
     (own_bundle / GOLDEN_FILE).write_bytes(sheet)
@@ -60,7 +60,7 @@ def test_golden_pictures_in_a_bundle_of_schema_1_do_not_belong_there(own_bundle:
     "sheet",
     [
         b"",
-        b"no picture",
+        b"no image",
         png(Image.new("L", (4 * SIZE, 4 * SIZE)))[:-30],
         png(Image.new("L", (4 * SIZE, 3 * SIZE))),
         png(Image.new("RGB", (4 * SIZE, 4 * SIZE))),

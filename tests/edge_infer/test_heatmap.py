@@ -62,17 +62,17 @@ def test_a_heatmap_is_written_whole_and_never_over_a_scan(
     ]
 
 
-def test_pictures_of_one_name_get_heatmaps_of_their_own(tmp_path: Path) -> None:
-    pictures = [tmp_path / "a" / "x.png", tmp_path / "b" / "X.jpg", tmp_path / "x-2.png"]
-    files = HeatmapFiles(tmp_path / "maps", pictures, is_batch=True)
-    names = [files._targets[picture].name.lower() for picture in pictures]
+def test_images_of_one_name_get_heatmaps_of_their_own(tmp_path: Path) -> None:
+    images = [tmp_path / "a" / "x.png", tmp_path / "b" / "X.jpg", tmp_path / "x-2.png"]
+    files = HeatmapFiles(tmp_path / "maps", images, is_batch=True)
+    names = [files._targets[image].name.lower() for image in images]
     assert len(set(names)) == 3
 
 
 def test_standard_input_gets_a_name_of_its_own_too(tmp_path: Path) -> None:
-    pictures = [tmp_path / "stdin.png", StandardInput(None), tmp_path / "b.png"]
-    files = HeatmapFiles(tmp_path / "maps", pictures, is_batch=True)
-    assert [files._targets[picture].name for picture in pictures] == [
+    images = [tmp_path / "stdin.png", StandardInput(None), tmp_path / "b.png"]
+    files = HeatmapFiles(tmp_path / "maps", images, is_batch=True)
+    assert [files._targets[image].name for image in images] == [
         "stdin.heatmap.png",
         "stdin-2.heatmap.png",
         "b.heatmap.png",

@@ -57,7 +57,7 @@ def test_a_jpeg_is_read_as_pillow_decodes_it() -> None:
     assert np.array_equal(np.asarray(read_image(data)), np.asarray(Image.open(io.BytesIO(data))))
 
 
-def test_a_cmyk_jpeg_and_tiff_give_nearly_the_grey_picture() -> None:
+def test_a_cmyk_jpeg_and_tiff_give_nearly_the_grey_image() -> None:
     smooth = Image.linear_gradient("L").resize((64, 64))
     for form, options in (("TIFF", {}), ("JPEG", {"quality": 100, "subsampling": 0})):
         data = encoded(smooth.convert("CMYK"), form, **options)
@@ -65,7 +65,7 @@ def test_a_cmyk_jpeg_and_tiff_give_nearly_the_grey_picture() -> None:
         assert np.abs(difference).max() <= 3  # JPEG rounds each of four channels
 
 
-def test_one_bit_pictures_become_black_and_white() -> None:
+def test_one_bit_images_become_black_and_white() -> None:
     image = scan().convert("1")
     assert np.array_equal(np.asarray(read_image(encoded(image))), np.asarray(image) * np.uint8(255))
 
@@ -160,7 +160,7 @@ LADDERS = {
 
 
 @pytest.mark.parametrize("data", LADDERS.values(), ids=LADDERS.keys())
-def test_a_truncated_file_never_gives_a_picture(data: bytes) -> None:
+def test_a_truncated_file_never_gives_an_image(data: bytes) -> None:
     whole = np.asarray(read_image(data))
     given = 0
     for length in {*range(0, len(data), 7), *range(len(data) - 30, len(data))}:
@@ -169,7 +169,7 @@ def test_a_truncated_file_never_gives_a_picture(data: bytes) -> None:
         except CorruptImage:
             continue
         # Cut off behind the last pixel (padding, closing tags): all pixels must be there.
-        assert np.array_equal(read, whole), f"a partial picture from {length} bytes"
+        assert np.array_equal(read, whole), f"a partial image from {length} bytes"
         given += 1
     assert given <= 4  # the checksum of PNG's closing chunk, behind all pixels
 
@@ -193,7 +193,7 @@ def test_a_flipped_byte_in_png_pixels_is_found_by_its_checksum() -> None:
     "data",
     [
         b"",
-        b"not a picture at all",
+        b"not an image at all",
         b"\0" * 5000,
         os.urandom(4096),
         b"\xff\xd8\xff",
@@ -202,13 +202,13 @@ def test_a_flipped_byte_in_png_pixels_is_found_by_its_checksum() -> None:
     ],
     ids=["0 bytes", "text", "zeros", "random", "jpeg head", "bmp head", "tiff head"],
 )
-def test_what_is_no_picture_is_corrupt(data: bytes) -> None:
+def test_what_is_no_image_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptImage) as caught:
         read_image(data)
     assert caught.value.exit_code == 22
 
 
-def test_nan_in_a_float_picture_is_corrupt() -> None:
+def test_nan_in_a_float_image_is_corrupt() -> None:
     pixels = GREY.astype(np.float32)
     pixels[3, 3] = np.nan
     with pytest.raises(CorruptImage, match="NaN"):
@@ -329,7 +329,7 @@ def test_whatever_pillow_raises_late_is_damage(
 
 
 @pytest.mark.parametrize("source", [TWINS["png"], GREY, scan()], ids=["bytes", "array", "image"])
-def test_no_memory_is_an_outcome_of_one_picture(
+def test_no_memory_is_an_outcome_of_one_image(
     source: bytes | np.ndarray | Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -342,7 +342,7 @@ def test_no_memory_is_an_outcome_of_one_picture(
         read_image(source)
 
 
-def test_large_pictures_are_converted_in_strips_to_the_same_pixels() -> None:
+def test_large_images_are_converted_in_strips_to_the_same_pixels() -> None:
     noise = np.random.default_rng(18).integers(
         0, 65536, (1500, 1400), dtype=np.uint16
     )  # two strips
@@ -366,7 +366,7 @@ def test_bmps_that_pillow_cannot_read_are_named() -> None:
         read_image(bytes(bmp) + b"\1\0" * 2**22)
 
 
-def test_a_picture_opened_with_pillow_is_checked_like_a_file() -> None:
+def test_an_image_opened_with_pillow_is_checked_like_a_file() -> None:
     spoilt = bytearray(TWINS["png"])
     spoilt[-20] ^= 1  # within the checksums, behind the last pixel that Pillow asks for
     with pytest.raises(CorruptImage):

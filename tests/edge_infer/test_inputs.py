@@ -38,9 +38,9 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def test_linked_folders_are_read_once_and_links_to_nothing_are_pictures(folder: Path) -> None:
+def test_linked_folders_are_read_once_and_links_to_nothing_are_images(folder: Path) -> None:
     found = expand_inputs([folder])
-    names = [path.name for path in found.pictures if isinstance(path, Path)]
+    names = [path.name for path in found.images if isinstance(path, Path)]
     assert names == ["gone.png", "c.png", "b.png"]
     assert [path.name for path in found.repeated] == ["up"]
 
@@ -52,7 +52,7 @@ def test_what_is_left_out_is_counted_and_named(folder: Path, bundle_path: Path) 
     assert "2 of 3 classified, 1 failed\n" in result.stderr
     left_out = result.stderr.splitlines()[-1]
     assert left_out.startswith("left out: 1 named as heatmaps are")
-    assert "2 without a picture's ending (scan.dcm, slide.webp)" in left_out
+    assert "2 without an image's ending (scan.dcm, slide.webp)" in left_out
     assert "1 linked to a folder that is read already (up)" in left_out
     assert "hidden" not in left_out
 
@@ -61,14 +61,14 @@ def test_of_many_left_out_the_first_are_named(tmp_path: Path) -> None:
     scan().save(tmp_path / "a.png")
     for number in range(9):
         (tmp_path / f"{number}.dcm").touch()
-    assert "9 without a picture's ending (0.dcm, 1.dcm, 2.dcm and 6 more)" in (
+    assert "9 without an image's ending (0.dcm, 1.dcm, 2.dcm and 6 more)" in (
         expand_inputs([tmp_path]).left_out
     )
 
 
 def test_a_folder_of_other_files_says_so(tmp_path: Path) -> None:
     (tmp_path / "scan\x1b.dcm").touch()
-    with pytest.raises(NoInputs, match=r"no picture; left out: 1 without.*scan\\x1b\.dcm"):
+    with pytest.raises(NoInputs, match=r"no image; left out: 1 without.*scan\\x1b\.dcm"):
         expand_inputs([tmp_path])
 
 
@@ -79,14 +79,14 @@ def test_folders_deeper_than_pythons_stack_are_read(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from edge_infer.inputs import expand_inputs\n"
         "expand_inputs([Path(sys.argv[1])]); sys.setrecursionlimit(100)\n"
-        "print(len(expand_inputs([Path(sys.argv[1])]).pictures))"
+        "print(len(expand_inputs([Path(sys.argv[1])]).images))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"1\n"
 
 
 @pytest.mark.parametrize("name", [f"{LONG}.png", "loop.png", "a.png/b.png"])
-def test_a_name_that_cannot_be_is_one_pictures_error(
+def test_a_name_that_cannot_be_is_one_images_error(
     name: str, bundle_path: Path, scan_path: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
@@ -120,19 +120,19 @@ def test_names_of_heatmaps_fit_and_differ(bundle_path: Path, tmp_path: Path) -> 
 def test_a_heatmap_that_cannot_be_written_is_a_failure_beside_its_answer(
     bundle_path: Path, tmp_path: Path
 ) -> None:
-    pictures = [tmp_path / f"{name}.png" for name in "abc"]
-    for picture in pictures:
-        scan().save(picture)
+    images = [tmp_path / f"{name}.png" for name in "abc"]
+    for image in images:
+        scan().save(image)
     maps = tmp_path / "maps"
     (maps / "b.heatmap.png").mkdir(parents=True)
-    result = run("--bundle", bundle_path, "--heatmap", maps, *pictures)
+    result = run("--bundle", bundle_path, "--heatmap", maps, *images)
     assert result.exit_code == 100
-    assert [f"{picture}: " in result.stdout for picture in pictures] == [True] * 3
+    assert [f"{image}: " in result.stdout for image in images] == [True] * 3
     assert "3 of 3 classified, 0 failed, 1 without their heatmap" in result.stderr
     assert (maps / "c.heatmap.png").is_file()
-    alone = run("--bundle", bundle_path, "--heatmap", tmp_path / "none" / "b.png", pictures[0])
+    alone = run("--bundle", bundle_path, "--heatmap", tmp_path / "none" / "b.png", images[0])
     assert alone.exit_code == 40
-    assert alone.stdout.startswith(f"{pictures[0]}: ")
+    assert alone.stdout.startswith(f"{images[0]}: ")
 
 
 @pytest.fixture

@@ -64,14 +64,14 @@ def prediction(classifier: Classifier, scan_path: Path) -> Prediction:
     return classifier.predict(scan_path)
 
 
-def picture_in(page: Page) -> Image.Image:
+def image_in(page: Page) -> Image.Image:
     (image,) = page.all("img")
     kind, _, data = str(image["src"]).partition(",")
     assert kind == "data:image/png;base64"
     return Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
 
 
-def test_a_notebook_shows_picture_probabilities_and_the_notice(prediction: Prediction) -> None:
+def test_a_notebook_shows_image_probabilities_and_the_notice(prediction: Prediction) -> None:
     page = Page(prediction._repr_html_())
     assert RESEARCH_USE_ONLY in page.text
     for label in LABELS:
@@ -86,13 +86,13 @@ def test_a_notebook_shows_picture_probabilities_and_the_notice(prediction: Predi
     assert sum(map(float, widths)) == pytest.approx(100, abs=0.3)  # each rounded to a tenth
 
 
-def test_the_picture_is_the_scan_in_its_own_shape_with_the_evidence_in_colour(
+def test_the_image_is_the_scan_in_its_own_shape_with_the_evidence_in_colour(
     prediction: Prediction,
 ) -> None:
-    drawn = picture_in(Page(prediction._repr_html_()))
-    assert drawn.size == (320, 240)  # the scan is 64 x 48, the model's picture a square
+    drawn = image_in(Page(prediction._repr_html_()))
+    assert drawn.size == (320, 240)  # the scan is 64 x 48, the model's image a square
     flat = replace(prediction, evidence=np.ones((4, 4, 4), dtype=np.float32))
-    grey = np.asarray(picture_in(Page(flat._repr_html_())), dtype=int)
+    grey = np.asarray(image_in(Page(flat._repr_html_())), dtype=int)
     assert np.ptp(grey, axis=2).max() == 0
     assert np.ptp(np.asarray(drawn, dtype=int), axis=2).max() > 50
     blurred = np.asarray(scan().resize((SIZE, SIZE)).resize((320, 240)), dtype=int)
@@ -139,7 +139,7 @@ def test_names_are_text_and_never_markup(prediction: Prediction) -> None:
     assert "Note: <b>warned</b>" in page.text
 
 
-def test_only_predict_keeps_the_picture_and_it_stays_out_of_everything_else(
+def test_only_predict_keeps_the_image_and_it_stays_out_of_everything_else(
     classifier: Classifier, scan_path: Path
 ) -> None:
     kept = classifier.predict(scan_path)
@@ -164,15 +164,15 @@ def test_only_predict_keeps_the_picture_and_it_stays_out_of_everything_else(
         assert pool.map(classifier.predict, [str(scan_path)])[0] == kept
 
 
-def test_without_the_picture_the_evidence_is_shown_alone_and_says_so(
+def test_without_the_image_the_evidence_is_shown_alone_and_says_so(
     classifier: Classifier, scan_path: Path
 ) -> None:
     (bare,) = classifier.predict_many([scan_path])
     page = Page(bare._repr_html_())
-    assert picture_in(page).size == (320, 240)
+    assert image_in(page).size == (320, 240)
     assert "Only what predict() returns keeps the scan" in page.text
     flat = replace(bare, evidence=np.ones((4, 2, 4), dtype=np.float32), source_size=None)
-    grey = np.asarray(picture_in(Page(flat._repr_html_())))
+    grey = np.asarray(image_in(Page(flat._repr_html_())))
     assert grey.shape == (160, 320, 3)  # in the shape of the evidence
     assert grey.min() == grey.max()
 

@@ -62,11 +62,11 @@ def test_pixel_values_are_grey_on_three_channels_between_0_and_1() -> None:
     assert np.array_equal(values[:, 0], values[:, 2])
 
 
-def test_a_stack_is_prepared_as_its_pictures_are() -> None:
+def test_a_stack_is_prepared_as_its_images_are() -> None:
     config = CONFIGS["bicubic, imagenet"]
     grey = np.random.default_rng(0).integers(0, 256, (3, 112, 128), dtype=np.uint8)
     stacked = to_pixel_values(grey, config)
-    alone = np.concatenate([to_pixel_values(picture[None], config) for picture in grey])
+    alone = np.concatenate([to_pixel_values(image[None], config) for image in grey])
     assert np.array_equal(stacked, alone)
 
 
@@ -98,6 +98,6 @@ def test_steps_that_are_not_done_here_are_refused(change: dict[str, object]) -> 
     assert caught.value.exit_code == 32
 
 
-def test_a_colour_picture_is_a_bug_of_the_caller() -> None:
+def test_a_colour_image_is_a_bug_of_the_caller() -> None:
     with pytest.raises(ValueError, match="mode is RGB"):
         preprocess(Image.new("RGB", (64, 64)), CONFIGS["bilinear"])

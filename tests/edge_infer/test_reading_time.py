@@ -1,4 +1,4 @@
-"""Reading and decoding count too: a picture that takes too long is given up, whatever it waits for."""
+"""Reading and decoding count too: an image that takes too long is given up, whatever it waits for."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from edge_infer.reading_time import MAX_LEFT_BEHIND, read_within
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """A decoder that never comes back from pictures of bytes, until the test is over."""
+    """A decoder that never comes back from images of bytes, until the test is over."""
     release = threading.Event()
 
     def decode(source: ImageSource) -> SourceImage:
@@ -61,7 +61,7 @@ def test_few_threads_are_left_behind_and_their_places_come_back(
     before = threading.active_count()
     errors = [outcome.error for outcome in classifier.predict_each([b"slow"] * 10)]
     assert all(isinstance(error, TimedOut) for error in errors)
-    assert "earlier pictures are still being read" in str(errors[-1])
+    assert "earlier images are still being read" in str(errors[-1])
     assert threading.active_count() - before <= MAX_LEFT_BEHIND
     slow.set()
     wait_until_none_is_left()
@@ -72,7 +72,7 @@ def test_errors_and_answers_are_those_without_a_limit(bundle_path: Path, scan_pa
     limited, free = Classifier.load(bundle_path, timeout_s=600), Classifier.load(bundle_path)
     assert limited.predict(scan_path) == free.predict(scan_path)
     with pytest.raises(CorruptImage):
-        limited.predict(b"no picture")
+        limited.predict(b"no image")
     with pytest.raises(TypeError):
         limited.predict(3)  # type: ignore[arg-type]
 

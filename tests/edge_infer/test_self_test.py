@@ -61,7 +61,7 @@ def test_altered_weights_with_right_digests_are_refused_at_load(
     make_bundle: MakeBundle, extent: str
 ) -> None:
     path = altered(make_bundle, tiny_weight()[::-1].copy())
-    with pytest.raises(SelfTestFailed, match=r"golden picture \d+: is \w+ here, expected") as error:
+    with pytest.raises(SelfTestFailed, match=r"golden image \d+: is \w+ here, expected") as error:
         Classifier.load(path, self_test=extent)  # type: ignore[arg-type]
     assert error.value.exit_code == 84
     assert "brain-doctor" in error.value.hint
@@ -101,7 +101,7 @@ def test_what_is_not_finite_is_refused(bundle_path: Path, output: int, value: fl
     report = ask(bundle_path, spoil)
     assert len(report.failures) == 16
     assert report.largest_drift == np.inf
-    assert "golden picture 1: model gave NaN" in report.failures[0]
+    assert "golden image 1: model gave NaN" in report.failures[0]
 
 
 def test_nan_weights_are_refused_at_load(make_bundle: MakeBundle) -> None:
@@ -113,10 +113,10 @@ def test_a_runtime_that_fails_fails_the_test(bundle_path: Path) -> None:
     def fail(_: Outputs) -> Outputs:
         raise InferenceFailed("out of memory")
 
-    assert ask(bundle_path, fail).failures[0] == "golden picture 1: out of memory"
+    assert ask(bundle_path, fail).failures[0] == "golden image 1: out of memory"
 
 
-def test_quick_takes_two_pictures_of_two_classes(bundle_path: Path) -> None:
+def test_quick_takes_two_images_of_two_classes(bundle_path: Path) -> None:
     session = Drifting(bundle_path, moved(0))
     report = replay(load_bundle(bundle_path), session, "quick")  # type: ignore[arg-type]
     assert session.runs == 2
@@ -158,5 +158,5 @@ def test_the_command_ends_with_84_and_gives_no_label(
     arguments = [str(scan_path), "--bundle", str(path)]
     refused = CliRunner().invoke(main, arguments)
     assert (refused.exit_code, refused.stdout) == (84, "")
-    assert "golden picture" in refused.stderr
+    assert "golden image" in refused.stderr
     assert CliRunner().invoke(main, [*arguments, "--self-test", "off"]).exit_code == 0

@@ -1,4 +1,4 @@
-"""The bundle inside the package: whole, gated on real pictures, and answering."""
+"""The bundle inside the package: whole, gated on real images, and answering."""
 
 import math
 from pathlib import Path
@@ -17,7 +17,7 @@ def bundle() -> Bundle:
     return load_bundle(shipped_bundle_path())
 
 
-def test_it_is_an_int8_cvt_slim_whose_gate_passed_on_real_pictures(bundle: Bundle) -> None:
+def test_it_is_an_int8_cvt_slim_whose_gate_passed_on_real_images(bundle: Bundle) -> None:
     gate = bundle.manifest["gate"]
     assert (bundle.manifest["model"], bundle.manifest["precision"]) == ("cvt-slim", "int8")
     assert not gate["synthetic"]
@@ -53,7 +53,7 @@ def test_it_names_each_example_rightly_with_evidence_that_adds_up(scan: Path) ->
         )
 
 
-def test_it_replays_its_golden_pictures_with_the_precaution_against_saturation(
+def test_it_replays_its_golden_images_with_the_precaution_against_saturation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The precaution makes onnxruntime write the weights anew, on every x64 processor with AVX2."""

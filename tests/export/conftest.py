@@ -17,7 +17,7 @@ from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from export.bundling import export_bundle
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.quantization import prepare
 from export.to_onnx import export_graph
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -26,10 +26,10 @@ from train.models import create_model
 SIZE = 64
 CONFIG = PreprocessorConfig(height=SIZE, width=SIZE)
 
-Pictures = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def draw_textures(count: int, seed: int) -> Pictures:
+def draw_textures(count: int, seed: int) -> Images:
     """Four coarse patterns, one a class, each time a little shifted, dimmed and noisy: uint8, (count, SIZE, SIZE)."""
     patterns = np.random.default_rng(123).uniform(30, 220, (len(LABELS), 8, 8))
     generator = np.random.default_rng(seed)
@@ -44,7 +44,7 @@ def draw_textures(count: int, seed: int) -> Pictures:
 
 
 @pytest.fixture(scope="session")
-def textures() -> Callable[[int, int], Pictures]:
+def textures() -> Callable[[int, int], Images]:
     return draw_textures
 
 
@@ -103,10 +103,10 @@ def prepared(graph_bytes: bytes) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> ExportPictures:
+def images() -> ExportImages:
     calibration, _ = draw_textures(32, seed=2)
     gate, labels = draw_textures(80, seed=3)
-    return ExportPictures(
+    return ExportImages(
         calibration=calibration,
         gate=gate,
         gate_labels=labels,
@@ -119,7 +119,7 @@ def pictures() -> ExportPictures:
 @pytest.fixture(scope="session")
 def bundles(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Bundle]:
     """One bundle of each precision."""
@@ -129,7 +129,7 @@ def bundles(
             checkpoint,
             folder / f"cvt_test-{precision}",
             precision=precision,
-            pictures=pictures,
+            images=images,
             metrics={},
             command=f"brain-export --model cvt_test --{precision}",
         ).bundle

@@ -23,7 +23,7 @@ from edge_infer.preprocessing import to_pixel_values
 from export import bundling
 from export.bundling import FP16_ATOL, Report, export_bundle
 from export.int8 import choice
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.variants import Variant
 from export.temperature import fit_temperature
 from train.checkpoint import Checkpoint
@@ -33,13 +33,13 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 
 def exported(
-    checkpoint: Checkpoint, folder: Path, pictures: ExportPictures | None, **more: Any
+    checkpoint: Checkpoint, folder: Path, images: ExportImages | None, **more: Any
 ) -> Report:
     return export_bundle(
         checkpoint,
         folder,
         precision="int8",
-        pictures=pictures,
+        images=images,
         metrics={},
         command="brain-export --int8",
         **more,
@@ -145,12 +145,12 @@ def scan(
 @pytest.mark.parametrize(
     ("precision", "atol"), [("fp32", 1e-4), ("fp16", FP16_ATOL), ("int8", 2.0)]
 )
-def test_a_picture_file_gets_pytorchs_answer(
+def test_an_image_file_gets_pytorchs_answer(
     bundles: dict[str, Bundle], checkpoint: Checkpoint, scan: Path, precision: str, atol: float
 ) -> None:
     prediction = Classifier.load(bundles[precision].path).predict(scan)
-    with Image.open(scan) as picture:
-        grey = np.asarray(picture.convert("L").resize((64, 64), Image.Resampling.BILINEAR))
+    with Image.open(scan) as image:
+        grey = np.asarray(image.convert("L").resize((64, 64), Image.Resampling.BILINEAR))
     pixel_values = torch.from_numpy(grey.astype(np.float32) / 255).expand(1, 3, 64, 64)
     with torch.inference_mode():
         output = checkpoint.model(pixel_values)
@@ -169,11 +169,11 @@ def test_a_picture_file_gets_pytorchs_answer(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_picture_alone_gets_the_answer_it_gets_in_a_batch(
-    bundles: dict[str, Bundle], pictures: ExportPictures, precision: str
+def test_an_image_alone_gets_the_answer_it_gets_in_a_batch(
+    bundles: dict[str, Bundle], images: ExportImages, precision: str
 ) -> None:
     session = Classifier(bundles[precision]).session
-    pixel_values = to_pixel_values(pictures.gate[:8], bundles[precision].preprocessor)
+    pixel_values = to_pixel_values(images.gate[:8], bundles[precision].preprocessor)
     together = session.run(pixel_values)
     for row in range(8):
         alone = session.run(pixel_values[row : row + 1])
@@ -183,13 +183,13 @@ def test_a_picture_alone_gets_the_answer_it_gets_in_a_batch(
 
 
 def test_the_int8_bundle_passed_its_gate_and_says_so(
-    bundles: dict[str, Bundle], pictures: ExportPictures
+    bundles: dict[str, Bundle], images: ExportImages
 ) -> None:
     manifest = bundles["int8"].manifest
     gate = manifest["gate"]
     assert gate["source"] == "textures"
     assert gate["synthetic"] is False
-    assert gate["agreement"]["n"] == len(pictures.gate)
+    assert gate["agreement"]["n"] == len(images.gate)
     assert gate["agreement"]["value"] >= 0.99
     assert {row["n"] for row in gate["per_class"].values()} == {20}
     quantization = manifest["quantization"]
@@ -200,61 +200,61 @@ def test_the_int8_bundle_passed_its_gate_and_says_so(
 
 
 def test_the_int8_bundle_answers_as_fp32_does(
-    bundles: dict[str, Bundle], pictures: ExportPictures
+    bundles: dict[str, Bundle], images: ExportImages
 ) -> None:
     answers = {
         precision: [
             prediction.label
-            for prediction in Classifier(bundles[precision]).predict_many(pictures.gate)
+            for prediction in Classifier(bundles[precision]).predict_many(images.gate)
         ]
         for precision in ("fp32", "int8")
     }
     same = np.mean([one == other for one, other in zip(*answers.values(), strict=True)])
     assert same >= 0.99
-    right = np.mean([LABELS.index(name) for name in answers["int8"]] == pictures.gate_labels)
+    right = np.mean([LABELS.index(name) for name in answers["int8"]] == images.gate_labels)
     assert right >= 0.97
 
 
 def test_the_temperature_is_fitted_on_the_logits_of_the_very_graph(
-    bundles: dict[str, Bundle], pictures: ExportPictures
+    bundles: dict[str, Bundle], images: ExportImages
 ) -> None:
     for bundle in bundles.values():
         calibration = bundle.manifest["calibration"]
         logits = np.array(
             [
                 list(prediction.logits.values())
-                for prediction in Classifier(bundle).predict_many(pictures.gate)
+                for prediction in Classifier(bundle).predict_many(images.gate)
             ]
         )
-        assert bundle.temperature == fit_temperature(logits, pictures.gate_labels) != 1
+        assert bundle.temperature == fit_temperature(logits, images.gate_labels) != 1
         assert calibration["fitted_on"] == "validation part of textures, n 80"
         assert 0 <= calibration["ece_after"] < 0.2
 
 
 def test_phantoms_fit_no_temperature_and_the_first_that_passes_is_taken(
-    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
+    checkpoint: Checkpoint, images: ExportImages, tmp_path: Path
 ) -> None:
-    synthetic = dataclasses.replace(pictures, synthetic=True, source="synthetic phantoms, seed 0")
+    synthetic = dataclasses.replace(images, synthetic=True, source="synthetic phantoms, seed 0")
     report = exported(checkpoint, tmp_path / "bundle", synthetic)
     assert report.bundle.temperature == 1
     assert report.bundle.manifest["gate"]["synthetic"] is True
-    assert "Synthetic pictures" in (report.bundle.path / "README.md").read_text()
+    assert "Synthetic images" in (report.bundle.path / "README.md").read_text()
     assert [entry.variant.name for entry in report.tried] == ["static-min-max"]
 
 
 def test_who_is_in_a_hurry_gets_the_first_that_passes(
-    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
+    checkpoint: Checkpoint, images: ExportImages, tmp_path: Path
 ) -> None:
-    report = exported(checkpoint, tmp_path / "bundle", pictures, quick=True)
+    report = exported(checkpoint, tmp_path / "bundle", images, quick=True)
     assert [entry.variant.name for entry in report.tried] == ["dynamic"]
     gate = report.bundle.manifest["gate"]
     assert gate["passed"] is True
-    assert gate["corrupted"]["n"] >= pictures.corrupted
+    assert gate["corrupted"]["n"] >= images.corrupted
 
 
-def test_in_a_hurry_too_what_fails_on_corrupted_pictures_is_not_taken(
+def test_in_a_hurry_too_what_fails_on_corrupted_images_is_not_taken(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -265,14 +265,14 @@ def test_in_a_hurry_too_what_fails_on_corrupted_pictures_is_not_taken(
     def refusing_the_first(*arguments: Any, **options: Any) -> Any:
         report = verdict(*arguments, **options)
         if not any("corrupted" in text for text in shown):
-            return dataclasses.replace(report, failures=("worse on corrupted pictures",))
+            return dataclasses.replace(report, failures=("worse on corrupted images",))
         return report
 
     monkeypatch.setattr(choice, "judge_corrupted", refusing_the_first)
     report = exported(
         checkpoint,
         tmp_path / "bundle",
-        pictures,
+        images,
         quick=True,
         step=said.append,
         details=shown.append,
@@ -283,13 +283,13 @@ def test_in_a_hurry_too_what_fails_on_corrupted_pictures_is_not_taken(
     ]
     failed = [text for text in said if "failed" in text]
     assert len(failed) == 1
-    assert "worse on corrupted pictures" in failed[0]
+    assert "worse on corrupted images" in failed[0]
     assert "\n" not in failed[0]
 
 
 def test_the_terminal_shows_one_line_each_and_the_chosen_ones_table(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -300,7 +300,7 @@ def test_the_terminal_shows_one_line_each_and_the_chosen_ones_table(
     )
     said: list[str] = []
     shown: list[str] = []
-    exported(checkpoint, tmp_path / "bundle", pictures, step=said.append, details=shown.append)
+    exported(checkpoint, tmp_path / "bundle", images, step=said.append, details=shown.append)
     tables = [text for text in said if "agreement with FP32:" in text]
     assert len(tables) == 1
     assert tables[0].startswith("itself")
@@ -309,9 +309,9 @@ def test_the_terminal_shows_one_line_each_and_the_chosen_ones_table(
 
 
 def test_a_blank_calibration_makes_static_fail_and_dynamic_is_taken(
-    checkpoint: Checkpoint, pictures: ExportPictures, tmp_path: Path
+    checkpoint: Checkpoint, images: ExportImages, tmp_path: Path
 ) -> None:
-    blank = dataclasses.replace(pictures, calibration=np.zeros_like(pictures.calibration))
+    blank = dataclasses.replace(images, calibration=np.zeros_like(images.calibration))
     report = exported(checkpoint, tmp_path / "bundle", blank)
     passed = {entry.variant.name: entry.passed for entry in report.tried}
     assert passed["dynamic"] is True
@@ -324,7 +324,7 @@ def test_a_blank_calibration_makes_static_fail_and_dynamic_is_taken(
 
 def test_the_gate_sees_what_brain_infer_will_see(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -341,17 +341,17 @@ def test_the_gate_sees_what_brain_infer_will_see(
     verdict, every = choice.judge, bundling.quantized_variants
     monkeypatch.setattr(choice, "judge", judged)
     monkeypatch.setattr(bundling, "quantized_variants", dynamic_alone)
-    bundle = exported(checkpoint, tmp_path / "bundle", pictures).bundle
+    bundle = exported(checkpoint, tmp_path / "bundle", images).bundle
     given = [
         list(prediction.logits.values())
-        for prediction in Classifier(bundle).predict_many(pictures.gate)
+        for prediction in Classifier(bundle).predict_many(images.gate)
     ]
     np.testing.assert_allclose(seen[0], given, rtol=0, atol=1e-5)
 
 
 def test_a_quantization_that_gives_nan_fails_and_another_is_taken(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -360,21 +360,21 @@ def test_a_quantization_that_gives_nan_fails_and_another_is_taken(
         "quantized_variants",
         trying(lambda graph: losing(0, graph, value=np.nan), the_graph_itself),
     )
-    report = exported(checkpoint, tmp_path / "bundle", pictures)
+    report = exported(checkpoint, tmp_path / "bundle", images)
     assert [entry.passed for entry in report.tried] == [False, True]
     assert report.bundle.manifest["quantization"]["name"] == "itself"
 
 
 def test_when_all_fail_nothing_is_written_and_the_lost_class_is_named(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     both = trying(lambda graph: losing(0, graph), lambda graph: losing(3, graph))
     monkeypatch.setattr(bundling, "quantized_variants", both)
     with pytest.raises(QualityGateFailed) as failed:
-        exported(checkpoint, tmp_path / "bundle", pictures)
+        exported(checkpoint, tmp_path / "bundle", images)
     assert failed.value.exit_code == 86
     assert "without glioma: " in failed.value.message
     assert re.search(r"glioma loses (9\d|100)\.00 points of recall", failed.value.message)
@@ -385,7 +385,7 @@ def test_when_all_fail_nothing_is_written_and_the_lost_class_is_named(
 
 def test_when_seven_bits_fail_eight_are_named(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -398,7 +398,7 @@ def test_when_seven_bits_fail_eight_are_named(
     hints = {}
     for target in ("x64-avx2", "x64-vnni"):
         with pytest.raises(QualityGateFailed) as failed:
-            exported(checkpoint, tmp_path / "bundle", pictures, target=target)
+            exported(checkpoint, tmp_path / "bundle", images, target=target)
         hints[target] = failed.value.hint or ""
     assert "--target x64-vnni" in hints["x64-avx2"]
     assert "--target" not in hints["x64-vnni"]
@@ -406,7 +406,7 @@ def test_when_seven_bits_fail_eight_are_named(
 
 def test_an_older_bundle_is_unharmed_when_the_gate_fails(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     bundles: dict[str, Bundle],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -414,30 +414,30 @@ def test_an_older_bundle_is_unharmed_when_the_gate_fails(
     before = contents(target)
     monkeypatch.setattr(bundling, "quantized_variants", trying(lambda graph: losing(1, graph)))
     with pytest.raises(QualityGateFailed):
-        exported(checkpoint, target, pictures)
+        exported(checkpoint, target, images)
     assert contents(target) == before
     assert load_bundle(target).manifest == bundles["int8"].manifest
 
 
-def test_int8_needs_pictures(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="int8 needs pictures"):
+def test_int8_needs_images(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="int8 needs images"):
         exported(checkpoint, tmp_path / "bundle", None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_same_export_gives_the_same_graph(
     checkpoint: Checkpoint,
-    pictures: ExportPictures,
+    images: ExportImages,
     bundles: dict[str, Bundle],
     tmp_path: Path,
 ) -> None:
-    again = exported(checkpoint, tmp_path / "again", pictures).bundle
+    again = exported(checkpoint, tmp_path / "again", images).bundle
     assert again.model_bytes == bundles["int8"].model_bytes
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_an_evaluation_of_a_bundle_measures_what_brain_infer_answers(
-    bundles: dict[str, Bundle], pictures: ExportPictures, precision: str
+    bundles: dict[str, Bundle], images: ExportImages, precision: str
 ) -> None:
     bundle = bundles[precision]
     predict = predictor(bundle.path)
@@ -445,6 +445,6 @@ def test_an_evaluation_of_a_bundle_measures_what_brain_infer_answers(
     assert predict.identity == f"bundle {bundle.manifest['manifest_sha256']}"
     answers = [
         list(prediction.logits.values())
-        for prediction in Classifier(bundle).predict_many(pictures.gate[:8])
+        for prediction in Classifier(bundle).predict_many(images.gate[:8])
     ]
-    np.testing.assert_array_equal(predict(pictures.gate[:8]), answers)
+    np.testing.assert_array_equal(predict(images.gate[:8]), answers)

@@ -28,10 +28,10 @@ def data(
     folder = tmp_path_factory.mktemp("data") / "set"
     for seed, split in enumerate(("train", "val", "test")):
         grey, labels = textures(16, 30 + seed)
-        for number, (picture, label) in enumerate(zip(grey, labels, strict=True)):
+        for number, (image, label) in enumerate(zip(grey, labels, strict=True)):
             path = folder / split / LABELS[label] / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(path)
+            Image.fromarray(image).save(path)
     return folder
 
 
@@ -85,7 +85,7 @@ def test_fp32_is_the_default_and_the_newest_run_is_taken(
     evaluation.write_text(
         json.dumps(
             {
-                "title": "cvt_test on eight pictures",
+                "title": "cvt_test on eight images",
                 "model": {"accuracy": figure, "per_class": {}},
                 "baselines": {},
                 "provenance": {"command": "brain-train evaluate"},
@@ -98,7 +98,7 @@ def test_fp32_is_the_default_and_the_newest_run_is_taken(
     bundle = load_bundle(tmp_path / "bundles" / "cvt_test-fp32")
     assert bundle.manifest["precision"] == "fp32"
     card = (bundle.path / "README.md").read_text()
-    assert "### cvt_test on eight pictures" in card
+    assert "### cvt_test on eight images" in card
     assert "| accuracy | 50.00 % | 20.0..80.0 % | 8 |" in card
 
 
@@ -139,20 +139,20 @@ def test_a_failed_gate_exits_with_86_and_leaves_the_older_bundle(
 def test_without_a_data_set_the_kit_is_taken_and_said(
     checkpoint_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[calibration.ExportPictures] = []
+    given: list[calibration.ExportImages] = []
 
-    def exported(*_: object, pictures: calibration.ExportPictures, **__: object) -> Any:
-        given.append(pictures)
+    def exported(*_: object, images: calibration.ExportImages, **__: object) -> Any:
+        given.append(images)
         raise QualityGateFailed("seen enough", hint="none")
 
     monkeypatch.setattr(bundling, "export_bundle", exported)
     code, _, err = run("--model", "cvt_test", "--int8", "--checkpoint", checkpoint_folder)
     assert code == 86
     assert "calibrating on 192 and judging on 364 scans of the kit of BRISC 2025" in err
-    (pictures,) = given
-    assert not pictures.synthetic
-    assert (len(pictures.calibration), len(pictures.gate)) == (192, 364)
-    assert set(pictures.gate_labels) == set(range(len(LABELS)))
+    (images,) = given
+    assert not images.synthetic
+    assert (len(images.calibration), len(images.gate)) == (192, 364)
+    assert set(images.gate_labels) == set(range(len(LABELS)))
 
 
 def test_a_wheel_has_no_kit_and_says_where_it_is(

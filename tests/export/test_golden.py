@@ -1,4 +1,4 @@
-"""The golden pictures of an export: right, varied, and so sure that rounding cannot flip them."""
+"""The golden images of an export: right, varied, and so sure that rounding cannot flip them."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -33,14 +33,14 @@ each_precision = pytest.mark.parametrize("precision", PRECISIONS)
 
 
 @each_precision
-def test_a_bundle_carries_sixteen_pictures_four_of_each_class_that_is_sure_so_often(
+def test_a_bundle_carries_sixteen_images_four_of_each_class_that_is_sure_so_often(
     bundles: dict[str, Bundle], reference: Session, precision: str
 ) -> None:
     bundle = bundles[precision]
     answers = bundle.manifest["golden"]
     assert [answer["label"] for answer in answers[:4]] == list(LABELS)  # quick replays the first
-    pictures = [case.grey.tobytes() for case in golden_cases(bundle)]
-    assert len(set(pictures)) == 16
+    images = [case.grey.tobytes() for case in golden_cases(bundle)]
+    assert len(set(images)) == 16
     # How far rounding moves 8-bit answers is measured where the bundle is made, and so is which lead is sure.
     drawn = np.concatenate(
         [_drawn(bundle.preprocessor, start) for start in range(0, CANDIDATES, _CHUNK)]
@@ -108,7 +108,7 @@ def test_a_weight_turned_over_is_found_though_digests_are_right(
     largest.CopyFrom(numpy_helper.from_array(changed, largest.name))
     altered = {**files, "model.onnx": graph.SerializeToString()}
     write_bundle(tmp_path / "altered", altered, bundle.manifest)
-    with pytest.raises(SelfTestFailed, match="golden picture"):
+    with pytest.raises(SelfTestFailed, match="golden image"):
         Classifier.load(tmp_path / "altered", self_test="full")
 
 
@@ -120,7 +120,7 @@ def test_the_same_export_gives_the_same_sheet(bundles: dict[str, Bundle]) -> Non
 
 
 class Answering:
-    """A session that gives these answers, one after the other, and always the same to the same picture."""
+    """A session that gives these answers, one after the other, and always the same to the same image."""
 
     def __init__(self, answer: Callable[[float], list[float]]) -> None:
         self._answer = answer
@@ -142,7 +142,7 @@ def test_a_model_of_one_class_still_gets_sixteen(bundles: dict[str, Bundle]) -> 
     assert [entry["label"] for entry in golden.entries] == ["no_tumor"] * 16
 
 
-def test_unsure_pictures_are_taken_only_for_want_of_sure_ones(bundles: dict[str, Bundle]) -> None:
+def test_unsure_images_are_taken_only_for_want_of_sure_ones(bundles: dict[str, Bundle]) -> None:
     golden = made(lambda mean: [0.0, 3.0 * (mean > 0.2), 0.0, 0.05], bundles["fp32"])
     assert {entry["label"] for entry in golden.entries} == {"meningioma"}
     none_sure = made(lambda mean: [0.0, 0.0, 0.05, mean / 100], bundles["fp32"])
@@ -157,5 +157,5 @@ def test_a_graph_that_rounding_moves_gets_a_wider_tolerance(bundles: dict[str, B
     assert 0.1 < nervous.self_test["tolerance_logits"] < 0.6
 
 
-def test_no_person_is_on_the_pictures_and_the_bundle_says_so(bundles: dict[str, Bundle]) -> None:
+def test_no_person_is_on_the_images_and_the_bundle_says_so(bundles: dict[str, Bundle]) -> None:
     assert "no person" in bundles["int8"].manifest["self_test"]["pictures"]

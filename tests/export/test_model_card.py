@@ -18,7 +18,7 @@ def evaluation() -> dict[str, Any]:
     model = classification_metrics(labels, np.eye(4)[answers], LABELS)
     floor = classification_metrics(labels, np.eye(4)[np.zeros(40, dtype=int)], LABELS)
     return {
-        "title": "a model on forty pictures",
+        "title": "a model on forty images",
         "model": model,
         "baselines": {"nearest_neighbour": floor},
         "provenance": {"command": "brain-train evaluate it"},
@@ -50,7 +50,7 @@ def test_every_figure_is_the_evaluations_with_interval_and_number(
 ) -> None:
     card = model_card(manifest(metrics={"1-test": evaluation}))
     model = evaluation["model"]
-    assert "### a model on forty pictures" in card
+    assert "### a model on forty images" in card
     assert shown("accuracy", model["accuracy"]) in card
     assert shown("macro F1", model["macro_f1"]) in card
     assert shown("tumour called no_tumor", model["tumor_called_no_tumor"]) in card
@@ -101,7 +101,7 @@ def test_all_quantizations_that_were_tried_are_in_the_card(bundles: dict[str, Bu
 
 def test_a_gate_on_phantoms_is_called_synthetic(bundles: dict[str, Bundle]) -> None:
     gate = {**bundles["int8"].manifest["gate"], "synthetic": True, "source": "phantoms"}
-    assert "Synthetic pictures: this says nothing about patients" in model_card(
+    assert "Synthetic images: this says nothing about patients" in model_card(
         manifest(gate=gate, precision="int8")
     )
 

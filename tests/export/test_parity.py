@@ -99,7 +99,7 @@ def test_nothing_is_written_when_parity_fails(
             checkpoint,
             tmp_path / "bundle",
             precision=precision,
-            pictures=None,
+            images=None,
             metrics={},
             command="",
         )
@@ -117,7 +117,7 @@ def test_half_precision_has_its_own_tolerance_and_it_is_kept(
             checkpoint,
             tmp_path / "bundle",
             precision="fp16",
-            pictures=None,
+            images=None,
             metrics={},
             command="",
         )

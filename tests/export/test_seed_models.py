@@ -59,7 +59,7 @@ def grey() -> NDArray[np.uint8]:
 
 def run(graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
     session = open_session(graph.SerializeToString())
-    answers = [session.run(to_pixel_values(picture[None], CONFIG)) for picture in grey]
+    answers = [session.run(to_pixel_values(image[None], CONFIG)) for image in grey]
     return tuple(np.concatenate(parts) for parts in zip(*answers, strict=True))
 
 

@@ -17,7 +17,7 @@ ATOL = 1e-4
 def test_the_graph_gives_what_pytorch_gives_at_any_batch_size(
     checkpoint: Checkpoint, reference: Session, batch: int
 ) -> None:
-    # Smooth pictures and a range of intensities: random pixels alone hide errors of sums.
+    # Smooth images and a range of intensities: random pixels alone hide errors of sums.
     generator = np.random.default_rng(batch)
     coarse = generator.integers(0, 256, (batch, 8, 8), dtype=np.uint8)
     grey = np.kron(coarse, np.ones((8, 8), dtype=np.uint8))

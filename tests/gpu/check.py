@@ -266,7 +266,7 @@ def say(line: str) -> None:
 
 
 def recipe_without_masks(shipped: str) -> str:
-    """Return a shipped recipe for pictures without tumour masks, as phantoms are."""
+    """Return a shipped recipe for images without tumour masks, as phantoms are."""
     masked = "[mask]\nweight = 0.5\n"
     if shipped.count(masked) != 1:
         raise ValueError(f"the recipe of {MODEL} has no {masked!r}")
@@ -274,14 +274,14 @@ def recipe_without_masks(shipped: str) -> str:
 
 
 def compared(cpu: str, device: str) -> dict[str, Any]:
-    """Compare what ``brain-infer --json`` printed about the same pictures on the CPU and on the device.
+    """Compare what ``brain-infer --json`` printed about the same images on the CPU and on the device.
 
     Returns:
         n, how many labels differ, the largest difference of a logit and of a probability, the least lead of the first
         class on the CPU (what must not be moved), and providers.
 
     Raises:
-        ValueError: They are not about the same pictures, or there are none.
+        ValueError: They are not about the same images, or there are none.
     """
     here, there = (
         [line for line in map(json.loads, printed.splitlines()) if line["status"] == "ok"]
@@ -289,7 +289,7 @@ def compared(cpu: str, device: str) -> dict[str, Any]:
     )
     names = [line["source_sha256"] for line in here]
     if not names or names != [line["source_sha256"] for line in there]:
-        raise ValueError(f"{len(here)} and {len(there)} answers, not about the same pictures")
+        raise ValueError(f"{len(here)} and {len(there)} answers, not about the same images")
     logits, moved = (_table(lines, "logits") for lines in (here, there))
     probabilities, others = (_table(lines, "probabilities") for lines in (here, there))
     leads = np.sort(logits, axis=1)
@@ -437,7 +437,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=420, help="for everything")
     parser.add_argument("--patience", type=float, default=1, help="times the limit of each step")
     parser.add_argument("--only", action="append", default=[], help="a step; may be repeated")
-    parser.add_argument("--pictures", type=int, default=0, help="of the kit; default: all")
+    parser.add_argument("--images", type=int, default=0, help="of the kit; default: all")
     parser.add_argument("--per-class", type=int, default=100, help="phantoms")
     parser.add_argument("--batch", type=int, action="append", default=[], help="default: 1 8 64")
     parser.add_argument("--rounds", type=int, default=30, help="of the timings, at most")
@@ -445,8 +445,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)  # so that the step that runs is ended too
     given.output.mkdir(parents=True, exist_ok=True)
     scans = sorted(SCANS.rglob("*.jpg"))
-    if given.pictures:
-        scans = scans[:: max(1, len(scans) // given.pictures)][: given.pictures]
+    if given.images:
+        scans = scans[:: max(1, len(scans) // given.images)][: given.images]
     with tempfile.TemporaryDirectory() as folder:
         check = Check(
             output=given.output.resolve(),

@@ -127,8 +127,8 @@ def test_differences_are_found_in_what_brain_infer_prints() -> None:
 
 
 @pytest.mark.parametrize("other", ["", line("b", [1.0, 0.0, 0.0, 0.0])])
-def test_answers_about_other_pictures_are_not_compared(other: str) -> None:
-    with pytest.raises(ValueError, match="not about the same pictures"):
+def test_answers_about_other_images_are_not_compared(other: str) -> None:
+    with pytest.raises(ValueError, match="not about the same images"):
         gpu_check.compared(line("a", [1.0, 0.0, 0.0, 0.0]), other)
 
 
@@ -176,7 +176,7 @@ def test_the_page_says_what_was_never_run_and_names_the_steps() -> None:
 @pytest.mark.slow
 def test_the_shipped_bundle_goes_the_whole_way_on_the_cpu(tmp_path: Path) -> None:
     steps = ["refused", "answers-int8-cpu", "answers-int8"]
-    command = [sys.executable, "tests/gpu/check.py", "--device", "cpu", "--pictures", "4"]
+    command = [sys.executable, "tests/gpu/check.py", "--device", "cpu", "--images", "4"]
     command += ["--output", str(tmp_path), *(word for step in steps for word in ("--only", step))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

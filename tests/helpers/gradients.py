@@ -18,7 +18,7 @@ def check_gradients(
     bf16: bool,
 ) -> None:
     """Raise unless every parameter has a finite gradient, and one at least a gradient that is not zero."""
-    torch.set_num_threads(2)  # kernels leave their memory where two threads share a picture
+    torch.set_num_threads(2)  # kernels leave their memory where two threads share an image
     torch.manual_seed(1)
     learning: Any = create_model(name, 4, image_size=image_size, sizes=sizes)
     generator = torch.Generator().manual_seed(2)

@@ -21,21 +21,21 @@ def tiny_weight(classes: int = len(LABELS)) -> np.ndarray:
     return np.random.default_rng(7).normal(0, 0.3, (classes, 3, 8, 8)).astype(np.float32)
 
 
-def golden_pictures() -> np.ndarray:
-    """Sixteen pictures, uint8, four of each class in turn: what its kernel likes, with some noise."""
+def golden_images() -> np.ndarray:
+    """Sixteen images, uint8, four of each class in turn: what its kernel likes, with some noise."""
     generator = np.random.default_rng(3)
     grey = tiny_weight().sum(axis=1)  # (classes, 8, 8), channels are the same
     liked = np.where(grey > grey.mean(axis=0), 230, 20)
-    pictures = [np.tile(liked[number % len(liked)], (SIZE // 8, SIZE // 8)) for number in range(16)]
-    return (np.stack(pictures) + generator.integers(-20, 21, (16, SIZE, SIZE))).astype(np.uint8)
+    images = [np.tile(liked[number % len(liked)], (SIZE // 8, SIZE // 8)) for number in range(16)]
+    return (np.stack(images) + generator.integers(-20, 21, (16, SIZE, SIZE))).astype(np.uint8)
 
 
-GOLDEN = golden_pictures()
+GOLDEN = golden_images()
 
 
 def golden_answers() -> list[dict[str, Any]]:
-    """What the tiny model says to the golden pictures, worked out without onnxruntime."""
-    cells = GOLDEN.reshape(-1, SIZE // 8, 8, SIZE // 8, 8) / 255  # picture, row, y, column, x
+    """What the tiny model says to the golden images, worked out without onnxruntime."""
+    cells = GOLDEN.reshape(-1, SIZE // 8, 8, SIZE // 8, 8) / 255  # image, row, y, column, x
     logits = np.einsum("nrysx,kcyx->nkrs", cells, tiny_weight()).mean(axis=(2, 3))
     return [
         {"label": LABELS[int(row.argmax())], "logits": row.tolist(), "fp32_logits": row.tolist()}
@@ -125,7 +125,7 @@ def manifest_body(**changes: Any) -> dict[str, Any]:
 
 
 def as_schema_1(folder: Path) -> None:
-    """Make a bundle what it would have been before golden pictures."""
+    """Make a bundle what it would have been before golden images."""
     (folder / GOLDEN_FILE).unlink()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["self_test"], manifest["files"][GOLDEN_FILE]
@@ -134,7 +134,7 @@ def as_schema_1(folder: Path) -> None:
 
 
 def scan(seed: int = 0, size: tuple[int, int] = (64, 48)) -> Image.Image:
-    """A grey picture (width, height) that holds 0 and 255, so that deep twins scale to the same."""
+    """A grey image (width, height) that holds 0 and 255, so that deep twins scale to the same."""
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0]), dtype=np.uint8)
     pixels[0, :2] = 0, 255
     return Image.fromarray(pixels)

@@ -141,7 +141,7 @@ def test_the_bundle_answers_as_the_evaluated_checkpoint_did(folder: Path, export
         assert result["research_use_only"] == RESEARCH_USE_ONLY
         row = predicted[str(Path(result["source"]).relative_to("phantoms"))]
         for label in LABELS:
-            # The same picture, read and resized anew, through INT8: near to PyTorch's logits.
+            # The same image, read and resized anew, through INT8: near to PyTorch's logits.
             assert abs(result["logits"][label] - float(row[f"logit_{label}"])) < 0.5
 
 

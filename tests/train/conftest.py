@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic data set: 4 classes x 10 pictures of 64 pixels, 7 train, 1 val, 2 test."""
+    """A synthetic data set: 4 classes x 10 images of 64 pixels, 7 train, 1 val, 2 test."""
     folder = tmp_path_factory.mktemp("phantoms") / "set"
     write_phantoms(folder, per_class=10, seed=3, size=64)
     return folder

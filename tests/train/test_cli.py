@@ -156,7 +156,7 @@ def test_an_experiment_leaves_the_test_part_alone_and_keeps_apart_from_another_s
         *("--apart-from", tmp_path / "other"),
     )
     assert code == 0
-    assert "left out 1 pictures with a copy in the test part of other" in err
+    assert "left out 1 images with a copy in the test part of other" in err
     assert json.loads((tmp_path / "run/checkpoint/training.json").read_text())["n_train"] == 27
     assert "val part" in out
     assert "test part" not in out

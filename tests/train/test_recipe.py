@@ -42,7 +42,7 @@ def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
     seed = read_recipe("seed")
     assert (seed.learning_rate, seed.epochs, seed.batch_size) == (2e-5, 10, 16)
     assert (seed.weight_decay, seed.image_size, seed.schedule) == (0.01, 224, "linear")
-    assert seed.keep_originals, "2,296 pictures become 4,592"
+    assert seed.keep_originals, "2,296 images become 4,592"
     views = seed.augmentation
     assert (views.rotation_degrees, views.scale) == (15, (0.8, 1.0))
     assert (views.horizontal_flip, views.vertical_flip) == (0.5, 0.5)

@@ -10,7 +10,7 @@ import train.show
 from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite, DataRefused
 from train.data.samples import Sample
-from train.plots.dataset import _two_lines, plot_means, plot_pictures
+from train.plots.dataset import _two_lines, plot_images, plot_means
 from train.show import show
 
 
@@ -18,7 +18,7 @@ from train.show import show
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
     """What the plots were told to draw; drawing itself takes a second."""
     calls: dict[str, tuple[object, ...]] = {}
-    for name in ("plot_class_counts", "plot_pictures", "plot_means"):
+    for name in ("plot_class_counts", "plot_images", "plot_means"):
         monkeypatch.setattr(
             train.show, name, lambda *given, name=name: calls.__setitem__(name, given)
         )
@@ -27,12 +27,12 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
 
 def flat(value: int, side: int = 64) -> Image.Image:
     pixels = np.full((side, side), value, dtype=np.uint8)
-    pixels[: side // 8] = 0  # a blank picture would be refused
+    pixels[: side // 8] = 0  # a blank image would be refused
     return Image.fromarray(pixels)
 
 
 def make_samples(folder: Path) -> list[Sample]:
-    """Two train pictures of each class, grey 40 * class + 40 and 20 more, and a white test picture."""
+    """Two train images of each class, grey 40 * class + 40 and 20 more, and a white test image."""
     samples = []
     for label, name in enumerate(LABELS):
         for number, value in enumerate((40 + 40 * label, 60 + 40 * label, 255)):
@@ -43,15 +43,15 @@ def make_samples(folder: Path) -> list[Sample]:
     return samples
 
 
-def test_pictures_and_means_are_of_the_train_part_without_copies(
+def test_images_and_means_are_of_the_train_part_without_copies(
     tmp_path: Path, drawn: dict[str, tuple[object, ...]]
 ) -> None:
     samples = make_samples(tmp_path)
     samples[1] = replace(samples[1], is_copy=True)
     files = show(samples, tmp_path / "shown", name="set", per_class=5)
-    assert [file.name for file in files] == ["classes.png", "pictures.png", "means.png"]
-    rows, title, _ = drawn["plot_pictures"]
-    assert title == "set, train part: first pictures"
+    assert [file.name for file in files] == ["classes.png", "images.png", "means.png"]
+    rows, title, _ = drawn["plot_images"]
+    assert title == "set, train part: first images"
     assert isinstance(rows, list)
     assert [[name for name, _ in row] for row in rows] == [
         ["glioma_0.png"],
@@ -69,17 +69,17 @@ def test_an_undivided_set_is_shown_whole(
     samples = [replace(sample, split="") for sample in make_samples(tmp_path)]
     show(samples, tmp_path / "shown", name="set")
     assert drawn["plot_means"][1] == [3, 3, 3, 3]
-    assert drawn["plot_pictures"][1] == "set: first pictures"
+    assert drawn["plot_images"][1] == "set: first images"
 
 
-def test_a_seed_draws_other_pictures_and_the_same_again(
+def test_a_seed_draws_other_images_and_the_same_again(
     tmp_path: Path, drawn: dict[str, tuple[object, ...]]
 ) -> None:
     samples = [replace(sample, split="") for sample in make_samples(tmp_path)]
 
     def shown(seed: int | None) -> list[list[str]]:
         show(samples, tmp_path / "shown", name="set", per_class=2, seed=seed)
-        rows = drawn["plot_pictures"][0]
+        rows = drawn["plot_images"][0]
         assert isinstance(rows, list)
         return [[name for name, _ in row] for row in rows]
 
@@ -89,7 +89,7 @@ def test_a_seed_draws_other_pictures_and_the_same_again(
     assert len({str(shown(seed)) for seed in (None, 1, 2, 3)}) > 1
 
 
-def test_damaged_pictures_of_any_part_are_named_and_nothing_is_written(tmp_path: Path) -> None:
+def test_damaged_images_of_any_part_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     samples = make_samples(tmp_path)
     for row in (0, 2):  # train and test
         source = samples[row].source
@@ -114,12 +114,12 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
         return np.asarray(image.convert("L"))
 
 
-def test_the_grid_keeps_the_shape_of_pictures_and_takes_any_name(tmp_path: Path) -> None:
+def test_the_grid_keeps_the_shape_of_images_and_takes_any_name(tmp_path: Path) -> None:
     wide = Image.new("L", (120, 30), 0)
     names = ["$_^$.png", "x" * 200 + ".png", "bell\x07.png"]
-    plot_pictures([[(name, wide) for name in names], [], [], []], "set $x$", tmp_path / "grid.png")
+    plot_images([[(name, wide) for name in names], [], [], []], "set $x$", tmp_path / "grid.png")
     black = pixels_of(tmp_path / "grid.png") < 20
-    # A bar of the picture's width: four times as wide as high. Letters are smaller than that.
+    # A bar of the image's width: four times as wide as high. Letters are smaller than that.
     columns = np.flatnonzero(black.sum(axis=0) > 30)
     width = len(columns) / len(names)
     height = np.median(black.sum(axis=0)[columns])
@@ -139,7 +139,7 @@ def test_a_long_name_is_broken_after_a_mark_and_loses_its_middle(name: str, line
     assert _two_lines(name) == lines
 
 
-def test_a_class_without_pictures_has_no_mean(tmp_path: Path) -> None:
+def test_a_class_without_images_has_no_mean(tmp_path: Path) -> None:
     means = np.zeros((4, 32, 32))
     means[1:] = 100
     plot_means(means, [0, 5, 5, 5], "set", tmp_path / "means.png")

@@ -1,7 +1,7 @@
-"""Random views of a whole batch at once, as tensors: the two cores have no time for one picture after another.
+"""Random views of a whole batch at once, as tensors: the two cores have no time for one image after another.
 
-Every draw comes from the generator that is passed in, so a resumed run sees the very same pictures. A part that is
-switched off draws nothing, so that a recipe without it sees the pictures it saw before the part existed.
+Every draw comes from the generator that is passed in, so a resumed run sees the very same images. A part that is
+switched off draws nothing, so that a recipe without it sees the images it saw before the part existed.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ __all__ = ["augment", "augment_with_masks"]
 def augment(
     grey: Tensor, settings: Augmentation, generator: Generator, *, strength: float = 1.0
 ) -> Tensor:
-    """Vary a batch of grey pictures.
+    """Vary a batch of grey images.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
@@ -46,17 +46,17 @@ def augment_with_masks(
     *,
     strength: float = 1.0,
 ) -> tuple[Tensor, Tensor | None]:
-    """Vary a batch of grey pictures, and move masks along with what they cover.
+    """Vary a batch of grey images, and move masks along with what they cover.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
-        masks: The same shape and range, or None. They change nothing about what the pictures become.
+        masks: The same shape and range, or None. They change nothing about what the images become.
         settings: From the recipe.
         generator: Source of all randomness.
         strength: Share of the settings' range, 0..1.
 
     Returns:
-        Pictures and masks, same shape and range.
+        Images and masks, same shape and range.
     """
     warp = draw_warp(grey, settings, generator, strength)
     views = warped(grey, warp)

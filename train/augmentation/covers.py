@@ -1,4 +1,4 @@
-"""What lies over a picture: frames and marks of viewers and screenshots, and erased rectangles."""
+"""What lies over an image: frames and marks of viewers and screenshots, and erased rectangles."""
 
 import torch
 from torch import Generator, Tensor
@@ -25,7 +25,7 @@ def add_frames(grey: Tensor, generator: Generator) -> Tensor:
 
 
 def erased_places(grey: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Choose one rectangle of a tenth to a third of each side in some pictures; bool, (B, 1, H, W)."""
+    """Choose one rectangle of a tenth to a third of each side in some images; bool, (B, 1, H, W)."""
     rows, columns = _places(grey)
     height, width = (uniform(grey, 0.1, 0.33, generator) for _ in range(2))
     top, left = (uniform(grey, 0.0, 0.8, generator) for _ in range(2))

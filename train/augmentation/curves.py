@@ -21,7 +21,7 @@ _AIR = 0.06  # the noise of air reaches this level; at twice that a curve that f
 
 
 def bend(grey: Tensor, settings: Augmentation, generator: Generator, strength: float) -> Tensor:
-    """Apply each picture's own curve.
+    """Apply each image's own curve.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.

@@ -1,4 +1,4 @@
-"""Random numbers, one for each picture of a batch."""
+"""Random numbers, one for each image of a batch."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,17 @@ __all__ = ["chance", "draws", "on_some", "uniform"]
 
 
 def draws(grey: Tensor, generator: Generator) -> Tensor:
-    """Draw one number of 0..1 for each picture, (B, 1, 1, 1), on the CPU, where the generator lives."""
+    """Draw one number of 0..1 for each image, (B, 1, 1, 1), on the CPU, where the generator lives."""
     return torch.rand((grey.shape[0], 1, 1, 1), generator=generator).to(grey.device)
 
 
 def uniform(grey: Tensor, low: float, high: float, generator: Generator) -> Tensor:
-    """Draw one number of ``low`` to ``high`` for each picture, (B, 1, 1, 1)."""
+    """Draw one number of ``low`` to ``high`` for each image, (B, 1, 1, 1)."""
     return draws(grey, generator) * (high - low) + low
 
 
 def chance(grey: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Decide for each picture, bool, (B, 1, 1, 1)."""
+    """Decide for each image, bool, (B, 1, 1, 1)."""
     return draws(grey, generator) < probability
 
 
@@ -31,16 +31,16 @@ def on_some(
     *,
     drawn_at_once: int = 0,
 ) -> Tensor:
-    """Change some pictures and spare the time for the others.
+    """Change some images and spare the time for the others.
 
     Args:
         grey: (B, 1, H, W).
-        probability: Of each picture to be changed.
+        probability: Of each image to be changed.
         generator: Source of all randomness.
         change: Takes the chosen ones and the generator; not called where none is chosen, since some of CUDA's kernels
             refuse an empty batch.
-        drawn_at_once: Numbers that ``change`` draws for all pictures together. They are drawn where none is chosen too:
-            what is drawn after them must not depend on it, or runs of older versions would go on with other pictures.
+        drawn_at_once: Numbers that ``change`` draws for all images together. They are drawn where none is chosen too:
+            what is drawn after them must not depend on it, or runs of older versions would go on with other images.
     """
     chosen = chance(grey, probability, generator).flatten().nonzero().flatten()
     if not len(chosen):

@@ -15,7 +15,7 @@ __all__ = ["draw_warp", "warped"]
 def draw_warp(
     grey: Tensor, settings: Augmentation, generator: Generator, strength: float
 ) -> Tensor:
-    """Draw a warp for each picture: a grid that says where each of its pixels comes from, (B, H, W, 2)."""
+    """Draw a warp for each image: a grid that says where each of its pixels comes from, (B, H, W, 2)."""
 
     def symmetric(size: float) -> Tensor:
         return uniform(grey, -size * strength, size * strength, generator).flatten()
@@ -41,13 +41,13 @@ def draw_warp(
     return F.affine_grid(theta, list(grey.shape), align_corners=False)
 
 
-def warped(pictures: Tensor, warp: Tensor) -> Tensor:
+def warped(images: Tensor, warp: Tensor) -> Tensor:
     """Sample (B, 1, H, W) at the places of a warp; what comes from outside is 0."""
-    return F.grid_sample(pictures, warp, align_corners=False)
+    return F.grid_sample(images, warp, align_corners=False)
 
 
 def _quarter_turns(grey: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Draw 90, 180 or 270 degrees for some pictures and 0 for the others, in radians, (B,)."""
+    """Draw 90, 180 or 270 degrees for some images and 0 for the others, in radians, (B,)."""
     turned = chance(grey, probability, generator).flatten()
     turns = uniform(grey, 1.0, 4.0, generator).flatten().floor()
     return turned * turns * (math.pi / 2)

@@ -12,7 +12,7 @@ __all__ = ["change_intensity", "shade"]
 def change_intensity(
     grey: Tensor, settings: Augmentation, generator: Generator, strength: float
 ) -> Tensor:
-    """Change gamma, contrast around the picture's mean, and brightness."""
+    """Change gamma, contrast around the image's mean, and brightness."""
 
     def around_one(size: float) -> Tensor:
         return uniform(grey, 1 - size * strength, 1 + size * strength, generator)

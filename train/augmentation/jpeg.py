@@ -29,16 +29,16 @@ _TABLE = (
 
 
 def compress(grey: Tensor, generator: Generator) -> Tensor:
-    """Compress (B, 1, H, W), range 0..1, at qualities drawn for each picture."""
+    """Compress (B, 1, H, W), range 0..1, at qualities drawn for each image."""
     return compressed(grey, uniform(grey, *_QUALITY, generator))
 
 
 def compressed(grey: Tensor, quality: Tensor) -> Tensor:
-    """Return what is left of pictures after compression.
+    """Return what is left of images after compression.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
-        quality: 1..100 for each picture, (B, 1, 1, 1).
+        quality: 1..100 for each image, (B, 1, 1, 1).
     """
     H, W = grey.shape[2:]
     padded = F.pad(grey, (0, -W % _SIDE, 0, -H % _SIDE), mode="replicate")

@@ -84,7 +84,7 @@ def audit(
     type=click.Choice(["group", "picture"]),
     default="group",
     show_default=True,
-    help="What goes to one side as a whole. By picture leaks between the parts.",
+    help="What goes to one side as a whole. By image leaks between the parts.",
 )
 @click.option("--cache", type=_Folder, help="Keep thumbnails here, so that the next run is quick.")
 def split(
@@ -144,7 +144,7 @@ def split(
         click.echo(division_text(divided), nl=False)
         if lacking := lacking_text(divided):
             say(
-                f"warning: there is no picture of {lacking}; brain-train needs pictures of all classes in train and val"
+                f"warning: there is no image of {lacking}; brain-train needs images of all classes in train and val"
             )
         if by == "picture":
             say("warning: --by picture does not keep copies and patients together")
@@ -166,7 +166,7 @@ def split(
     type=click.IntRange(1, 20),
     default=6,
     show_default=True,
-    help="Pictures of each class.",
+    help="Images of each class.",
 )
 @click.option("--seed", type=_Seed, help="Draw them at random; default: the first ones.")
 def show(
@@ -177,10 +177,10 @@ def show(
     per_class: int,
     seed: int | None,
 ) -> None:
-    """Count the pictures of each class, and draw the counts, pictures and means of the classes.
+    """Count the images of each class, and draw the counts, images and means of the classes.
 
-    Pictures and means are those of the train part, if there is one. File names stand above the
-    pictures.
+    Images and means are those of the train part, if there is one. File names stand above the
+    images.
 
     \b
     Example:

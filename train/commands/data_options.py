@@ -1,4 +1,4 @@
-"""The options of brain-train that say which pictures, and the pictures they name."""
+"""The options of brain-train that say which images, and the images they name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ def data_options(command: Any, *, required: bool = True) -> Any:
             type=_Folder,
             default=Path("runs/cache"),
             show_default=True,
-            help="Decoded pictures.",
+            help="Decoded images.",
         ),
         click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
         click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
@@ -51,7 +51,7 @@ def data_options(command: Any, *, required: bool = True) -> Any:
 
 
 def given_samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
-    """Load the pictures that the options name."""
+    """Load the images that the options name."""
     from train.data.layouts import load_samples
 
     if dataset and manifest is None:

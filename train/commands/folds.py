@@ -79,7 +79,7 @@ def split(
 @click.argument("evaluations", type=_Folder, metavar="EVALUATION...", nargs=-1, required=True)
 @click.option("--json", "json_file", type=_File, help="Write the figures as JSON.")
 def summary(evaluations: tuple[Path, ...], json_file: Path | None) -> None:
-    """Sum up the evaluations of all folds: mean, spread, and all pictures together.
+    """Sum up the evaluations of all folds: mean, spread, and all images together.
 
     \b
     Example:

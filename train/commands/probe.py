@@ -34,8 +34,8 @@ def pointing(
 ) -> None:
     """Play the pointing game: is the largest evidence inside the tumour?
 
-    Needs tumour masks beside the pictures, as BRISC 2025 has them. Chance and the middle of the
-    picture stand beside every figure.
+    Needs tumour masks beside the images, as BRISC 2025 has them. Chance and the middle of the
+    image stand beside every figure.
 
     \b
     Example:
@@ -90,7 +90,9 @@ def pointing(
 )
 @part_option
 @click.option(
-    "--pictures",
+    "--images",
+    "--pictures",  # its name until 0.1
+    "images",
     type=click.IntRange(4),
     help="Only so many, drawn with the seed, each class in its share; default: all.",
 )
@@ -103,14 +105,14 @@ def robustness(
     cache: Path,
     output: Path,
     part: str,
-    pictures: int | None,
+    images: int | None,
     seed: int,
 ) -> None:
-    """Measure a model on pictures made worse, and on pictures stripped of cues.
+    """Measure a model on images made worse, and on images stripped of cues.
 
-    Every corruption at every severity (docs/gate.md names them), and pictures without size and
+    Every corruption at every severity (docs/gate.md names them), and images without size and
     shape of the head, rim, orientation or overall intensity. The nearest training thumbnail and
-    the table of picture sizes stand beside the model.
+    the table of image sizes stand beside the model.
 
     \b
     Example:
@@ -129,11 +131,11 @@ def robustness(
         samples = given_samples(data, manifest, dataset)
         predict = predictor(model)
         rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
-        chosen = chosen_rows(samples, rows, pictures, seed)
+        chosen = chosen_rows(samples, rows, images, seed)
         with progress_bar("Reading") as progress:
             pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels
         name = dataset or data.name
-        which = "" if len(chosen) == len(rows) else f", {len(chosen)} of {len(rows)} pictures"
+        which = "" if len(chosen) == len(rows) else f", {len(chosen)} of {len(rows)} images"
         with progress_bar("Measuring") as progress:
             table = fill_table(
                 predict,

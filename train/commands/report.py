@@ -20,7 +20,7 @@ _Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
     "--output",
     type=_Folder,
     required=True,
-    help="New folder, or that of an older report: gets report.html, summary.json and pictures.",
+    help="New folder, or that of an older report: gets report.html, summary.json and images.",
 )
 @click.option(
     "--bundle",
@@ -39,7 +39,7 @@ def report(
     dataset: str,
     cache: Path,
 ) -> None:
-    """Write one HTML file about finished runs: figures, curves, test pictures, leaks, limits.
+    """Write one HTML file about finished runs: figures, curves, test images, leaks, limits.
 
     It needs no network and no server. Give the data the runs were trained on, or the parts that
     need it are left out.

@@ -1,8 +1,8 @@
-"""Pictures made worse on purpose, each way in five severities: the project's one set.
+"""Images made worse on purpose, each way in five severities: the project's one set.
 
 The gate asks whether INT8 follows FP32 there too, the robustness table what an accuracy is worth. Kinds times five
 severities is ImageNet-C's idea (Hendrycks and Dietterich 2019, arXiv 1903.12261). Its strengths are for photographs,
-and its weather does not snow into a scanner: here are the ways in which MRI pictures from elsewhere differ. The first
+and its weather does not snow into a scanner: here are the ways in which MRI images from elsewhere differ. The first
 severity is hardly seen, the fifth is as bad as a reader would still accept. Lengths are shares of the side, so that
 112 and 224 pixels are treated alike.
 """
@@ -19,14 +19,14 @@ from PIL import Image, ImageFilter
 
 __all__ = ["cells", "corrupt", "corruptions", "severities"]
 
-_Picture = NDArray[np.float64]  # (H, W), range 0..1, may be left a little
+_Image = NDArray[np.float64]  # (H, W), range 0..1, may be left a little
 
 
 @dataclass(frozen=True, slots=True)
 class _Corruption:
-    """How to make a picture worse, and how much at severities 1, 2, ..."""
+    """How to make an image worse, and how much at severities 1, 2, ..."""
 
-    apply: Callable[[_Picture, float, Generator], _Picture]
+    apply: Callable[[_Image, float, Generator], _Image]
     strengths: tuple[float, ...]
 
 
@@ -46,16 +46,16 @@ def cells() -> tuple[tuple[str, int], ...]:
 
 
 def corrupt(
-    picture: NDArray[np.uint8], kind: str, severity: int, seed: int | tuple[int, ...]
+    image: NDArray[np.uint8], kind: str, severity: int, seed: int | tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """Make a picture worse.
+    """Make an image worse.
 
     Args:
-        picture: uint8, (H, W).
+        image: uint8, (H, W).
         kind: One of ``corruptions()``.
         severity: One of ``severities(kind)``.
-        seed: Not negative. With kind and severity it fixes all randomness: pass the picture's number in it, such as
-            ``(seed, index)``, lest all pictures get the same noise.
+        seed: Not negative. With kind and severity it fixes all randomness: pass the image's number in it, such as
+            ``(seed, index)``, lest all images get the same noise.
 
     Returns:
         uint8, (H, W).
@@ -67,47 +67,47 @@ def corrupt(
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(corruptions())}")
     if severity not in severities(kind):
         raise ValueError(f"severity of {kind} is {severity}, expected one of {severities(kind)}")
-    if picture.dtype != np.uint8 or picture.ndim != 2:
-        raise ValueError(f"picture is {picture.dtype} {picture.shape}, expected uint8 (H, W)")
+    if image.dtype != np.uint8 or image.ndim != 2:
+        raise ValueError(f"image is {image.dtype} {image.shape}, expected uint8 (H, W)")
     entropy = (seed,) if isinstance(seed, int) else seed
     generator = np.random.default_rng([*entropy, zlib.crc32(kind.encode()), severity])
     chosen = _CORRUPTIONS[kind]
-    worse = chosen.apply(picture / 255, chosen.strengths[severity - 1], generator)
+    worse = chosen.apply(image / 255, chosen.strengths[severity - 1], generator)
     return np.asarray(np.rint(np.clip(worse, 0, 1) * 255), dtype=np.uint8)
 
 
-def _gamma(grey: _Picture, exponent: float, _: Generator) -> _Picture:
+def _gamma(grey: _Image, exponent: float, _: Generator) -> _Image:
     return np.asarray(grey**exponent)
 
 
-def _contrast(grey: _Picture, factor: float, _: Generator) -> _Picture:
+def _contrast(grey: _Image, factor: float, _: Generator) -> _Image:
     mean = grey.mean()
     return np.asarray((grey - mean) * factor + mean)
 
 
-def _gaussian_noise(grey: _Picture, sigma: float, generator: Generator) -> _Picture:
+def _gaussian_noise(grey: _Image, sigma: float, generator: Generator) -> _Image:
     return np.asarray(grey + sigma * generator.standard_normal(grey.shape))
 
 
-def _rician_noise(grey: _Picture, sigma: float, generator: Generator) -> _Picture:
+def _rician_noise(grey: _Image, sigma: float, generator: Generator) -> _Image:
     """Add noise to both channels of the receiver, take the magnitude (Gudbjartsson and Patz 1995): air turns grey."""
     real, imaginary = sigma * generator.standard_normal((2, *grey.shape))
     return np.asarray(np.hypot(grey + real, imaginary))
 
 
-def _blur(grey: _Picture, sigma: float, _: Generator) -> _Picture:
+def _blur(grey: _Image, sigma: float, _: Generator) -> _Image:
     radius = sigma * max(grey.shape)
     return _array(_image(grey).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def _jpeg(grey: _Picture, quality: float, _: Generator) -> _Picture:
+def _jpeg(grey: _Image, quality: float, _: Generator) -> _Image:
     file = io.BytesIO()
     _image(grey).save(file, "JPEG", quality=int(quality))
     with Image.open(file) as reread:
         return _array(reread)
 
 
-def _zoom_in(grey: _Picture, share: float, generator: Generator) -> _Picture:
+def _zoom_in(grey: _Image, share: float, generator: Generator) -> _Image:
     """Show a part of this share of the sides, somewhat off the middle, as large as the whole."""
     H, W = grey.shape
     top, left = _offsets(grey, share, generator)
@@ -115,7 +115,7 @@ def _zoom_in(grey: _Picture, share: float, generator: Generator) -> _Picture:
     return _array(_image(grey).resize((W, H), Image.Resampling.BILINEAR, box=box))
 
 
-def _zoom_out(grey: _Picture, share: float, generator: Generator) -> _Picture:
+def _zoom_out(grey: _Image, share: float, generator: Generator) -> _Image:
     """Show the whole at this share of the sides, somewhat off the middle, in a black frame."""
     H, W = grey.shape
     small = _image(grey).resize((round(share * W), round(share * H)), Image.Resampling.BILINEAR)
@@ -125,22 +125,22 @@ def _zoom_out(grey: _Picture, share: float, generator: Generator) -> _Picture:
     return _array(framed)
 
 
-def _offsets(grey: _Picture, share: float, generator: Generator) -> list[float]:
+def _offsets(grey: _Image, share: float, generator: Generator) -> list[float]:
     """Draw where a part of the sides begins: the middle half of where it may."""
     return [(1 - share) * side * generator.uniform(0.25, 0.75) for side in grey.shape]
 
 
-def _rotation(grey: _Picture, degrees: float, generator: Generator) -> _Picture:
+def _rotation(grey: _Image, degrees: float, generator: Generator) -> _Image:
     signed = degrees * generator.choice((-1, 1))
     return _array(_image(grey).rotate(signed, Image.Resampling.BILINEAR))
 
 
-def _horizontal_flip(grey: _Picture, _: float, __: Generator) -> _Picture:
+def _horizontal_flip(grey: _Image, _: float, __: Generator) -> _Image:
     return grey[:, ::-1]
 
 
-def _bias_field(grey: _Picture, amplitude: float, generator: Generator) -> _Picture:
-    """Multiply with a smooth field that runs from 1 - amplitude to 1 + amplitude across the picture."""
+def _bias_field(grey: _Image, amplitude: float, generator: Generator) -> _Image:
+    """Multiply with a smooth field that runs from 1 - amplitude to 1 + amplitude across the image."""
     H, W = grey.shape
     coarse = Image.fromarray(generator.standard_normal((4, 4)).astype(np.float32))
     field = np.asarray(coarse.resize((W, H), Image.Resampling.BICUBIC), dtype=np.float64)
@@ -148,8 +148,8 @@ def _bias_field(grey: _Picture, amplitude: float, generator: Generator) -> _Pict
     return np.asarray(grey * (1 + amplitude * field))
 
 
-def _border(value: float) -> Callable[[_Picture, float, Generator], _Picture]:
-    def frame(grey: _Picture, share: float, _: Generator) -> _Picture:
+def _border(value: float) -> Callable[[_Image, float, Generator], _Image]:
+    def frame(grey: _Image, share: float, _: Generator) -> _Image:
         H, W = grey.shape
         rows, columns = max(1, round(share * H)), max(1, round(share * W))
         framed = np.full_like(grey, value)
@@ -161,11 +161,11 @@ def _border(value: float) -> Callable[[_Picture, float, Generator], _Picture]:
     return frame
 
 
-def _image(grey: _Picture) -> Image.Image:
+def _image(grey: _Image) -> Image.Image:
     return Image.fromarray(np.asarray(np.rint(grey * 255), dtype=np.uint8))
 
 
-def _array(image: Image.Image) -> _Picture:
+def _array(image: Image.Image) -> _Image:
     return np.asarray(image, dtype=np.float64) / 255
 
 
@@ -173,7 +173,7 @@ _CORRUPTIONS = {
     # Window and level differ from site to site and from exporter to exporter: exponents of the grey value.
     "gamma_dark": _Corruption(_gamma, (1.15, 1.3, 1.5, 1.75, 2.0)),
     "gamma_bright": _Corruption(_gamma, (0.85, 0.75, 0.65, 0.55, 0.45)),
-    # Factors around the picture's mean; ImageNet-C ends at 0.05, where no reader would read on.
+    # Factors around the image's mean; ImageNet-C ends at 0.05, where no reader would read on.
     "contrast_low": _Corruption(_contrast, (0.85, 0.7, 0.55, 0.4, 0.25)),
     "contrast_high": _Corruption(_contrast, (1.15, 1.3, 1.5, 1.75, 2.0)),
     # Standard deviation, share of the grey range. ImageNet-C begins at 0.08, where a dark scan drowns already.
@@ -181,7 +181,7 @@ _CORRUPTIONS = {
     "rician_noise": _Corruption(_rician_noise, (0.01, 0.02, 0.035, 0.055, 0.08)),
     # Sigma, share of the side: 0.7 to 3.1 of 224 pixels; ImageNet-C has 1 to 6, beyond which a small lesion is gone.
     "blur": _Corruption(_blur, (0.003, 0.005, 0.0075, 0.0105, 0.014)),
-    # Quality. ImageNet-C has 25 to 7; pictures in circulation are mostly 75 and above.
+    # Quality. ImageNet-C has 25 to 7; images in circulation are mostly 75 and above.
     "jpeg": _Corruption(_jpeg, (80, 50, 30, 18, 10)),
     # Field of view and cropping, share of the side that is left; most heads touch the rim at 0.8.
     "zoom_in": _Corruption(_zoom_in, (0.95, 0.9, 0.85, 0.8, 0.7)),

@@ -1,6 +1,6 @@
-"""One uint8 array with a row for each picture, kept on disk, memory-mapped, checked when opened.
+"""One uint8 array with a row for each image, kept on disk, memory-mapped, checked when opened.
 
-What both caches share: of decoded pictures (``train.data.pixel_cache``) and of tumour masks
+What both caches share: of decoded images (``train.data.pixel_cache``) and of tumour masks
 (``train.data.tumour_masks``). A cache lies in a folder named by what it was made from; it appears in one step, and a
 damaged one is made anew.
 """
@@ -92,7 +92,7 @@ def _allocate(path: Path) -> None:
 
 
 def source_identity(sample: Sample) -> bytes:
-    """Say which picture a row was made from: path, size and time of its file; raises OSError."""
+    """Say which image a row was made from: path, size and time of its file; raises OSError."""
     if isinstance(sample.source, bytes):
         return hashlib.sha256(sample.source).digest()
     return file_identity(sample.source)

@@ -1,4 +1,4 @@
-"""Find the pictures of a data set, whatever its layout, and check every one before work starts.
+"""Find the images of a data set, whatever its layout, and check every one before work starts.
 
 Known layouts, below the given folder or its ``classification_task`` (BRISC 2025):
 
@@ -30,7 +30,7 @@ __all__ = ["load_samples"]
 
 logger = logging.getLogger(__name__)
 
-_PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 # What file managers leave behind.
 _LITTER = frozenset({"desktop.ini", "thumbs.db", "__macosx"})
 _HINT = "correct, rename or remove them, then try again"
@@ -44,7 +44,7 @@ def load_samples(
     verify: bool = True,
     progress: Progress | None = None,
 ) -> list[Sample]:
-    """List the pictures of a data set in a stable order.
+    """List the images of a data set in a stable order.
 
     Args:
         root: Folder of the data set.
@@ -52,15 +52,15 @@ def load_samples(
             are taken and nothing else. Without one the folders say the label and the split, and a
             manifest that happens to lie there is not used.
         dataset: Take only the manifest's rows of this data set.
-        verify: Decode every picture; also fills in size and mode where the manifest does not.
+        verify: Decode every image; also fills in size and mode where the manifest does not.
             Without it only the names are checked.
-        progress: Called with (done, total) while pictures are decoded.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
         UnreadableInput: ``root`` or the manifest cannot be read.
-        NoInputs: There is no picture in any known layout.
+        NoInputs: There is no image in any known layout.
         DataRefused: Unknown class folders, empty classes, links to nothing, names that are no UTF-8,
-            files that are no pictures or are damaged: all in one error.
+            files that are no images or are damaged: all in one error.
     """
     if not is_folder(root):
         raise UnreadableInput(
@@ -75,7 +75,7 @@ def load_samples(
         samples, problems = _from_manifest(root, manifest, dataset), []
     if not samples and not problems:
         raise NoInputs(
-            f"{shown_name(root)}: found no pictures",
+            f"{shown_name(root)}: found no images",
             hint="expected train/<class>, <class> or parquet files in it",
         )
     if verify:
@@ -123,9 +123,7 @@ def _from_folders(root: Path) -> tuple[list[Sample], list[str]]:
                 samples.append(item)
             else:
                 problems.append(item)
-        _say_left_out(
-            root, _pictures_beside_classes(folder), "pictures that lie in no class folder"
-        )
+        _say_left_out(root, _images_beside_classes(folder), "images that lie in no class folder")
     if parts:
         beside = [x for x in _folders(top) if split_of(x.name) is None]
         problems += [
@@ -170,8 +168,8 @@ def _class_tree(root: Path, folder: Path, split: Split, walk: Walk) -> Iterator[
 
 def _problem(file: Path, name: str) -> str:
     """Say what keeps a file from being a sample; empty if nothing does, as far as its name tells."""
-    if file.suffix.lower() not in _PICTURES:
-        return f"is not one of {', '.join(sorted(_PICTURES))}"
+    if file.suffix.lower() not in _IMAGES:
+        return f"is not one of {', '.join(sorted(_IMAGES))}"
     try:
         name.encode()
         status = file.stat()
@@ -199,11 +197,11 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def _pictures_beside_classes(folder: Path) -> list[Path]:
+def _images_beside_classes(folder: Path) -> list[Path]:
     return [
         path
         for path in _entries(folder)
-        if path.suffix.lower() in _PICTURES and _is_there(path) and not is_folder(path)
+        if path.suffix.lower() in _IMAGES and _is_there(path) and not is_folder(path)
     ]
 
 

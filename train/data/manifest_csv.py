@@ -1,4 +1,4 @@
-"""manifest.csv: one row per picture, with its label, groups and a split that keeps groups together.
+"""manifest.csv: one row per image, with its label, groups and a split that keeps groups together.
 
 Columns: ``dataset path label official_split patient_id copy_group group proposed_split
 label_conflict first_of_copies original_sha256 original_mode original_width original_height``.
@@ -43,7 +43,7 @@ _REQUIRED = ("path", "label", "proposed_split")
 
 
 def read_manifest(path: Path) -> list[Sample]:
-    """Read a manifest; the pictures themselves are not opened.
+    """Read a manifest; the images themselves are not opened.
 
     Returns:
         One sample a row, in the file's order; ``name`` is the row's ``path``.
@@ -136,7 +136,7 @@ def write_manifest(
         official: Sample name to the split the data set came with.
 
     Raises:
-        DataRefused: A picture lies inside a table and has no file of its own.
+        DataRefused: An image lies inside a table and has no file of its own.
         CannotWrite: The file cannot be written; an older one is unharmed.
     """
     text = io.StringIO(newline="")
@@ -146,7 +146,7 @@ def write_manifest(
         if isinstance(sample.source, bytes):
             raise DataRefused(
                 f"{sample.name}: is stored inside a table and has no file a manifest could name",
-                hint="save the pictures as files to divide them anew",
+                hint="save the images as files to divide them anew",
             )
         name = _path_from(Path(os.path.realpath(path)).parent, sample.source)
         try:
@@ -189,7 +189,7 @@ def _path_from(folder: Path, file: Path) -> str:
 
 
 def manifest_hash(samples: Sequence[Sample]) -> str:
-    """Give the sha256 of which picture has which label, split and group.
+    """Give the sha256 of which image has which label, split and group.
 
     It depends neither on the order of the samples nor on where the data set lies, only on their
     names.

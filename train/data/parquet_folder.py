@@ -28,7 +28,7 @@ def find_parquet_files(root: Path) -> list[Path]:
 
 
 def read_parquet_files(root: Path, files: list[Path]) -> tuple[list[Sample], list[str]]:
-    """Read every row; the pictures stay encoded and are not opened.
+    """Read every row; the images stay encoded and are not opened.
 
     Returns:
         The samples, and one line for each file, class or row that cannot be used.
@@ -103,5 +103,5 @@ def _class_id(label: str | int | None, class_ids: list[int] | None) -> int:
 def _content(image: Any) -> bytes:
     content = image.get("bytes") if isinstance(image, dict) else image
     if not isinstance(content, bytes) or not content:
-        raise DataRefused("holds no encoded picture, expected bytes in the column image")
+        raise DataRefused("holds no encoded image, expected bytes in the column image")
     return content

@@ -1,7 +1,7 @@
-"""Pictures decoded and resized once, memory-mapped, so that an epoch never waits for JPEG.
+"""Images decoded and resized once, memory-mapped, so that an epoch never waits for JPEG.
 
 A cache lies in a folder named by the sha256 of what it was made from (paths, sizes and times of the
-files, order, size and filter), so a changed picture or size gives another cache, never a stale one.
+files, order, size and filter), so a changed image or size gives another cache, never a stale one.
 It appears in one step and is checked when opened; a damaged one is built anew.
 """
 
@@ -28,19 +28,19 @@ _COLUMNS = ("file_digests", "picture_digests")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PixelCache:
-    """All pictures of a data set at one size; row i belongs to sample i.
+    """All images of a data set at one size; row i belongs to sample i.
 
     Attributes:
         folder: Where it lies.
         pixels: uint8, (N, H, W), memory-mapped and read-only.
-        file_digests: sha256 of each encoded picture, N of them.
-        picture_digests: sha256 of each picture's grey values at full size, N of them.
+        file_digests: sha256 of each encoded image, N of them.
+        image_digests: sha256 of each image's grey values at full size, N of them.
     """
 
     folder: Path
     pixels: NDArray[np.uint8] = field(repr=False)
     file_digests: tuple[str, ...] = field(repr=False)
-    picture_digests: tuple[str, ...] = field(repr=False)
+    image_digests: tuple[str, ...] = field(repr=False)
 
     @property
     def key(self) -> str:
@@ -58,19 +58,19 @@ class PixelCache:
         """Open the cache of these samples below ``folder``, or make it.
 
         Args:
-            samples: Pictures, in the order the rows shall have.
+            samples: Images, in the order the rows shall have.
             config: Size and filter; its mean and standard deviation do not matter here.
             folder: Holds one folder a cache; created if missing.
-            progress: Called with (done, total) while pictures are decoded; not at all when the
+            progress: Called with (done, total) while images are decoded; not at all when the
                 cache is there.
 
         Raises:
-            DataRefused: There are no samples, or pictures cannot be read; all are named.
+            DataRefused: There are no samples, or images cannot be read; all are named.
             CannotWrite: The cache cannot be written.
             OutputLocked: Another process is making the same cache.
         """
         if not samples:
-            raise DataRefused("the data set holds no pictures")
+            raise DataRefused("the data set holds no images")
         cache = cached_rows(
             folder / cache_key(samples, config),
             (len(samples), config.height, config.width),
@@ -81,12 +81,12 @@ class PixelCache:
             folder=cache.folder,
             pixels=cache.pixels,
             file_digests=tuple(cache.columns["file_digests"]),
-            picture_digests=tuple(cache.columns["picture_digests"]),
+            image_digests=tuple(cache.columns["picture_digests"]),
         )
 
 
 def cache_key(samples: Sequence[Sample], config: PreprocessorConfig) -> str:
-    """Name what a cache is made from: every picture, their order, the size and the filter.
+    """Name what a cache is made from: every image, their order, the size and the filter.
 
     Raises:
         DataRefused: Files are missing; all are named.
@@ -100,7 +100,7 @@ def cache_key(samples: Sequence[Sample], config: PreprocessorConfig) -> str:
             digest.update(source_identity(sample))
         except OSError as error:
             missing.append(f"{sample.name}: {error.strerror}")
-    refuse(missing, what="pictures cannot be read", hint="check the data set's folder")
+    refuse(missing, what="images cannot be read", hint="check the data set's folder")
     return digest.hexdigest()[:32]
 
 
@@ -111,20 +111,20 @@ def _fill(
     progress: Progress | None,
 ) -> Columns:
     file_digests: list[str] = []
-    picture_digests: list[str] = []
+    image_digests: list[str] = []
     unreadable: list[str] = []
     for row, sample in enumerate(samples):
         try:
-            picture = open_source(sample.source)
+            opened = open_source(sample.source)
         except InputError as error:
             unreadable.append(f"{sample.name}: {error.code} ({error.message})")
             continue
-        pixels[row] = resize_grey(picture.image, config)
-        file_digests.append(picture.sha256)
-        width, height = picture.image.size
-        whole = hashlib.sha256(f"{width} {height}\n".encode() + picture.image.tobytes())
-        picture_digests.append(whole.hexdigest())
+        pixels[row] = resize_grey(opened.image, config)
+        file_digests.append(opened.sha256)
+        width, height = opened.image.size
+        whole = hashlib.sha256(f"{width} {height}\n".encode() + opened.image.tobytes())
+        image_digests.append(whole.hexdigest())
         if progress is not None:
             progress(row + 1, len(samples))
-    refuse(unreadable, what="pictures cannot be read", hint="correct, rename or remove them")
-    return {"file_digests": file_digests, "picture_digests": picture_digests}
+    refuse(unreadable, what="images cannot be read", hint="correct, rename or remove them")
+    return {"file_digests": file_digests, "picture_digests": image_digests}

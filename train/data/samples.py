@@ -1,4 +1,4 @@
-"""One picture of a data set: where it is, what it shows, which part it belongs to."""
+"""One image of a data set: where it is, what it shows, which part it belongs to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One labelled picture.
+    """One labelled image.
 
     Attributes:
-        source: Its file, or the encoded bytes where a data set keeps pictures inside a table.
+        source: Its file, or the encoded bytes where a data set keeps images inside a table.
         name: What messages and reports call it: its path from the data set's root, with ``/``.
         label: Class id, an index into ``LABELS``.
         split: The part it belongs to, or empty.
-        group: Pictures of one group (a patient, copies of one picture) must stay in one part.
+        group: Images of one group (a patient, copies of one image) must stay in one part.
             Empty: unknown.
         is_copy: Not the first of its copies; left out of reports.
         label_conflict: A copy of it carries another label; left out of training and reports.

@@ -1,11 +1,11 @@
-"""Outlines of tumours, brought to the geometry of the cached pictures: where evidence ought to lie.
+"""Outlines of tumours, brought to the geometry of the cached images: where evidence ought to lie.
 
-BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318) keeps them beside the pictures, by the same stem:
+BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318) keeps them beside the images, by the same stem:
 
     classification_task/train/glioma/NAME.jpg
-    segmentation_task/train/masks/NAME.png       two values, as large as the picture
+    segmentation_task/train/masks/NAME.png       two values, as large as the image
 
-A picture without a tumour has no mask file, and no mask is known of it.
+An image without a tumour has no mask file, and no mask is known of it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from train.data.samples import Progress, Sample
 __all__ = ["MaskCache", "mask_file", "resize_mask"]
 
 _FORMAT = 1
-_PICTURES, _MASKS = "classification_task", "segmentation_task"
+_IMAGES, _MASKS = "classification_task", "segmentation_task"
 _INSIDE, _OUTSIDE = 255, 0
 
 
@@ -57,7 +57,7 @@ class MaskCache:
         """Open the cache of these samples' masks below ``folder``, or make it.
 
         Args:
-            samples: Pictures, in the order the rows shall have.
+            samples: Images, in the order the rows shall have.
             config: Size of the rows.
             folder: Holds one folder a cache; created if missing.
             progress: Called with (done, total) while masks are decoded; not at all when the cache
@@ -65,12 +65,12 @@ class MaskCache:
 
         Raises:
             DataRefused: There are no samples, or masks cannot be read, have more than two values or
-                another size than their pictures; all are named.
+                another size than their images; all are named.
             CannotWrite: The cache cannot be written.
             OutputLocked: Another process is making the same cache.
         """
         if not samples:
-            raise DataRefused("the data set holds no pictures")
+            raise DataRefused("the data set holds no images")
         files = [mask_file(sample) for sample in samples]
         cache = cached_rows(
             folder / _key(samples, files, config),
@@ -83,19 +83,19 @@ class MaskCache:
 
 
 def mask_file(sample: Sample) -> Path | None:
-    """Find the mask of a picture; nothing where there is none."""
+    """Find the mask of an image; nothing where there is none."""
     if isinstance(sample.source, bytes):
         return None
-    picture = sample.source.resolve()
-    if len(picture.parents) < 4 or picture.parents[2].name != _PICTURES:
+    image = sample.source.resolve()
+    if len(image.parents) < 4 or image.parents[2].name != _IMAGES:
         return None
-    part = picture.parents[3] / _MASKS / picture.parents[1].name
-    mask = part / "masks" / f"{picture.stem}.png"
+    part = image.parents[3] / _MASKS / image.parents[1].name
+    mask = part / "masks" / f"{image.stem}.png"
     return mask if mask.is_file() else None
 
 
 def resize_mask(mask: Image.Image, config: PreprocessorConfig) -> NDArray[np.uint8]:
-    """Bring a mask to where ``resize_grey`` brings its picture.
+    """Bring a mask to where ``resize_grey`` brings its image.
 
     Args:
         mask: Mode ``L``, 255 inside.
@@ -146,10 +146,10 @@ def _read(file: Path, sample: Sample) -> Image.Image:
         raise DataRefused(
             f"mask {file.name} has {len(values)} grey values up to {max(values)}, expected 0 and 255"
         )
-    picture = read_image(sample.source)
-    if mask.size != picture.size:
+    image = read_image(sample.source)
+    if mask.size != image.size:
         raise DataRefused(
             f"mask {file.name} is {mask.width} x {mask.height}, "
-            f"but its picture {picture.width} x {picture.height}"
+            f"but its image {image.width} x {image.height}"
         )
     return mask

@@ -1,4 +1,4 @@
-"""Decode every picture before work starts, so that a damaged one cannot stop it hours later."""
+"""Decode every image before work starts, so that a damaged one cannot stop it hours later."""
 
 import io
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ __all__ = ["verified"]
 def verified(
     samples: Sequence[Sample], progress: Progress | None = None
 ) -> tuple[list[Sample], list[str]]:
-    """Decode every picture in full.
+    """Decode every image in full.
 
     Args:
-        samples: Pictures to open.
+        samples: Images to open.
         progress: Called with (done, total).
 
     Returns:

@@ -27,7 +27,7 @@ class Answers:
 
     Attributes:
         metrics: metrics.json.
-        names: Of the pictures.
+        names: Of the images.
         groups: Patient or copy group of each; may be empty.
         labels: (N,), true class ids.
         probabilities: (N, classes).

@@ -1,4 +1,4 @@
-"""Measure a model on one part of a data set: predictions.csv, metrics.json and pictures."""
+"""Measure a model on one part of a data set: predictions.csv, metrics.json and images."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ from train.plots import plot_confusion, plot_reliability, plot_roc
 
 __all__ = ["Predict", "evaluate", "summary"]
 
-#: Turns grey pictures, uint8 (N, H, W), into logits, float (N, classes).
+#: Turns grey images, uint8 (N, H, W), into logits, float (N, classes).
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 _BATCH = 64
@@ -46,9 +46,9 @@ def evaluate(
         predict: The model.
         samples: All of the data set: its train part serves the baselines.
         pixels: uint8, (len(samples), H, W).
-        rows: Indices of the pictures to evaluate on.
+        rows: Indices of the images to evaluate on.
         folder: Gets predictions.csv, metrics.json, confusion.png, roc.png, reliability.png.
-        title: Names the data in the pictures.
+        title: Names the data in the images.
         temperature: What logits are divided by before the softmax.
         provenance: Written into metrics.json: model, data hash, command.
         progress: Called with (done, total).
@@ -60,7 +60,7 @@ def evaluate(
         NoInputs: ``rows`` is empty.
     """
     if not rows:
-        raise NoInputs(f"{title}: no picture to evaluate on")
+        raise NoInputs(f"{title}: no image to evaluate on")
     labels = np.array([samples[row].label for row in rows])
     logits = np.concatenate(list(_batches(predict, pixels, rows, progress)))
     probabilities = softmax(logits, temperature)

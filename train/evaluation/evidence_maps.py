@@ -35,10 +35,10 @@ def peak(relative: NDArray[np.float32], shape: tuple[int, int]) -> tuple[float, 
 
     Args:
         relative: (h, w).
-        shape: (H, W) of the picture.
+        shape: (H, W) of the image.
 
     Returns:
-        Row and column in the picture, counted from the upper left corner of its first pixel.
+        Row and column in the image, counted from the upper left corner of its first pixel.
     """
     row, column = np.unravel_index(int(relative.argmax()), relative.shape)
     return (
@@ -48,7 +48,7 @@ def peak(relative: NDArray[np.float32], shape: tuple[int, int]) -> tuple[float, 
 
 
 def enlarged(relative: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Enlarge a map to the size of the picture, (H, W)."""
+    """Enlarge a map to the size of the image, (H, W)."""
     H, W = shape
     image = Image.fromarray(np.asarray(relative, dtype=np.float32))
     return np.asarray(image.resize((W, H), Image.Resampling.BILINEAR))
@@ -77,7 +77,7 @@ def mass_inside(evidence: NDArray[np.float32], mask: NDArray[np.bool_]) -> float
 
 
 def best_overlap(evidence: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Return intersection over union at the threshold that suits this picture best: an upper bound.
+    """Return intersection over union at the threshold that suits this image best: an upper bound.
 
     Args:
         evidence: Enlarged, (H, W).

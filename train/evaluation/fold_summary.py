@@ -1,4 +1,4 @@
-"""Finished evaluations of k folds in one: mean, spread, and the figures of all their pictures together."""
+"""Finished evaluations of k folds in one: mean, spread, and the figures of all their images together."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -33,16 +33,16 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
 
     Returns:
         ``mean``, ``standard_deviation`` (of a sample) and the values of each figure over the folds, and ``pooled``:
-        what metrics.json holds, of all pictures together; title, n and command of each fold.
+        what metrics.json holds, of all images together; title, n and command of each fold.
 
     Raises:
         UnreadableInput: A file is missing or is no evaluation.
-        DataRefused: Fewer than two folds, or pictures or patients that are tested in two of them.
+        DataRefused: Fewer than two folds, or images or patients that are tested in two of them.
     """
     if len(folders) < 2:
         raise DataRefused(f"found {len(folders)} evaluation, expected those of two or more folds")
     folds = [read_evaluation(folder) for folder in folders]
-    _refuse_overlap(folds, "name", "pictures")
+    _refuse_overlap(folds, "name", "images")
     _refuse_overlap(folds, "group", "patient groups")
     answers = [answer for fold in folds for answer in fold.answers]
     try:

@@ -42,11 +42,11 @@ class Predictor:
     outputs: Callable[[_Floats], tuple[_Floats, _Floats]]
 
     def __call__(self, grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return logits of grey pictures, uint8 (N, H, W)."""
+        """Return logits of grey images, uint8 (N, H, W)."""
         return self.with_evidence(grey)[0]
 
     def with_evidence(self, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float64], _Floats]:
-        """Return logits and evidence, (N, classes, h, w), of grey pictures, uint8 (N, H, W)."""
+        """Return logits and evidence, (N, classes, h, w), of grey images, uint8 (N, H, W)."""
         logits, evidence = self.outputs(to_pixel_values(grey, self.preprocessor))
         return logits.astype(np.float64), evidence
 
@@ -89,7 +89,7 @@ def predictor(path: Path) -> Predictor:
 
 
 def _one_by_one(session: Session, pixel_values: _Floats) -> tuple[_Floats, _Floats]:
-    """Run pictures as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
+    """Run images as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
     runs = [session.run(pixel_values[row : row + 1]) for row in range(len(pixel_values))]
     logits, _, evidence = (np.concatenate(output) for output in zip(*runs, strict=True))
     return logits, evidence

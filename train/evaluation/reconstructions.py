@@ -1,4 +1,4 @@
-"""A picture of what a stacked autoencoder keeps at each depth."""
+"""An image of what a stacked autoencoder keeps at each depth."""
 
 import io
 from pathlib import Path
@@ -24,7 +24,7 @@ def plot_reconstructions(
     preprocessor: PreprocessorConfig,
     path: Path,
 ) -> None:
-    """Draw pictures, one a row, beside what is rebuilt from layer 1, 2, ...; each with its share of lost variance.
+    """Draw images, one a row, beside what is rebuilt from layer 1, 2, ...; each with its share of lost variance.
 
     Args:
         model: Trained.
@@ -43,14 +43,14 @@ def plot_reconstructions(
     for row, axes in enumerate(grid):
         low, high = float(original[row].min()), float(original[row].max())
         for column, cell in enumerate(axes):
-            picture = original[row] if column == 0 else rebuilt[column - 1][row]
-            cell.imshow(picture.numpy(), cmap="gray", vmin=low, vmax=high)
+            image = original[row] if column == 0 else rebuilt[column - 1][row]
+            cell.imshow(image.numpy(), cmap="gray", vmin=low, vmax=high)
             cell.set_axis_off()
             if column == 0:
                 cell.set_title(names[row], fontsize=8)
             else:
                 width = model.encoders[column - 1].out_features
-                lost = float((picture - original[row]).square().mean())
+                lost = float((image - original[row]).square().mean())
                 cell.set_title(f"depth {column} ({width}), {100 * lost:.0f} % lost", fontsize=8)
     figure.text(0.995, 0.002, RESEARCH_USE_ONLY, ha="right", va="bottom", fontsize=5, color="0.5")
     buffer = io.BytesIO()

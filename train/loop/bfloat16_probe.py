@@ -20,7 +20,7 @@ from train.threads import keep_threads_within_quota
 
 __all__ = ["main", "narrow_layers"]
 
-#: Kernels fail where threads share a picture, so batches are no multiples of their number.
+#: Kernels fail where threads share an image, so batches are no multiples of their number.
 _NARROW_BATCHES = (1, 3, 5, 7)
 _REPEATED = 4  # overrun memory is not noticed each time
 
@@ -38,7 +38,7 @@ def main(facts: str) -> None:
         mend_convolutions(layer)
         for batch in _NARROW_BATCHES * _REPEATED:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                output = layer(_pictures(batch, layer))
+                output = layer(_images(batch, layer))
             _learn(layer, output.float().square().mean())
     sizes = asked["image_sizes"]
     model: Any = create_model(
@@ -57,9 +57,9 @@ def narrow_layers() -> Iterator[nn.Conv2d]:
         yield layer.to(memory_format=torch.channels_last)
 
 
-def _pictures(batch: int, layer: nn.Conv2d) -> Tensor:
-    pictures = torch.rand(batch, layer.in_channels, 48, 48)
-    return pictures.contiguous(memory_format=torch.channels_last).requires_grad_()
+def _images(batch: int, layer: nn.Conv2d) -> Tensor:
+    images = torch.rand(batch, layer.in_channels, 48, 48)
+    return images.contiguous(memory_format=torch.channels_last).requires_grad_()
 
 
 def _losses(model: Any, pixel_values: Tensor) -> Iterator[Tensor]:

@@ -2,7 +2,7 @@
 
 Distilling the knowledge in a neural network, Hinton et al. 2015 (arXiv 1503.02531); locality guidance for vision
 transformers on tiny datasets, Li et al. 2022 (arXiv 2207.10026): a transformer trained from nothing on a few thousand
-pictures gains most from imitating the features of a small CNN.
+images gains most from imitating the features of a small CNN.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The order of the pictures of an epoch."""
+"""The order of the images of an epoch."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ __all__ = ["EpochSampler"]
 
 
 class EpochSampler(Sampler[int]):
-    """A shuffled order that depends on seed and epoch alone, so a resumed run draws the same pictures.
+    """A shuffled order that depends on seed and epoch alone, so a resumed run draws the same images.
 
     Args:
         labels: int64, (N,).
         seed: Of the recipe.
         balance: Draw each class equally often (with replacement within the smaller classes).
-        copies: Number of each picture's copy group, 0..groups - 1, int64, (N,): an epoch has one picture of each group.
-            None: every picture counts for itself.
+        copies: Number of each image's copy group, 0..groups - 1, int64, (N,): an epoch has one image of each group.
+            None: every image counts for itself.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Cached grey pictures as a data set, and their scaling to pixel values in torch."""
+"""Cached grey images as a data set, and their scaling to pixel values in torch."""
 
 import numpy as np
 import torch
@@ -8,10 +8,10 @@ from torch.utils.data import Dataset
 
 from edge_infer.preprocessing import PreprocessorConfig
 
-__all__ = ["GreyPictures", "pixel_values_from_grey"]
+__all__ = ["GreyImages", "pixel_values_from_grey"]
 
 
-class GreyPictures(Dataset[dict[str, Tensor]]):
+class GreyImages(Dataset[dict[str, Tensor]]):
     """Rows of a pixel cache with their labels.
 
     Args:
@@ -19,7 +19,7 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
         rows: Which of them belong to this part.
         labels: One class id for each row of ``rows``.
         with_originals: Hold every row twice; the second time it is marked to stay as it is.
-        copies: One number for each row of ``rows``, the same for copies of one picture, for sampling one of them;
+        copies: One number for each row of ``rows``, the same for copies of one image, for sampling one of them;
             None if every row counts.
         masks: Of tumours, uint8, (N, H, W), 255 inside, aligned with ``pixels``, and whether each is known, bool, (N,);
             None to leave masks out.
@@ -45,7 +45,7 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
 
     @property
     def drawn(self) -> int:
-        """How many pictures an epoch has: all, or one of each copy group."""
+        """How many images an epoch has: all, or one of each copy group."""
         return len(self) if self.copies is None else int(self.copies.max()) + 1
 
     def __len__(self) -> int:
@@ -66,7 +66,7 @@ class GreyPictures(Dataset[dict[str, Tensor]]):
 
 
 def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
-    """Do what ``edge_infer.preprocessing.to_pixel_values`` does, on pictures of range 0..1.
+    """Do what ``edge_infer.preprocessing.to_pixel_values`` does, on images of range 0..1.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
@@ -81,6 +81,6 @@ def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
 
 
 def _numbered(copies: list[int], times: int) -> Tensor:
-    """Number copy groups from 0 without gaps; an original and its varied self are different pictures."""
+    """Number copy groups from 0 without gaps; an original and its varied self are different images."""
     groups = torch.unique(torch.tensor(copies), return_inverse=True)[1]
     return torch.cat([groups + time * (int(groups.max()) + 1) for time in range(times)])

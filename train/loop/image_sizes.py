@@ -1,4 +1,4 @@
-"""Progressive resolution: a run that begins with smaller pictures, which cost less."""
+"""Progressive resolution: a run that begins with smaller images, which cost less."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,7 +27,7 @@ def check_image_sizes(name: str, recipe: Recipe) -> None:
 
 
 def size_at(recipe: Recipe, progress: float) -> int:
-    """Return the side of pictures once a share of the training, 0..1, is done."""
+    """Return the side of images once a share of the training, 0..1, is done."""
     until = 0.0
     for size, share in recipe.image_sizes:
         until += share

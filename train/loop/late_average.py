@@ -21,7 +21,7 @@ __all__ = ["LateAverage", "try_late_average"]
 
 logger = logging.getLogger(__name__)
 
-_PICTURES = 1024  # are enough for means and variances
+_IMAGES = 1024  # are enough for means and variances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,11 @@ def try_late_average(trainer: BrainTrainer) -> LateAverage | None:
 
 
 def _pixel_values(trainer: BrainTrainer) -> Iterator[Tensor]:
-    """Yield batches of varied training pictures, evenly taken, at the final size."""
+    """Yield batches of varied training images, evenly taken, at the final size."""
     dataset: Any = trainer.train_dataset
-    rows = range(0, len(dataset), max(1, len(dataset) // _PICTURES))
+    rows = range(0, len(dataset), max(1, len(dataset) // _IMAGES))
     size = trainer.recipe.batch_size
-    # A last batch of one picture would have no variance.
+    # A last batch of one image would have no variance.
     batches = DataLoader(Subset(dataset, rows), batch_size=size, drop_last=len(rows) > size)
     for number, batch in enumerate(batches):
         views = training_views(batch, trainer.recipe, step=number, progress=1.0, mix=False)

@@ -1,7 +1,7 @@
 """The loss that teaches the evidence where to look: a tumour's own class has its evidence inside the tumour.
 
 The evidence's mean over places is the logits, so a loss on its values would fight the loss on the labels. Only its
-shape is asked for: over the places of a picture the evidence of the true class is brought to mean 0 and variance 1, and
+shape is asked for: over the places of an image the evidence of the true class is brought to mean 0 and variance 1, and
 a softmax of it is compared with the mask. Scale and offset stay free for the logits. What falls with this loss is what
 the pointing game asks (Zhang et al. 2016, arXiv 1608.00507): whether the strongest place lies inside.
 """
@@ -18,7 +18,7 @@ _LEAST = 0.01  # of one place that a mask must cover
 def mask_loss(evidence: Tensor, labels: Tensor, masks: Tensor, known: Tensor) -> Tensor:
     """Return the mean cross entropy, over places, between masks and the evidence for the true class.
 
-    Pictures whose mask is unknown or empty do not count: without a tumour no place is right. A map as flat as can be
+    Images whose mask is unknown or empty do not count: without a tumour no place is right. A map as flat as can be
     costs the logarithm of the number of places; 0 is not reached.
 
     Args:

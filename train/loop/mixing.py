@@ -1,4 +1,4 @@
-"""Pictures mixed with one another: mixup and CutMix, each picture by a share and in a place of its own.
+"""Images mixed with one another: mixup and CutMix, each image by a share and in a place of its own.
 
 mixup: beyond empirical risk minimization, Zhang et al. 2017 (arXiv 1710.09412); CutMix: regularization strategy to
 train strong classifiers with localizable features, Yun et al. 2019 (arXiv 1905.04899). torchvision has both, but
@@ -19,11 +19,11 @@ __all__ = ["Mixture", "draw_mixture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """What each picture of a batch is mixed with.
+    """What each image of a batch is mixed with.
 
     Attributes:
-        partner: Row of the other picture, int64, (B,).
-        own: Share of the picture itself in each of its pixels, float32, (B, 1, H, W) or (B, 1, 1, 1).
+        partner: Row of the other image, int64, (B,).
+        own: Share of the image itself in each of its pixels, float32, (B, 1, H, W) or (B, 1, 1, 1).
     """
 
     partner: Tensor
@@ -31,11 +31,11 @@ class Mixture:
 
     @property
     def share(self) -> Tensor:
-        """How much of each picture is itself, 0..1, (B,)."""
+        """How much of each image is itself, 0..1, (B,)."""
         return self.own.mean(dim=(1, 2, 3))
 
     def apply(self, views: Tensor) -> Tensor:
-        """Mix (B, 1, H, W); a picture whose share is 1 stays as it is."""
+        """Mix (B, 1, H, W); an image whose share is 1 stays as it is."""
         return self.own * views + (1 - self.own) * views[self.partner]
 
     def targets(self, labels: Tensor, classes: int) -> Tensor:
@@ -51,7 +51,7 @@ def draw_mixture(
 
     Args:
         views: (B, 1, H, W).
-        vary: Which pictures may be mixed, bool, (B,).
+        vary: Which images may be mixed, bool, (B,).
         settings: From the recipe.
         generator: Source of all randomness.
 
@@ -80,7 +80,7 @@ def _beta(alpha: float, count: int, generator: Generator) -> Tensor:
 
 
 def _boxes(views: Tensor, side: Tensor, generator: Generator) -> Tensor:
-    """Place boxes of given sides, (B,), share of the picture's, anywhere, cut off at its rim; bool, (B, 1, H, W)."""
+    """Place boxes of given sides, (B,), share of the image's, anywhere, cut off at its rim; bool, (B, 1, H, W)."""
     B, _, H, W = views.shape
     middle = torch.rand((2, B, 1, 1, 1), generator=generator)
     rows = (torch.arange(H).view(1, 1, H, 1) + 0.5) / H

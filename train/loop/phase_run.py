@@ -15,7 +15,7 @@ from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.loop.distillation import Teachers
 from train.loop.epoch_log import EpochLog
-from train.loop.grey_batches import GreyPictures
+from train.loop.grey_batches import GreyImages
 from train.loop.late_average import try_late_average
 from train.loop.phases import Phase, train_only
 from train.loop.resumable_trainer import newest_complete_checkpoint
@@ -46,7 +46,7 @@ class PhaseSetting:
     run: Path
     preprocessor: PreprocessorConfig
     teacher: Teachers | None
-    datasets: tuple[GreyPictures, GreyPictures]
+    datasets: tuple[GreyImages, GreyImages]
     report_to: str
     resume: bool
 
@@ -161,7 +161,7 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
         greater_is_better=learns_classes,
         prediction_loss_only=not learns_classes,
         report_to=setting.report_to,
-        remove_unused_columns=False,  # the pictures' columns are read by compute_loss, not by forward
+        remove_unused_columns=False,  # the images' columns are read by compute_loss, not by forward
         label_names=["labels"],
         dataloader_pin_memory=False,
         seed=recipe.seed,

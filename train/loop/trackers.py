@@ -1,7 +1,7 @@
 """Where a run is watched: TensorBoard (the default), Weights & Biases with or without a network, or nowhere.
 
 transformers' Trainer sends losses and accuracies as it goes; the evaluation follows here, as the seed's first report
-has it: the ROC curves, and the pictures of confusion matrix, ROC and reliability.
+has it: the ROC curves, and the images of confusion matrix, ROC and reliability.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ TRACKERS = {
     "none": "none",
 }
 
-_PICTURES = ("confusion", "roc", "reliability")
+_IMAGES = ("confusion", "roc", "reliability")
 _CURVE_POINTS = 200
 
 
@@ -86,9 +86,9 @@ def _to_tensorboard(run: Path, evaluations: dict[Path, Answers]) -> None:
         metrics = answers.metrics["model"]
         for name in ("accuracy", "macro_f1"):
             writer.add_scalar(f"{folder.name}/{name}", metrics[name]["value"])
-        for name in _PICTURES:
-            picture = np.asarray(Image.open(folder / f"{name}.png").convert("RGB"))
-            writer.add_image(f"{folder.name}/{name}", picture, dataformats="HWC")
+        for name in _IMAGES:
+            image = np.asarray(Image.open(folder / f"{name}.png").convert("RGB"))
+            writer.add_image(f"{folder.name}/{name}", image, dataformats="HWC")
     writer.close()
 
 
@@ -98,7 +98,7 @@ def _to_wandb(run: Path, evaluations: dict[Path, Answers]) -> None:
     session = wandb.run or wandb.init(dir=str(run))  # transformers leaves its own open
     for folder, answers in evaluations.items():
         log: dict[str, Any] = {
-            f"{folder.name}/{name}": wandb.Image(str(folder / f"{name}.png")) for name in _PICTURES
+            f"{folder.name}/{name}": wandb.Image(str(folder / f"{name}.png")) for name in _IMAGES
         }
         for name in ("accuracy", "macro_f1"):
             log[f"{folder.name}/{name}"] = answers.metrics["model"][name]["value"]

@@ -1,4 +1,4 @@
-"""The project's training step: pictures varied and mixed on the batch, an optional teacher, masks, averaged weights."""
+"""The project's training step: images varied and mixed on the batch, an optional teacher, masks, averaged weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ __all__ = ["BrainTrainer"]
 
 
 class BrainTrainer(ResumableTrainer):
-    """Train a model of ``train.models`` on cached grey pictures.
+    """Train a model of ``train.models`` on cached grey images.
 
     Args:
         model: With the project's interface.
@@ -92,7 +92,7 @@ class BrainTrainer(ResumableTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002 - the loss is a mean already
     ) -> Any:
-        """Return the loss of a batch of grey uint8 pictures, (B, H, W), and optionally the logits."""
+        """Return the loss of a batch of grey uint8 images, (B, H, W), and optionally the logits."""
         if not model.training:
             outputs = self._validation_outputs(model, inputs)
         else:
@@ -151,8 +151,8 @@ class BrainTrainer(ResumableTrainer):
         guided: Tensor = self.guide(features, teacher_features)
         return mixed + settings.feature_weight * fade * guided
 
-    def _autocast(self, pictures: Tensor) -> torch.autocast:
-        kind = pictures.device.type
+    def _autocast(self, images: Tensor) -> torch.autocast:
+        kind = images.device.type
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.recipe.bf16)
 
     def _progress(self) -> float:
@@ -161,12 +161,12 @@ class BrainTrainer(ResumableTrainer):
     # --- around it ----------------------------------------------------------------------------------------------
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        pictures: Any = train_dataset or self.train_dataset
+        images: Any = train_dataset or self.train_dataset
         return EpochSampler(
-            pictures.labels,
+            images.labels,
             seed=self.recipe.seed,
             balance=self.recipe.balance_classes,
-            copies=pictures.copies,
+            copies=images.copies,
         )
 
     def create_optimizer(self, model: Any = None) -> Any:

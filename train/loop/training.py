@@ -1,4 +1,4 @@
-"""Train a model on cached pictures with the recipe's numbers, and write its best checkpoint."""
+"""Train a model on cached images with the recipe's numbers, and write its best checkpoint."""
 
 import dataclasses
 import logging
@@ -20,7 +20,7 @@ from train.data.samples import Sample
 from train.data.tumour_masks import MaskCache
 from train.loop.bfloat16 import as_fast_here, as_safe_here
 from train.loop.distillation import Teachers
-from train.loop.grey_batches import GreyPictures
+from train.loop.grey_batches import GreyImages
 from train.loop.image_sizes import check_image_sizes
 from train.loop.phase_run import PhaseSetting, run_phase
 from train.loop.phases import phases_of
@@ -58,7 +58,7 @@ def train_model(
         samples: With the splits ``train`` and ``val``.
         recipe: Every number of the run.
         run: Folder for checkpoints, logs and the result.
-        cache_folder: Where decoded pictures are kept.
+        cache_folder: Where decoded images are kept.
         weights: Hub id or local folder of pretrained weights, or None to start from nothing.
         teachers: Checkpoint folders of models that guide; of several, the mean of their logits.
         report_to: As transformers takes it: ``tensorboard``, ``wandb`` or ``none``.
@@ -95,7 +95,7 @@ def train_model(
         load_pretrained(model, weights)
     elif hasattr(model, "pretrained_class"):
         logger.warning(
-            "%s starts from nothing, with %d pictures for %.0f M weights: expect hours and a poor result; "
+            "%s starts from nothing, with %d images for %.0f M weights: expect hours and a poor result; "
             "pretrained weights (--weights) are what it is made for",
             name,
             len(train_rows),
@@ -108,7 +108,7 @@ def train_model(
         preprocessor=preprocessor,
         teacher=_teachers(teachers, preprocessor) if teachers else None,
         datasets=(
-            GreyPictures(
+            GreyImages(
                 pixels,
                 train_rows,
                 _labels(samples, train_rows),
@@ -120,7 +120,7 @@ def train_model(
                 if recipe.mask.weight
                 else None,
             ),
-            GreyPictures(pixels, val_rows, _labels(samples, val_rows)),
+            GreyImages(pixels, val_rows, _labels(samples, val_rows)),
         ),
         report_to=report_to,
         resume=resume,
@@ -162,10 +162,10 @@ def _masks(
     known = int(cache.known[rows].sum())
     if not known:
         raise DataRefused(
-            "the recipe's [mask] wants tumour masks, but no picture of the train part has one",
+            "the recipe's [mask] wants tumour masks, but no image of the train part has one",
             hint="set its weight to 0, or give a data set with masks, such as BRISC 2025",
         )
-    logger.info("tumour masks: %d of %d training pictures have one", known, len(rows))
+    logger.info("tumour masks: %d of %d training images have one", known, len(rows))
     return cache.masks, cache.known
 
 

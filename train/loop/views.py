@@ -1,4 +1,4 @@
-"""A batch of cached pictures as the training sees it: shrunk, varied, mixed, with their masks."""
+"""A batch of cached images as the training sees it: shrunk, varied, mixed, with their masks."""
 
 from dataclasses import dataclass
 
@@ -46,11 +46,11 @@ def training_views(
     """Make the views of a batch; the same step sees the same views, resumed or not.
 
     Args:
-        batch: What ``GreyPictures`` gives, stacked.
+        batch: What ``GreyImages`` gives, stacked.
         recipe: Sizes, augmentation, mixing.
         step: Of the training: seeds everything.
         progress: Share of the training that is done, 0..1.
-        mix: Whether pictures may be mixed; where no labels are learned they are not.
+        mix: Whether images may be mixed; where no labels are learned they are not.
     """
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     size, vary = size_at(recipe, progress), batch["vary"]
@@ -72,7 +72,7 @@ def training_views(
         mixture = draw_mixture(views, vary, recipe.mixing, generator)
     if mixture is not None:
         views = mixture.apply(views)
-        # A mask says nothing about where a mixed picture's evidence ought to lie.
+        # A mask says nothing about where a mixed image's evidence ought to lie.
         known = None if known is None else known & (mixture.share == 1)
     return Views(
         grey=views,

@@ -1,7 +1,7 @@
 """What needs no learning: the floor under every accuracy.
 
 A model that does not clearly beat the nearest training thumbnail has memorised; one that does not beat a table of
-picture sizes has found the shortcut that width, height and mode give away in BRISC 2025.
+image sizes has found the shortcut that width, height and mode give away in BRISC 2025.
 """
 
 from collections import Counter, defaultdict
@@ -23,7 +23,7 @@ def nearest_neighbour(
     train_labels: NDArray[np.int64],
     test_pixels: NDArray[np.uint8],
 ) -> NDArray[np.int64]:
-    """Give each test picture the label of the training picture whose 32 x 32 thumbnail correlates most.
+    """Give each test image the label of the training image whose 32 x 32 thumbnail correlates most.
 
     Args:
         train_pixels: uint8, (N, H, W).
@@ -45,7 +45,7 @@ def nearest_thumbnail(
 
 
 def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Shrink pictures, uint8 (N, H, W), to rows of mean 0 and length 1, (N, 32 * 32)."""
+    """Shrink images, uint8 (N, H, W), to rows of mean 0 and length 1, (N, 32 * 32)."""
     small = np.stack(
         [
             np.asarray(Image.fromarray(grey).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR))
@@ -60,7 +60,7 @@ def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def image_size_table(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray[np.int64]:
-    """Guess the class from width, height and mode alone: the majority of training pictures alike.
+    """Guess the class from width, height and mode alone: the majority of training images alike.
 
     Args:
         train: With ``original_size`` and ``original_mode``.

@@ -13,7 +13,7 @@ __all__ = ["confidence_bins", "expected_calibration_error"]
 def confidence_bins(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], *, bins: int
 ) -> list[tuple[int, float, float]]:
-    """Sort pictures by confidence into bins of equal size.
+    """Sort images by confidence into bins of equal size.
 
     Args:
         labels: (N,), true class ids.
@@ -21,7 +21,7 @@ def confidence_bins(
         bins: How many, at most.
 
     Returns:
-        Of each bin: pictures, mean confidence, accuracy.
+        Of each bin: images, mean confidence, accuracy.
     """
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     parts = np.array_split(np.argsort(confidence), bins)

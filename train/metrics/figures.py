@@ -1,7 +1,7 @@
 """Figures with their number and 95 % interval. Nothing is published without both.
 
 Shares (accuracy, recall, precision) carry Wilson's score interval (Wilson 1927). Figures that are no share (macro F1,
-balanced accuracy, AUC) and the accuracy once more carry a percentile bootstrap over patient groups: pictures of one
+balanced accuracy, AUC) and the accuracy once more carry a percentile bootstrap over patient groups: images of one
 patient are not independent, so whole groups are drawn (Efron and Tibshirani 1993, ch. 8).
 """
 
@@ -34,7 +34,7 @@ class Figure:
 
     Attributes:
         value: Between 0 and 1; NaN never, None where it is undefined.
-        n: Pictures it rests on.
+        n: Images it rests on.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
         interval: ``wilson`` or ``group_bootstrap``.
@@ -64,7 +64,7 @@ def wilson_interval(successes: int, n: int) -> Figure:
 
 
 class GroupBootstrap:
-    """The resamples of one set of pictures: drawn once for all its figures.
+    """The resamples of one set of images: drawn once for all its figures.
 
     Args:
         n: How many rows there are.
@@ -127,7 +127,7 @@ def classification_metrics(
         labels: (N,), true class ids.
         probabilities: (N, classes).
         class_names: In class order.
-        groups: Patient or copy group of each picture; empty names stand for themselves.
+        groups: Patient or copy group of each image; empty names stand for themselves.
         seed: Of the bootstrap.
     """
     predicted = probabilities.argmax(axis=1)
@@ -180,8 +180,8 @@ def classification_metrics(
 
 
 def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:
-    """Return row indices of each resample; a picture without a group is one of its own."""
-    names = [group or f"picture {row}" for row, group in enumerate(groups or [""] * n)]
+    """Return row indices of each resample; an image without a group is one of its own."""
+    names = [group or f"image {row}" for row, group in enumerate(groups or [""] * n)]
     members: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         members.setdefault(name, []).append(row)

@@ -4,7 +4,7 @@
 - Those of one pixel with a stride and fewer than 16 input channels, such as the shortcut of a narrow residual block,
   choose their pixels themselves while they learn, and then need no stride. In channels_last torch 2.14.1 (oneDNN 3.12)
   computes the gradient of such weights with ``jit_avx512_common_1x1_convolution_bwd_weights_t``, or its kin for bf16,
-  which leaves its memory where threads share a picture, such as in an odd batch on two threads: on processors with
+  which leaves its memory where threads share an image, such as in an odd batch on two threads: on processors with
   AVX-512, in float32 as in bf16, the process dies there, dies later and elsewhere, or goes on with what it has
   overwritten. Without a stride, with 16 channels or more, with the channels first, or with a larger kernel nothing of
   that kind was seen.

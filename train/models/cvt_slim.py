@@ -1,10 +1,10 @@
-"""cvt-slim: residual convolutions down to a sixteenth of the picture, then CvT's attention over what is left.
+"""cvt-slim: residual convolutions down to a sixteenth of the image, then CvT's attention over what is left.
 
-CvT (arXiv 2103.15808) attends in all three stages. From nothing, on a few thousand pictures, that learns slowly what a
+CvT (arXiv 2103.15808) attends in all three stages. From nothing, on a few thousand images, that learns slowly what a
 convolution is born with: a ResNet-18 reaches in one epoch what CvT-13 reaches in ten, and a CvT whose last stage alone
 attends is still behind (docs/experiments.md). So here a convolutional stem (early convolutions help transformers see:
 Xiao et al. 2021, arXiv 2106.14881) and three stages of residual blocks (He et al. 2015, arXiv 1512.03385) come first;
-two CvT blocks, convolutional projections and all, then relate distant places. 4.4 M parameters by default; a picture of
+two CvT blocks, convolutional projections and all, then relate distant places. 4.4 M parameters by default; an image of
 192 px takes less time than CvT-13 takes for one of 128.
 """
 

@@ -2,7 +2,7 @@
 
 Mimetic initialization of self-attention layers, Trockman and Kolter 2023, https://arxiv.org/abs/2305.09828: trained
 transformers have W_q W_k^T near a multiple of I and W_v W_out near a negative one. Drawn like that from the start, a
-transformer learns from a few thousand pictures; with transformers' usual values (0.02 everywhere) training crawls.
+transformer learns from a few thousand images; with transformers' usual values (0.02 everywhere) training crawls.
 """
 
 import math

@@ -22,7 +22,7 @@ class ClassifierOutput(NamedTuple):
 
 
 def standardize(pixel_values: Tensor) -> Tensor:
-    """Give each picture zero mean and unit variance, inside the graph.
+    """Give each image zero mean and unit variance, inside the graph.
 
     MRI has no absolute intensity unit, so the scale of a scan is an accident of scanner and export. Done here rather
     than in preprocessing, every runtime does the same by construction.
@@ -31,13 +31,13 @@ def standardize(pixel_values: Tensor) -> Tensor:
         pixel_values: float, (B, 3, H, W).
 
     Returns:
-        Same shape; mean 0 and standard deviation 1 over channels, rows and columns of each picture.
+        Same shape; mean 0 and standard deviation 1 over channels, rows and columns of each image.
     """
-    centred = pixel_values - _mean_per_picture(pixel_values)
-    return centred / (_mean_per_picture(centred * centred) + 1e-6).sqrt()
+    centred = pixel_values - _mean_per_image(pixel_values)
+    return centred / (_mean_per_image(centred * centred) + 1e-6).sqrt()
 
 
-def _mean_per_picture(values: Tensor) -> Tensor:
+def _mean_per_image(values: Tensor) -> Tensor:
     """Return the mean of (B, C, H, W) as (B, 1, 1, 1), one axis after the other.
 
     onnxruntime sums an axis one by one in float32. Over all 50,000 values at once that costs four digits, and the graph

@@ -1,7 +1,7 @@
 """ResNet-18 from torchvision: the small CNN that teaches the transformer.
 
 Deep residual learning for image recognition. He, Zhang, Ren, Sun; 2015. https://arxiv.org/abs/1512.03385.
-From nothing and on a few thousand pictures a CNN learns ten times faster than a CvT, so it is trained first and
+From nothing and on a few thousand images a CNN learns ten times faster than a CvT, so it is trained first and
 guides it (``train.loop.distillation``). It has the same interface as every model and exports the same way.
 """
 

@@ -66,7 +66,7 @@ class StackedAutoencoder(nn.Module):
     def reconstruction_loss(self, pixel_values: Tensor, layer: int) -> Tensor:
         """Return the mean squared error of one layer's decoder, relative to the variance of what it rebuilds.
 
-        0 is perfect, 1 is no better than the mean of each picture's values. The layers before get no gradient.
+        0 is perfect, 1 is no better than the mean of each image's values. The layers before get no gradient.
         """
         with torch.no_grad():
             given = self.encode(pixel_values)[layer].float()
@@ -75,7 +75,7 @@ class StackedAutoencoder(nn.Module):
         return F.mse_loss(rebuilt.float(), given) / spread
 
     def reconstruct(self, pixel_values: Tensor, depth: int) -> Tensor:
-        """Return pictures rebuilt from the output of layer ``depth`` (1 is the first), (B, H, W), standardized grey."""
+        """Return images rebuilt from the output of layer ``depth`` (1 is the first), (B, H, W), standardized grey."""
         rebuilt = self.encode(pixel_values)[depth]
         for layer in reversed(range(depth)):
             rebuilt = self.decoders[layer](rebuilt)
@@ -104,8 +104,8 @@ class StackedAutoencoder(nn.Module):
                 slopes * active, encoder.get_parameter("weight").T
             )  # -> (B, classes, inputs)
         shares = slopes * outputs[0][:, None]  # (B, classes, H*W)
-        picture = shares.view(*shares.shape[:2], self.image_size, self.image_size)
-        evidence = F.avg_pool2d(picture, self.cell) * self.image_size**2
+        image = shares.view(*shares.shape[:2], self.image_size, self.image_size)
+        evidence = F.avg_pool2d(image, self.cell) * self.image_size**2
         rest = logits - evidence.mean(dim=3).mean(dim=2)  # what the biases add, spread evenly
         return ClassifierOutput(
             logits=logits, embeddings=outputs[-1], evidence=evidence + rest[:, :, None, None]

@@ -1,4 +1,4 @@
-"""A vision transformer written by hand, sized for a few thousand pictures and two CPU cores.
+"""A vision transformer written by hand, sized for a few thousand images and two CPU cores.
 
 An image is worth 16x16 words, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929, as the seed's first report
 builds it: patch embedding by a linear layer, class token, learned positions, pre-norm blocks of multi-head attention

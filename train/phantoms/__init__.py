@@ -79,11 +79,11 @@ def write_phantoms(
 
     Args:
         folder: New or empty.
-        per_class: Pictures of each class, at least 3: one for each part.
+        per_class: Images of each class, at least 3: one for each part.
         seed: Of everything random.
         size: Side in pixels.
         fractions: Shares of train, val and test; every part gets at least one.
-        progress: Called with (done, total) as pictures are written.
+        progress: Called with (done, total) as images are written.
 
     Raises:
         CannotWrite: The folder holds something, or cannot be written.
@@ -92,7 +92,7 @@ def write_phantoms(
         raise ValueError(f"per_class is {per_class}, expected at least {len(SPLITS)}")
     _refuse_full(folder)
     with replace_folder_atomically(folder) as temporary:
-        samples = list(_write_pictures(temporary, per_class, seed, size, fractions, progress))
+        samples = list(_write_images(temporary, per_class, seed, size, fractions, progress))
         official = {sample.name: sample.split for sample in samples}
         write_manifest(temporary / "manifest.csv", samples, official=official)
         (temporary / "README.txt").write_text(_README, encoding="utf-8")
@@ -111,7 +111,7 @@ def _refuse_full(folder: Path) -> None:
         raise CannotWrite(f"{shown_name(folder)}: is not empty", hint="name a new folder")
 
 
-def _write_pictures(
+def _write_images(
     folder: Path,
     per_class: int,
     seed: int,
@@ -143,7 +143,7 @@ def _write_pictures(
 
 
 def _parts(count: int, fractions: tuple[float, float, float]) -> list[Split]:
-    """Deal out the pictures of one class: shares rounded, but at least one for each part."""
+    """Deal out the images of one class: shares rounded, but at least one for each part."""
     test = min(max(1, round(count * fractions[2])), count - 2)
     val = min(max(1, round(count * fractions[1])), count - 1 - test)
     dealt: dict[Split, int] = {"train": count - val - test, "val": val, "test": test}

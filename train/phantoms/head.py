@@ -27,7 +27,7 @@ Plane: TypeAlias = Literal["axial", "coronal", "sagittal"]
 Floats: TypeAlias = NDArray[np.float32]
 
 _FLUID, _BONE, _FAT, _GREY, _WHITE = 34.0, 14.0, 205.0, 104.0, 142.0
-#: Half axes of the head in each plane, of a picture that reaches from -1 to 1.
+#: Half axes of the head in each plane, of an image that reaches from -1 to 1.
 _HEAD = {"axial": (0.68, 0.84), "coronal": (0.70, 0.78), "sagittal": (0.84, 0.76)}
 _BRAIN_RIM = 0.84  # of the head's radius
 # Centre x, y and half axes of what is dark with fluid, for x >= 0; mirrored but in sagittal slices.
@@ -40,7 +40,7 @@ _VENTRICLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """Where things are in one picture.
+    """Where things are in one image.
 
     Attributes:
         plane: The plane of the slice.
@@ -164,12 +164,12 @@ def ellipse(
 
 
 def paint(grey: Floats, value: float | NDArray[np.floating], share: Floats) -> Floats:
-    """Blend a value over a picture."""
+    """Blend a value over an image."""
     return (grey + (value - grey) * share).astype(np.float32)
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> Floats:
-    """Draw a random field that varies over 1 / ``cells`` of the picture, about normal, (H, W)."""
+    """Draw a random field that varies over 1 / ``cells`` of the image, about normal, (H, W)."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
     field = Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(field, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What all pictures share: size of letters, colours, the research-use notice, how they are saved."""
+"""What all images share: size of letters, colours, the research-use notice, how they are saved."""
 
 import io
 import textwrap

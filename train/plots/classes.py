@@ -1,4 +1,4 @@
-"""How many pictures of each class lie in each part."""
+"""How many images of each class lie in each part."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path:
     """Draw bars, one group a part and one bar a class, with the counts written on them.
 
     Args:
-        counts: Pictures by part and class.
+        counts: Images by part and class.
         title: Names the data.
         path: The PNG.
     """
@@ -42,7 +42,7 @@ def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path:
     axes.set_xticklabels(
         [f"{part}\nn {sum(of_class.values())}" for part, of_class in counts.items()]
     )
-    axes.set_ylabel("pictures")
+    axes.set_ylabel("images")
     axes.margins(y=0.1)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)

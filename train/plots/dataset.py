@@ -1,4 +1,4 @@
-"""Pictures of a data set side by side, a row for each class, and the mean of each class."""
+"""Images of a data set side by side, a row for each class, and the mean of each class."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,20 +13,18 @@ from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
 from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
-__all__ = ["plot_means", "plot_pictures"]
+__all__ = ["plot_images", "plot_means"]
 
 _CELL = 1.45  # inches
-_NAME_LINE = 26  # letters that fit above a picture
+_NAME_LINE = 26  # letters that fit above an image
 _NAME_LINES = 2
 
 
-def plot_pictures(
-    rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, path: Path
-) -> None:
-    """Draw pictures in their own shape, each below its file's name.
+def plot_images(rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, path: Path) -> None:
+    """Draw images in their own shape, each below its file's name.
 
     Args:
-        rows: Name and picture, mode ``L``, for each class in class order; some may have fewer.
+        rows: Name and image, mode ``L``, for each class in class order; some may have fewer.
         title: Names the data.
         path: The PNG.
     """
@@ -37,9 +35,9 @@ def plot_pictures(
         for column, cell in enumerate(cells[label]):
             if column >= len(row):
                 continue
-            name, picture = row[column]
-            # On a white square, whatever the picture's shape: names and classes stand in line.
-            square = ImageOps.pad(picture, (max(picture.size),) * 2, color=255)
+            name, image = row[column]
+            # On a white square, whatever the image's shape: names and classes stand in line.
+            square = ImageOps.pad(image, (max(image.size),) * 2, color=255)
             cell.imshow(np.asarray(square), cmap="gray", vmin=0, vmax=255)
             cell.set_title(_two_lines(name), fontsize=6, parse_math=False, pad=2)
         colour = CLASS_STYLES[label][0]
@@ -48,11 +46,11 @@ def plot_pictures(
 
 
 def plot_means(means: NDArray[np.float64], counts: Sequence[int], title: str, path: Path) -> None:
-    """Draw the mean picture of each class, all on one grey scale.
+    """Draw the mean image of each class, all on one grey scale.
 
     Args:
         means: (classes, H, W), 0..255.
-        counts: How many pictures each is the mean of.
+        counts: How many images each is the mean of.
         title: Names the data.
         path: The PNG.
     """

@@ -1,4 +1,4 @@
-"""Where a model looked: pictures with the tumour's outline, the evidence, and its peak."""
+"""Where a model looked: images with the tumour's outline, the evidence, and its peak."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _OUTLINE, _PEAK = "#00e5a8", "#ffd400"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One picture to draw.
+    """One image to draw.
 
     Attributes:
         name: Of its file.
@@ -46,10 +46,10 @@ class Example:
 def plot_pointing(
     hits: Sequence[Example], misses: Sequence[Example], title: str, path: Path
 ) -> None:
-    """Draw hits above misses, each picture plain and below it with the evidence for the answer.
+    """Draw hits above misses, each image plain and below it with the evidence for the answer.
 
     Args:
-        hits: Some pictures whose peak lies inside.
+        hits: Some images whose peak lies inside.
         misses: Some whose peak does not.
         title: Names model and data.
         path: The PNG.

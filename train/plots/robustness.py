@@ -85,7 +85,7 @@ def plot_neutralised(table: Mapping[str, Any], path: Path) -> None:
             axes.annotate(f"{value:.1f}", (place, value), fontsize=7, color=colour, **beside)
     if "image_size" in table["baselines"]:
         value = 100 * table["baselines"]["image_size"]["accuracy"]["value"]
-        axes.axhline(value, color="0.5", linestyle=":", label=f"picture size alone, {value:.1f} %")
+        axes.axhline(value, color="0.5", linestyle=":", label=f"image size alone, {value:.1f} %")
     names = ["unchanged", *("no cue" if it == "all" else f"no {it}" for it in NEUTRALISED)]
     axes.set_xticks(range(len(kinds)), names, fontsize=9)
     axes.set_xlim(-0.5, len(kinds) - 0.4)

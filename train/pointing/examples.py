@@ -1,4 +1,4 @@
-"""Which pictures of the pointing game are drawn: at random, so that none is picked to please."""
+"""Which images of the pointing game are drawn: at random, so that none is picked to please."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,8 +1,8 @@
 """The pointing game: does the largest evidence of a class lie inside the tumour?
 
-Top-down Neural Attention by Excitation Backprop, Zhang et al. 2016, arXiv 1608.00507, 4.1: one point a picture, a hit
+Top-down Neural Attention by Excitation Backprop, Zhang et al. 2016, arXiv 1608.00507, 4.1: one point an image, a hit
 if it lies in the object, there within 15 pixels. Here a hit lies in the outline itself; the share within 15 of 256
-pixels stands beside it. A picture called no_tumor is a miss: the answer points at no tumour.
+pixels stands beside it. An image called no_tumor is a miss: the answer points at no tumour.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ from train.evaluation.evidence_maps import (
 
 __all__ = ["SIDE", "TOLERANCE", "Pointed", "point", "rows_with_tumour"]
 
-#: Turns grey pictures, uint8 (N, H, W), into logits (N, classes) and evidence (N, classes, h, w).
+#: Turns grey images, uint8 (N, H, W), into logits (N, classes) and evidence (N, classes, h, w).
 Explain = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float64], NDArray[np.float32]]]
 
-#: Of the original game: pixels, on pictures whose sides are brought to this length here.
+#: Of the original game: pixels, on images whose sides are brought to this length here.
 TOLERANCE, SIDE = 15, 256
 _BATCH = 32
 _HEALTHY = LABELS.index("no_tumor")
@@ -36,10 +36,10 @@ _HEALTHY = LABELS.index("no_tumor")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointed:
-    """Where the evidence of one picture lies.
+    """Where the evidence of one image lies.
 
     Attributes:
-        row: The picture.
+        row: The image.
         label: True class.
         answer: Class with the largest logit.
         peak_answer: Row and column of the largest evidence for the answer.
@@ -48,9 +48,9 @@ class Pointed:
         hit_true: Whether that of the true class does.
         near_answer: Like ``hit_answer``, within the tolerance.
         near_true: Like ``hit_true``, within the tolerance.
-        centre: Whether the middle of the picture would be a hit.
+        centre: Whether the middle of the image would be a hit.
         centre_near: Likewise, within the tolerance.
-        chance: Share of the picture that is inside: how often a random place hits.
+        chance: Share of the image that is inside: how often a random place hits.
         chance_near: Share that is inside or within the tolerance.
         mass_answer: Share of the positive evidence for the answer that is inside.
         mass_true: Likewise for the true class.
@@ -80,7 +80,7 @@ class Pointed:
 def rows_with_tumour(
     samples: Sequence[Sample], rows: Sequence[int], known: NDArray[np.bool_]
 ) -> list[int]:
-    """Keep the pictures that show a tumour whose outline is known.
+    """Keep the images that show a tumour whose outline is known.
 
     Raises:
         NoInputs: There is none.
@@ -88,7 +88,7 @@ def rows_with_tumour(
     kept = [row for row in rows if known[row] and samples[row].label != _HEALTHY]
     if not kept:
         raise NoInputs(
-            f"none of {len(rows)} pictures has a tumour mask",
+            f"none of {len(rows)} images has a tumour mask",
             hint="masks are looked for in segmentation_task/PART/masks beside classification_task",
         )
     return kept
@@ -109,21 +109,21 @@ def point(
         samples: All of the data set.
         pixels: uint8, (len(samples), H, W).
         masks: uint8, (len(samples), H, W), 255 inside.
-        rows: Pictures with a tumour and a known mask.
+        rows: Images with a tumour and a known mask.
         progress: Called with (done, total).
 
     Returns:
-        What was found of each picture, and its evidence, (classes, h, w).
+        What was found of each image, and its evidence, (classes, h, w).
     """
     found: list[Pointed] = []
     maps: list[NDArray[np.float32]] = []
     for start in range(0, len(rows), _BATCH):
         batch = list(rows[start : start + _BATCH])
         logits, evidence = explain(np.asarray(pixels[batch]))
-        for row, answer, of_picture in zip(batch, logits.argmax(axis=1), evidence, strict=True):
+        for row, answer, of_image in zip(batch, logits.argmax(axis=1), evidence, strict=True):
             inside = masks[row] > 0
-            found.append(_pointed(row, samples[row].label, int(answer), of_picture, inside))
-            maps.append(of_picture)
+            found.append(_pointed(row, samples[row].label, int(answer), of_image, inside))
+            maps.append(of_image)
         if progress is not None:
             progress(len(found), len(rows))
     return found, maps

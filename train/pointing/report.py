@@ -1,4 +1,4 @@
-"""What a pointing game comes to: figures of all pictures and of parts of them, as JSON, and every picture as CSV."""
+"""What a pointing game comes to: figures of all images and of parts of them, as JSON, and every image as CSV."""
 
 import csv
 import io
@@ -79,12 +79,12 @@ def _parts(
         "plane": planes,
         "size": [f"quarter {quarter + 1}" for quarter in quarters],
     }
-    for kind, of_picture in names.items():
-        for name in sorted(set(of_picture)):
+    for kind, of_image in names.items():
+        for name in sorted(set(of_image)):
             yield (
                 kind,
                 name,
-                [it for it, its in zip(found, of_picture, strict=True) if its == name],
+                [it for it, its in zip(found, of_image, strict=True) if its == name],
             )
 
 

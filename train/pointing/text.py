@@ -7,7 +7,7 @@ from train.metrics.text import aligned, percent
 
 __all__ = ["pointing_notes", "pointing_rows", "pointing_text"]
 
-_HEAD = ("pictures", "n", "hit, answer", "hit, true class", "near, answer", "centre", "chance")
+_HEAD = ("images", "n", "hit, answer", "hit, true class", "near, answer", "centre", "chance")
 _COLUMNS = ("hit_answer", "hit_true", "near_answer", "centre", "chance")
 
 
@@ -37,7 +37,7 @@ def pointing_notes(result: Mapping[str, Any]) -> list[str]:
         ),
         (
             f"near: inside, or within {tolerance['pixels']} of {tolerance['of_side']} pixels of it (Zhang et al. "
-            f"2016); centre: the middle of the picture; chance: mean share of the picture inside, "
+            f"2016); centre: the middle of the image; chance: mean share of the image inside, "
             f"{percent(every['chance'])}, near: {percent(every['chance_near'])}."
         ),
         (
@@ -49,7 +49,7 @@ def pointing_notes(result: Mapping[str, Any]) -> list[str]:
             f"{percent(every['mass_true'])} for the true class."
         ),
         (
-            f"intersection over union at each picture's best threshold, an upper bound: "
+            f"intersection over union at each image's best threshold, an upper bound: "
             f"{percent(every['iou_answer'])} and {percent(every['iou_true'])}."
         ),
         f"evidence has {h} x {w} places.",
@@ -66,7 +66,5 @@ def _name(kind: str, name: str, figures: Mapping[str, Any]) -> str:
         return f"{name} answers"
     if kind == "size":
         share = figures["mask_share"]
-        return (
-            f"size, {name}: {100 * share['least']:.2f}..{100 * share['most']:.2f} % of the picture"
-        )
+        return f"size, {name}: {100 * share['least']:.2f}..{100 * share['most']:.2f} % of the image"
     return name

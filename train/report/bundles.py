@@ -20,8 +20,8 @@ class BundleFacts:
         name: Of its folder.
         precision: ``fp32``, ``fp16`` or ``int8``.
         size_bytes: Of model.onnx.
-        agreement: Share of the gate's pictures that INT8 answers as FP32 does, as a figure; None without a gate.
-        gate_source: The gate's pictures.
+        agreement: Share of the gate's images that INT8 answers as FP32 does, as a figure; None without a gate.
+        gate_source: The gate's images.
         gate_synthetic: They are phantoms, so the agreement says nothing about scans.
         manifest_sha256: Names the very bundle.
     """

@@ -1,4 +1,4 @@
-"""What is known of the data set: how many pictures of each class and part, and whether its split leaks."""
+"""What is known of the data set: how many images of each class and part, and whether its split leaks."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from train.splits.sample_rows import part_rows
 
 __all__ = ["NO_PART", "DataFacts", "data_facts"]
 
-#: Pictures that belong to no part.
+#: Images that belong to no part.
 NO_PART = "no part"
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -26,19 +26,19 @@ class DataFacts:
     Attributes:
         name: Of the data set.
         sha256: ``manifest_hash``; a run with the same was trained on this very division.
-        samples: The pictures.
-        pictures: How many, by part and class.
+        samples: The images.
+        images: How many, by part and class.
         counted: How many of them figures count: one of each copy, no label conflict.
         groups: Known patients and copy groups, by part.
-        label_conflicts: Pictures left out since a copy of them has another label.
-        copies: Pictures that are further copies of one.
+        label_conflicts: Images left out since a copy of them has another label.
+        copies: Images that are further copies of one.
         leaks: What lies in two parts.
     """
 
     name: str
     sha256: str
     samples: Sequence[Sample] = field(repr=False)
-    pictures: Counts
+    images: Counts
     counted: Counts
     groups: Mapping[str, int]
     label_conflicts: int
@@ -49,16 +49,16 @@ class DataFacts:
 def data_facts(
     name: str, samples: Sequence[Sample], cache: Path, progress: Progress | None = None
 ) -> DataFacts:
-    """Count pictures and look for leaks.
+    """Count images and look for leaks.
 
     Args:
         name: Of the data set.
-        samples: Its pictures.
-        cache: Where decoded pictures are kept.
-        progress: Called with (done, total) while pictures are decoded.
+        samples: Its images.
+        cache: Where decoded images are kept.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
-        DataRefused: Pictures cannot be read.
+        DataRefused: Images cannot be read.
         CannotWrite: The cache cannot be written.
     """
     parts = [part for part in (*SPLITS, "") if any(sample.split == part for sample in samples)]
@@ -66,7 +66,7 @@ def data_facts(
         name=name,
         sha256=manifest_hash(samples),
         samples=samples,
-        pictures={
+        images={
             part or NO_PART: _by_class(sample for sample in samples if sample.split == part)
             for part in parts
         },

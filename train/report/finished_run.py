@@ -33,7 +33,7 @@ def write_run_report(
     Args:
         checkpoint: The run's finished checkpoint.
         samples: As trained on.
-        cache_folder: Where decoded pictures are kept.
+        cache_folder: Where decoded images are kept.
         command: How the run was started.
         parts: Evaluated on; an experiment that is chosen among others leaves the test part alone.
 

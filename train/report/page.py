@@ -17,12 +17,12 @@ _SPACE = "\N{NO-BREAK SPACE}"
 _MINUTES_ONLY = 600
 
 
-def render_page(report: Mapping[str, Any], pictures: Mapping[str, Any]) -> str:
+def render_page(report: Mapping[str, Any], images: Mapping[str, Any]) -> str:
     """Render the page.
 
     Args:
         report: As ``summarize`` returns it.
-        pictures: ``epochs``, ``pretraining`` (whether these show phases before the classifier), and where there are:
+        images: ``epochs``, ``pretraining`` (whether these show phases before the classifier), and where there are:
             ``classes``; by run number ``answers`` and ``grids``, and ``notes`` that say why a run has no grid;
             ``scans`` by file name.
     """
@@ -42,7 +42,7 @@ def render_page(report: Mapping[str, Any], pictures: Mapping[str, Any]) -> str:
     }
     return environment.get_template("report.html.j2").render(
         report=report,
-        pictures=pictures,
+        images=images,
         labels=LABELS,
         draw_seed=DRAW_SEED,
         per_class=PER_CLASS,

@@ -21,7 +21,7 @@ class RunFacts:
     """A finished run.
 
     Attributes:
-        number: From 1, in the order given; names its pictures.
+        number: From 1, in the order given; names its images.
         name: Of its folder.
         path: Its folder.
         checkpoint: The best epoch.

@@ -1,4 +1,4 @@
-"""Test pictures with what the model answered and why: a random draw, and its most confident mistakes."""
+"""Test images with what the model answered and why: a random draw, and its most confident mistakes."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from train.report.runs import RunFacts
 
 __all__ = ["DRAW_SEED", "MISTAKES", "PER_CLASS", "Scan", "ScanGrids", "draw_scans"]
 
-#: Of the random draw. Runs evaluated on the same pictures show the same ones.
+#: Of the random draw. Runs evaluated on the same images show the same ones.
 DRAW_SEED = 0
 PER_CLASS = 4
 MISTAKES = 8
@@ -35,10 +35,10 @@ _TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """One picture of a grid.
+    """One image of a grid.
 
     Attributes:
-        name: Of the picture in its data set.
+        name: Of the image in its data set.
         true: Its class.
         predicted: What the model answered.
         score: The probability of that answer.
@@ -59,7 +59,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanGrids:
-    """The pictures shown of one run.
+    """The images shown of one run.
 
     Attributes:
         drawn: ``PER_CLASS`` of each true class, drawn at random.
@@ -77,7 +77,7 @@ class ScanGrids:
 
 
 def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> ScanGrids:
-    """Choose pictures of the test part, run the model on them and draw its evidence.
+    """Choose images of the test part, run the model on them and draw its evidence.
 
     Args:
         run: Evaluated on its test part.
@@ -85,8 +85,8 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
         folder: Gets the PNGs.
 
     Raises:
-        DataRefused: The evaluation is of other pictures or of another model.
-        InputError: A picture cannot be read.
+        DataRefused: The evaluation is of other images or of another model.
+        InputError: An image cannot be read.
     """
     if run.test is None:
         raise ValueError(f"run {run.name} has no evaluation of its test part")
@@ -170,8 +170,8 @@ def _tiles(image: Image.Image, evidence: NDArray[np.float32], predicted: int) ->
     return result
 
 
-def _write(picture: Image.Image, path: Path) -> None:
+def _write(image: Image.Image, path: Path) -> None:
     buffer = io.BytesIO()
     # 256 colours are enough for one grey ramp and two hues, and halve the file.
-    picture.quantize(256).save(buffer, format="PNG", optimize=True)
+    image.quantize(256).save(buffer, format="PNG", optimize=True)
     write_bytes_atomically(path, buffer.getvalue())

@@ -117,7 +117,7 @@ def _data(data: DataFacts) -> dict[str, Any]:
     return {
         "name": data.name,
         "sha256": data.sha256,
-        "pictures": data.pictures,
+        "pictures": data.images,
         "counted": data.counted,
         "groups": data.groups,
         "label_conflicts": data.label_conflicts,
@@ -125,7 +125,7 @@ def _data(data: DataFacts) -> dict[str, Any]:
         "leaks": bool(data.leaks),
         "leaking_groups": len(data.leaks.groups),
         "leaking_copies": len(data.leaks.copies),
-        "leaking_pictures": data.leaks.pictures,
+        "leaking_pictures": data.leaks.images,
     }
 
 

@@ -1,4 +1,4 @@
-"""Write a report: report.html, summary.json and the pictures, in one piece."""
+"""Write a report: report.html, summary.json and the images, in one piece."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from edge_infer.atomic import refuse_other_content, replace_folder_atomically
 from train.data.samples import Progress
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
-from train.report.page import render_page
-from train.report.pictures import (
-    answer_pictures,
-    class_picture,
-    epoch_picture,
-    scan_picture,
+from train.report.images import (
+    answer_images,
+    class_image,
+    epoch_image,
+    scan_image,
 )
+from train.report.page import render_page
 from train.report.runs import RunFacts
 from train.report.scans import ScanGrids, draw_scans
 from train.report.summary import split_check, summarize
@@ -57,8 +57,8 @@ def write_report(
     _refuse_other_content(target)
     with replace_folder_atomically(target) as folder:
         report = summarize(runs, bundles, data, command=command, made_on=made_on)
-        pictures = _pictures(runs, data, folder, progress)
-        (folder / REPORT).write_text(render_page(report, pictures), encoding="utf-8")
+        images = _images(runs, data, folder, progress)
+        (folder / REPORT).write_text(render_page(report, images), encoding="utf-8")
         report["files"] = sorted([SUMMARY, *(path.name for path in folder.iterdir())])
         text = json.dumps(report, indent=2, allow_nan=False) + "\n"
         (folder / SUMMARY).write_text(text, encoding="utf-8")
@@ -76,12 +76,12 @@ def _refuse_other_content(target: Path) -> None:
     refuse_other_content(target, written, what="a report")
 
 
-def _pictures(
+def _images(
     runs: Sequence[RunFacts], data: DataFacts | None, folder: Path, progress: Progress | None
 ) -> dict[str, Any]:
-    """Draw everything; what a run has no pictures of is told in ``notes``."""
-    pictures: dict[str, Any] = {
-        "epochs": epoch_picture(runs, folder),
+    """Draw everything; what a run has no images of is told in ``notes``."""
+    images: dict[str, Any] = {
+        "epochs": epoch_image(runs, folder),
         "pretraining": any(run.curves.pretraining for run in runs),
         "answers": {},
         "grids": {},
@@ -89,18 +89,18 @@ def _pictures(
         "notes": {},
     }
     if data is not None:
-        pictures["classes"] = class_picture(data, folder)
+        images["classes"] = class_image(data, folder)
     for done, run in enumerate(runs, start=1):
         if run.test is not None:
-            pictures["answers"][run.number] = answer_pictures(run, run.test, folder)
-            grids = _grids(run, data, folder, pictures["notes"])
+            images["answers"][run.number] = answer_images(run, run.test, folder)
+            grids = _grids(run, data, folder, images["notes"])
             if grids is not None:
-                pictures["grids"][run.number] = grids
+                images["grids"][run.number] = grids
                 for scan in (*grids.drawn, *grids.mistakes):
-                    pictures["scans"][scan.file] = scan_picture(scan, folder)
+                    images["scans"][scan.file] = scan_image(scan, folder)
         if progress is not None:
             progress(done, len(runs))
-    return pictures
+    return images
 
 
 def _grids(

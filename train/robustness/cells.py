@@ -1,4 +1,4 @@
-"""The cells of the robustness table, and the pictures of each."""
+"""The cells of the robustness table, and the images of each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -37,32 +37,32 @@ def all_cells() -> tuple[Cell, ...]:
 
 
 def chosen_rows(
-    samples: Sequence[Sample], rows: Sequence[int], pictures: int | None, seed: int
+    samples: Sequence[Sample], rows: Sequence[int], images: int | None, seed: int
 ) -> list[int]:
-    """Choose some of the pictures, each class in its share; all of them by default.
+    """Choose some of the images, each class in its share; all of them by default.
 
     Raises:
         DataRefused: There are not so many, or too few for every class to occur.
     """
-    if pictures is None or pictures == len(rows):
+    if images is None or images == len(rows):
         return list(rows)
     try:
         chosen, _ = train_test_split(
             list(rows),
-            train_size=pictures,
+            train_size=images,
             stratify=[samples[row].label for row in rows],
             random_state=seed,
         )
     except ValueError as error:
         raise DataRefused(
-            f"cannot choose {pictures} of {len(rows)} pictures ({error})",
+            f"cannot choose {images} of {len(rows)} images ({error})",
             hint="ask for at least one of each class and at most all",
         ) from error
     return sorted(chosen)
 
 
 class Variants:
-    """The pictures of a cell, and the training pictures the nearest neighbour is looked for among."""
+    """The images of a cell, and the training images the nearest neighbour is looked for among."""
 
     def __init__(
         self, samples: Sequence[Sample], pixels: NDArray[np.uint8], train: list[int], seed: int
@@ -73,11 +73,11 @@ class Variants:
         self._reference = reference_greys(pixels, train or range(len(pixels)))
 
     def of(self, cell: Cell, rows: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the changed pictures; a picture's noise does not depend on the others."""
+        """Return the changed images; an image's noise does not depend on the others."""
         return np.stack([self._changed(cell, row) for row in rows])
 
     def train(self, cell: Cell) -> NDArray[np.float32]:
-        """Return thumbnails of the training pictures, without the cue, too; corruptions come unforeseen."""
+        """Return thumbnails of the training images, without the cue, too; corruptions come unforeseen."""
         if cell.kind in NEUTRALISED:
             return thumbnails(self.of(cell, self._train))
         if self._thumbnails is None:
@@ -85,9 +85,9 @@ class Variants:
         return self._thumbnails
 
     def _changed(self, cell: Cell, row: int) -> NDArray[np.uint8]:
-        picture = np.asarray(self._pixels[row])
+        image = np.asarray(self._pixels[row])
         if cell.kind == CLEAN:
-            return picture
+            return image
         if cell.kind in NEUTRALISED:
-            return neutralise(picture, cell.kind, seed=(self._seed, row), reference=self._reference)
-        return corrupt(picture, cell.kind, cell.severity, (self._seed, row))
+            return neutralise(image, cell.kind, seed=(self._seed, row), reference=self._reference)
+        return corrupt(image, cell.kind, cell.severity, (self._seed, row))

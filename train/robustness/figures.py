@@ -26,11 +26,11 @@ def cell_figures(
     Args:
         labels: (N,), true class ids.
         answers: (N,), class ids.
-        bootstrap: Of these pictures.
-        right_before: (N,), whether the answer to the unchanged picture was right.
+        bootstrap: Of these images.
+        right_before: (N,), whether the answer to the unchanged image was right.
 
     Returns:
-        ``accuracy``, ``change`` against the unchanged pictures (paired, between -1 and 1), ``macro_f1``,
+        ``accuracy``, ``change`` against the unchanged images (paired, between -1 and 1), ``macro_f1``,
         ``tumor_called_no_tumor`` and the recall of each class.
     """
     right = answers == labels
@@ -62,7 +62,7 @@ def mean_figures(
     Args:
         labels: (N,), true class ids.
         cells: Answers of each cell, (N,).
-        bootstrap: Of these pictures.
+        bootstrap: Of these images.
     """
     answers = np.stack(cells)  # (cells, N)
     right = (answers == labels).mean(axis=0)

@@ -1,6 +1,6 @@
-"""The robustness table: what is left of an accuracy when pictures are worse, or stripped of cues.
+"""The robustness table: what is left of an accuracy when images are worse, or stripped of cues.
 
-A cell is one kind of change on all pictures: none (``clean``), a cue taken away (``train.corruption.neutralised``), or
+A cell is one kind of change on all images: none (``clean``), a cue taken away (``train.corruption.neutralised``), or
 a corruption at one severity (``train.corruption.corruptions``). The answers of each cell are kept as it comes, so a run
 can be stopped and goes on where it was.
 """
@@ -53,19 +53,19 @@ def robustness(
         predict: The model.
         samples: All of the data set: its train part serves the nearest neighbour.
         pixels: uint8, (len(samples), H, W).
-        rows: Pictures to measure on.
+        rows: Images to measure on.
         folder: Gets robustness.json after every cell.
         title: Names model and data.
         digest: Tells this model from every other.
         provenance: Model, data, part, command.
         seed: Of noise, orientation and all that is random in a cell.
-        progress: Called with (done, total), in pictures.
+        progress: Called with (done, total), in images.
 
     Returns:
         What robustness.json holds when it is complete.
 
     Raises:
-        CannotWrite: The folder holds the table of another model or of other pictures.
+        CannotWrite: The folder holds the table of another model or of other images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     labels = np.array([samples[row].label for row in rows])
@@ -112,18 +112,18 @@ def _ask(
     rows: Sequence[int],
     tell: Callable[[int], None],
 ) -> _Answers:
-    """Return what the model answers, and what the nearest training picture would."""
-    pictures: list[NDArray[np.uint8]] = []
+    """Return what the model answers, and what the nearest training image would."""
+    images: list[NDArray[np.uint8]] = []
     answers: list[NDArray[np.int64]] = []
     for start in range(0, len(rows), _BATCH):
         batch = variants.of(cell, rows[start : start + _BATCH])
-        pictures.append(batch)
+        images.append(batch)
         answers.append(predict(batch).argmax(axis=1))
         tell(start + len(batch))
     given: _Answers = {"model": np.concatenate(answers)}
     if len(variants.labels):
         given["nearest_neighbour"] = nearest_thumbnail(
-            variants.train(cell), variants.labels, thumbnails(np.concatenate(pictures))
+            variants.train(cell), variants.labels, thumbnails(np.concatenate(images))
         )
     return given
 
@@ -160,7 +160,7 @@ def _image_size(
     labels: NDArray[np.int64],
     bootstrap: GroupBootstrap,
 ) -> dict[str, Any]:
-    """Measure the table of picture sizes: it never looks at a pixel, so it is the same in every cell."""
+    """Measure the table of image sizes: it never looks at a pixel, so it is the same in every cell."""
     if not train or any(samples[row].original_size is None for row in [*train, *rows]):
         return {}
     guess = image_size_table([samples[row] for row in train], [samples[row] for row in rows])
@@ -193,7 +193,7 @@ def _answers_so_far(path: Path, identity: dict[str, Any]) -> dict[Cell, _Answers
             f"{path}: is there already and is no robustness table", hint="name another output"
         ) from error
     raise CannotWrite(
-        f"{path}: holds the table of another model, of other pictures or of another seed",
+        f"{path}: holds the table of another model, of other images or of another seed",
         hint="name another output, or remove it to begin anew",
     )
 

@@ -56,12 +56,12 @@ def robustness_summary(table: Mapping[str, Any]) -> list[str]:
         )
     if "image_size" in table["baselines"]:
         its = table["baselines"]["image_size"]["accuracy"]
-        lines.append(f"table of picture sizes, whatever the pixels: {percent(its)}")
+        lines.append(f"table of image sizes, whatever the pixels: {percent(its)}")
     return lines
 
 
 def grid_heading(table: Mapping[str, Any], figure: str) -> str:
-    """Name a grid, with the number of pictures in each of its cells."""
+    """Name a grid, with the number of images in each of its cells."""
     n = _cell(table, _CLEAN, 0)["figures"]["model"][figure]["n"]
     return f"{GRIDS[figure]}, % (95 % interval), n {n} a cell"
 

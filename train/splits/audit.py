@@ -26,7 +26,7 @@ class AuditReport:
     """The copies among samples, and what follows from them.
 
     Attributes:
-        samples: The pictures, in the order that copies count in.
+        samples: The images, in the order that copies count in.
         copies: All pairs, sorted.
     """
 
@@ -35,7 +35,7 @@ class AuditReport:
 
     @property
     def distinct(self) -> int:
-        """How many pictures are left when each is counted once."""
+        """How many images are left when each is counted once."""
         return len(set(components(len(self.samples), self._pairs())))
 
     @property
@@ -66,7 +66,7 @@ class AuditReport:
         return tuple(sorted(group for group, found in parts.items() if len(found) > 1))
 
     def leaked(self, part: Split, source: Split) -> Counter[CopyKind]:
-        """Count the pictures of ``part`` with a copy in ``source``, by their strictest kind."""
+        """Count the images of ``part`` with a copy in ``source``, by their strictest kind."""
         strictest: dict[int, CopyKind] = {}
         for copy in self.copies:
             for row, other in ((copy.first, copy.second), (copy.second, copy.first)):

@@ -30,12 +30,12 @@ def _lines(report: AuditReport) -> Iterator[str]:
     parts = {part: sum(s.split == part for s in report.samples) for part in SPLITS}
     present = [part for part in SPLITS if parts[part]]
     sizes = ", ".join(f"{part} {parts[part]}" for part in present) or "not divided"
-    yield f"{len(report.samples)} pictures ({sizes}), {report.distinct} distinct"
+    yield f"{len(report.samples)} images ({sizes}), {report.distinct} distinct"
     for source, part in combinations(present, 2):
         counts = report.leaked(part, source)
         leaked, of = counts.total(), parts[part]
         yield ""
-        yield f"{leaked} of {of} {part} pictures have a copy in {source} ({leaked / of:.1%})"
+        yield f"{leaked} of {of} {part} images have a copy in {source} ({leaked / of:.1%})"
         yield from (f"  {counts[kind]:6d}  {_WORDS[kind]}" for kind in COPY_KINDS if counts[kind])
     yield ""
     yield f"{len(report.copies)} pairs of copies in all, {len(report.across)} across the split"

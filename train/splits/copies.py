@@ -1,6 +1,6 @@
-"""Find pictures that are copies of one another: same bytes, same pixels, near, mirrored, turned.
+"""Find images that are copies of one another: same bytes, same pixels, near, mirrored, turned.
 
-Two pictures are near-copies when their 64-pixel thumbnails correlate by at least 0.985; each is
+Two images are near-copies when their 64-pixel thumbnails correlate by at least 0.985; each is
 also compared with the seven mirrored and turned forms of every other. Perceptual hashes are a poor
 tool here: pHash joins distinct slices of a head and misses mirrored ones.
 
@@ -34,14 +34,14 @@ _BLOCKS = 16
 _CHUNK = 1024
 _PRODUCT_CELLS = 2**23  # of one float32 block of products: 32 MiB
 _SLACK = 1e-4  # far above float32 rounding of 257 terms, far below what separates pairs
-_MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it a picture is as good as blank
+_MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it an image is as good as blank
 
 _Floats: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Two pictures that are one.
+    """Two images that are one.
 
     Attributes:
         first: Row of the one, smaller than ``second``.
@@ -73,16 +73,16 @@ def find_copies(
     thumbnails: NDArray[np.uint8],
     *,
     file_digests: Sequence[str] = (),
-    picture_digests: Sequence[str] = (),
+    image_digests: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Copy]:
     """Find all pairs of copies, each once, in its strictest kind.
 
     Args:
-        thumbnails: uint8, (N, 64, 64), the whole picture stretched to a square. Blank ones match
+        thumbnails: uint8, (N, 64, 64), the whole image stretched to a square. Blank ones match
             nothing but their own digest.
-        file_digests: One for each picture; equal ones are copies of the kind ``bytes``.
-        picture_digests: One for each picture; equal ones are copies of the kind ``pixels``.
+        file_digests: One for each image; equal ones are copies of the kind ``bytes``.
+        image_digests: One for each image; equal ones are copies of the kind ``pixels``.
         progress: Called with (done, total) as thumbnails are compared.
 
     Returns:
@@ -95,7 +95,7 @@ def find_copies(
     found: dict[tuple[int, int], Copy] = {}
     for copy in (
         *_equal(file_digests, "bytes"),
-        *_equal(picture_digests, "pixels"),
+        *_equal(image_digests, "pixels"),
         *_alike(thumbnails, progress),
     ):
         found.setdefault((copy.first, copy.second), copy)  # the strictest kind came first

@@ -1,4 +1,4 @@
-"""A data set divided anew: groups known or found, then a part for each group or each picture."""
+"""A data set divided anew: groups known or found, then a part for each group or each image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from train.splits.copies import Copy
 from train.splits.group_split import split_by_group
 from train.splits.groups import components, grouped
 from train.splits.sample_copies import copies_among
-from train.splits.stratified_split import split_by_picture
+from train.splits.stratified_split import split_by_image
 
 __all__ = ["Unit", "divide"]
 
@@ -32,21 +32,21 @@ def divide(
     """Give every sample a split, by default one that keeps patients and copies on one side.
 
     Samples from a manifest that has both groups and splits keep them, unless they are to be divided
-    by picture or only their test part is to be kept. Where every sample has a group, only the split
+    by image or only their test part is to be kept. Where every sample has a group, only the split
     is made. Otherwise copies and patients are looked for first.
 
     Args:
-        samples: Pictures.
+        samples: Images.
         fractions: Shares of train, val and test; with ``keep_test`` of all that is not test, and
             the third is zero.
-        seed: See ``split_by_group`` and ``split_by_picture``.
-        by: Whether all of a group goes to one side, or each picture by itself.
+        seed: See ``split_by_group`` and ``split_by_image``.
+        by: Whether all of a group goes to one side, or each image by itself.
         keep_test: Keep the test part the samples have and divide the rest.
         cache: See ``copies_among``.
         progress: Called with (done, total) while copies are looked for.
 
     Raises:
-        DataRefused: Pictures cannot be read, there are too few groups or pictures, or there is no
+        DataRefused: Images cannot be read, there are too few groups or images, or there is no
             test part to keep.
         CannotWrite: The cache cannot be written.
     """
@@ -57,7 +57,7 @@ def divide(
     kept = [sample.split == "test" for sample in samples] if keep_test else [False] * len(samples)
     if keep_test and (all(kept) or not any(kept)):
         raise DataRefused(
-            f"{sum(kept)} of {len(kept)} pictures are in a test part: cannot keep it and divide the rest",
+            f"{sum(kept)} of {len(kept)} images are in a test part: cannot keep it and divide the rest",
             hint="leave out --keep-test to divide all of the data set",
         )
     copies: list[Copy] = []
@@ -65,7 +65,7 @@ def divide(
     if not all(sample.group for sample in samples):
         copies = copies_among(samples, cache=cache, progress=progress)
         known = grouped(samples, copies)
-    split = split_by_group if by == "group" else split_by_picture
+    split = split_by_group if by == "group" else split_by_image
     rest = iter(
         split(
             [sample for sample, keep in zip(known, kept, strict=True) if not keep],
@@ -80,12 +80,12 @@ def divide(
 def _copies_in_parts(
     samples: Iterable[Sample], divided: Sequence[Sample], copies: Iterable[Copy]
 ) -> list[Sample]:
-    """Mark all but the first of each picture's copies within a part, where copies lie in several."""
-    same_picture = components(len(divided), ((copy.first, copy.second) for copy in copies))
+    """Mark all but the first of each image's copies within a part, where copies lie in several."""
+    same_image = components(len(divided), ((copy.first, copy.second) for copy in copies))
     seen: set[tuple[int, str]] = set()
     marked = []
-    for before, sample, picture in zip(samples, divided, same_picture, strict=True):
-        is_copy = before.is_copy or (picture, sample.split) in seen
-        seen.add((picture, sample.split))
+    for before, sample, image in zip(samples, divided, same_image, strict=True):
+        is_copy = before.is_copy or (image, sample.split) in seen
+        seen.add((image, sample.split))
         marked.append(replace(sample, is_copy=is_copy))
     return marked

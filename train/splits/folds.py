@@ -1,4 +1,4 @@
-"""k divisions of a data set, each picture in exactly one test part: how much an accuracy depends on the split."""
+"""k divisions of a data set, each image in exactly one test part: how much an accuracy depends on the split."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ def folds_by_group(
         samples: Whatever split they have is not kept. Where groups are missing, copies and patients
             are looked for, as ``train.splits.division`` does.
         folds: How many, 2 or more.
-        val: Share of the pictures that are not test.
+        val: Share of the images that are not test.
         seed: Of the dealing of groups.
         cache: See ``copies_among``.
         progress: Called with (done, total) while copies are looked for.

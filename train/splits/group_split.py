@@ -1,4 +1,4 @@
-"""Divide a data set into train, val and test so that no patient and no picture is on two sides."""
+"""Divide a data set into train, val and test so that no patient and no image is on two sides."""
 
 from collections.abc import Sequence
 from dataclasses import replace

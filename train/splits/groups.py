@@ -1,4 +1,4 @@
-"""Which pictures belong together: copies of one picture, and pictures of one patient."""
+"""Which images belong together: copies of one image, and images of one patient."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -43,28 +43,28 @@ def grouped(samples: Sequence[Sample], copies: Iterable[Copy]) -> list[Sample]:
     """Set group, ``is_copy`` and ``label_conflict`` from copies, known groups and patients' ids.
 
     Args:
-        samples: Pictures; a group they already have is kept together.
+        samples: Images; a group they already have is kept together.
         copies: Pairs whose rows count in the order of ``samples``.
     """
     pairs = [(copy.first, copy.second) for copy in copies]
-    same_picture = components(len(samples), pairs)
+    same_image = components(len(samples), pairs)
     labels: dict[int, set[int]] = {}
     for row, sample in enumerate(samples):
-        labels.setdefault(same_picture[row], set()).add(sample.label)
+        labels.setdefault(same_image[row], set()).add(sample.label)
     together = components(len(samples), pairs + _kin(samples))
     return [
         replace(
             sample,
             group=f"g{together[row]:06d}",
-            is_copy=sample.is_copy or same_picture[row] != row,
-            label_conflict=sample.label_conflict or len(labels[same_picture[row]]) > 1,
+            is_copy=sample.is_copy or same_image[row] != row,
+            label_conflict=sample.label_conflict or len(labels[same_image[row]]) > 1,
         )
         for row, sample in enumerate(samples)
     ]
 
 
 def _kin(samples: Sequence[Sample]) -> list[tuple[int, int]]:
-    """Pair each picture with the first of its known group and of its patient."""
+    """Pair each image with the first of its known group and of its patient."""
     first: dict[tuple[str, str], int] = {}
     pairs = []
     for row, sample in enumerate(samples):

@@ -19,15 +19,15 @@ class Leaks:
 
     Attributes:
         groups: Names of the groups that do.
-        copies: Names of the pictures of each pair of copies that does.
-        pictures: By part, how many of its pictures share a group or a copy with an earlier part
+        copies: Names of the images of each pair of copies that does.
+        images: By part, how many of its images share a group or a copy with an earlier part
             (train, then val, then test).
-        of: By part, how many pictures it has.
+        of: By part, how many images it has.
     """
 
     groups: tuple[str, ...]
     copies: tuple[tuple[str, str], ...]
-    pictures: dict[Split, int]
+    images: dict[Split, int]
     of: dict[Split, int]
 
     def __bool__(self) -> bool:
@@ -35,8 +35,8 @@ class Leaks:
 
     def __str__(self) -> str:
         parts = " and ".join(
-            f"{count} of {self.of[part]} {part} pictures"
-            for part, count in self.pictures.items()
+            f"{count} of {self.of[part]} {part} images"
+            for part, count in self.images.items()
             if count
         )
         return (
@@ -53,15 +53,15 @@ def find_leaks(
     Args:
         samples: With splits; those without one are left out.
         cache: Where thumbnails and pairs are kept; see ``copies_among``.
-        progress: Called with (done, total) while pictures are decoded.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
-        DataRefused: Pictures cannot be read.
+        DataRefused: Images cannot be read.
         CannotWrite: The cache cannot be written.
     """
     divided = [sample for sample in samples if sample.split]
     if not divided:
-        return Leaks(groups=(), copies=(), pictures={}, of={})
+        return Leaks(groups=(), copies=(), images={}, of={})
     report = audit(divided, cache=cache, progress=progress)
     # Of a group or pair on several sides, the one in the earliest part is the source of the leak.
     earliest: dict[str, int] = {}
@@ -80,7 +80,7 @@ def find_leaks(
         copies=tuple(
             (divided[copy.first].name, divided[copy.second].name) for copy in report.across
         ),
-        pictures={part: sum(divided[row].split == part for row in late) for part in SPLITS},
+        images={part: sum(divided[row].split == part for row in late) for part in SPLITS},
         of={part: sum(sample.split == part for sample in divided) for part in SPLITS},
     )
 

@@ -19,8 +19,8 @@ from train.splits.copies import THRESHOLD, THUMBNAIL_SIDE, Copy, find_copies
 __all__ = ["copies_among"]
 
 _FORMAT = 1
-# Box: every thumbnail pixel is the plain mean of its own part of the picture, so mirroring and
-# turning a picture mirrors and turns its thumbnail.
+# Box: every thumbnail pixel is the plain mean of its own part of the image, so mirroring and
+# turning an image mirrors and turns its thumbnail.
 _THUMBNAILS = PreprocessorConfig(
     height=THUMBNAIL_SIDE, width=THUMBNAIL_SIDE, resample=int(Image.Resampling.BOX)
 )
@@ -32,13 +32,13 @@ def copies_among(
     """Find the copies among samples.
 
     Args:
-        samples: Pictures; rows of the result count in their order.
+        samples: Images; rows of the result count in their order.
         cache: Folder where thumbnails and the result are kept, so that a second call is quick.
             None: a temporary folder that is removed again.
-        progress: Called with (done, total) while pictures are decoded.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
-        DataRefused: Pictures cannot be read.
+        DataRefused: Images cannot be read.
         CannotWrite: The cache cannot be written.
     """
     with _folder(cache) as folder:
@@ -55,7 +55,7 @@ def copies_among(
             copies = find_copies(
                 thumbnails.pixels,
                 file_digests=files,
-                picture_digests=thumbnails.picture_digests,
+                image_digests=thumbnails.image_digests,
             )
             rows = json.dumps([asdict(copy) for copy in copies])
             write_bytes_atomically(answer, rows.encode())

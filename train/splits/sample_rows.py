@@ -1,4 +1,4 @@
-"""Which pictures of a data set take part: by split, without conflicts, with or without copies."""
+"""Which images of a data set take part: by split, without conflicts, with or without copies."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def part_rows(
     Args:
         samples: All of the data set.
         split: ``train``, ``val`` or ``test``.
-        one_of_each_copy: Leave out further copies of a picture.
+        one_of_each_copy: Leave out further copies of an image.
         all_classes: Every class must occur, as training needs.
 
     Raises:
@@ -42,7 +42,7 @@ def part_rows(
     missing = sorted(set(LABELS) - {samples[index].class_name for index in rows})
     if all_classes and missing:
         raise DataRefused(
-            f"the {split} part has no picture of {', '.join(missing)}",
+            f"the {split} part has no image of {', '.join(missing)}",
             hint=_how_to_mend(samples, missing),
         )
     return rows
@@ -53,20 +53,20 @@ def _how_to_mend(samples: Sequence[Sample], missing: Sequence[str]) -> str:
     nowhere = [name for name in missing if not counts[name]]
     if nowhere:
         return (
-            f"the data set has none at all; train and val need pictures of all {len(LABELS)} classes: "
+            f"the data set has none at all; train and val need images of all {len(LABELS)} classes: "
             f"{', '.join(LABELS)}"
         )
     if not all(part in {sample.split for sample in samples} for part in ("train", "val")):
         return "brain-data split writes a manifest with all parts; pass it with --manifest"
     few = ", ".join(f"{counts[name]} of {name}" for name in missing)
     return (
-        f"train and val need pictures of all {len(LABELS)} classes, and the data set has {few}, which stay together "
+        f"train and val need images of all {len(LABELS)} classes, and the data set has {few}, which stay together "
         "if they are copies or of one patient: add some, or divide it with another --seed or --val of brain-data split"
     )
 
 
 def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> list[int]:
-    """Return a number for each row, the same for rows that are copies of one picture.
+    """Return a number for each row, the same for rows that are copies of one image.
 
     Args:
         samples: All of the data set.
@@ -81,11 +81,11 @@ def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> 
 def rows_without_copies(
     samples: Sequence[Sample], rows: Sequence[int], cache: Path, *, byte_copies_only: bool
 ) -> list[int]:
-    """Leave out the pictures that have a copy in the train part.
+    """Leave out the images that have a copy in the train part.
 
     Args:
         samples: All of the data set.
-        rows: The pictures in question.
+        rows: The images in question.
         cache: Folder for thumbnails and pairs.
         byte_copies_only: Only copies of the same bytes count, not re-encoded, mirrored or turned ones.
     """
@@ -101,16 +101,16 @@ def rows_without_copies(
 
 
 def apart_from(samples: Sequence[Sample], others: Sequence[Sample], cache: Path) -> list[Sample]:
-    """Leave out what would spoil another data set's test: training on a picture that is a copy of one of it.
+    """Leave out what would spoil another data set's test: training on an image that is a copy of one of it.
 
     Args:
         samples: To be trained on.
-        others: The other data set. Only pictures of its test part count that have no copy in its own train part: the
+        others: The other data set. Only images of its test part count that have no copy in its own train part: the
             rest is no test any more.
         cache: Folder for thumbnails and pairs.
 
     Returns:
-        The samples without pictures of the train and val parts that are a copy of such a picture, or a copy of one.
+        The samples without images of the train and val parts that are a copy of such an image, or a copy of one.
     """
     tests = part_rows(others, "test", all_classes=False)
     fair = rows_without_copies(others, tests, cache, byte_copies_only=False)

@@ -1,4 +1,4 @@
-"""Divide a data set picture by picture, evenly over the classes, as most published works do."""
+"""Divide a data set image by image, evenly over the classes, as most published works do."""
 
 import math
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from sklearn.model_selection import train_test_split
 from edge_infer.errors import DataRefused
 from train.data.samples import Sample, Split
 
-__all__ = ["split_by_picture"]
+__all__ = ["split_by_image"]
 
 
-def split_by_picture(
+def split_by_image(
     samples: Sequence[Sample], *, fractions: tuple[float, float, float], seed: int
 ) -> list[Sample]:
     """Give every sample a split at random, each class in the same shares.
 
-    Copies and pictures of one patient come to lie on several sides. This is for comparing with
+    Copies and images of one patient come to lie on several sides. This is for comparing with
     works that divided so; ``split_by_group`` is for everything else. The parts are those of
     scikit-learn's ``train_test_split(..., test_size=share, stratify=labels, random_state=seed)``:
     first the test part is taken out, then the val part.
@@ -28,7 +28,7 @@ def split_by_picture(
         seed: For scikit-learn.
 
     Raises:
-        DataRefused: A class has too few pictures for the parts.
+        DataRefused: A class has too few images for the parts.
     """
     _, val, test = fractions
     split_of_row: list[Split] = ["train"] * len(samples)
@@ -46,8 +46,8 @@ def split_by_picture(
             )
         except ValueError as error:
             raise DataRefused(
-                f"{len(samples)} pictures cannot be divided evenly over the classes ({error})",
-                hint="every class needs a picture in every part: give larger shares or more pictures",
+                f"{len(samples)} images cannot be divided evenly over the classes ({error})",
+                hint="every class needs an image in every part: give larger shares or more images",
             ) from error
         for row in rows:
             split_of_row[row] = part

@@ -30,10 +30,10 @@ __all__ = [
     "jpeg_tables",
 ]
 
-#: Blocks times scans of a progressive picture; 40 megapixels in colour and ten scans take half of it.
+#: Blocks times scans of a progressive image; 40 megapixels in colour and ten scans take half of it.
 MAX_BLOCK_VISITS = 2**24
 
-#: Of coded data of a progressive picture, which take two microseconds a byte to walk; baseline takes 0.1.
+#: Of coded data of a progressive image, which take two microseconds a byte to walk; baseline takes 0.1.
 MAX_PROGRESSIVE_BYTES = 4 * 2**20
 
 _SIGNATURE = b"\xff\xd8\xff"
@@ -88,7 +88,7 @@ def check_jpeg_stream(
             _check_sequential(data, segments.frame, segments)
     except BrokenJpegError as error:
         raise CorruptImage(
-            f"{name}: picture is damaged or cut short (JPEG: {error})",
+            f"{name}: image is damaged or cut short (JPEG: {error})",
             hint="copy or export the file again",
         ) from error
     return segments.frame
@@ -103,7 +103,7 @@ def jpeg_tables(data: bytes, name: str) -> Mapping[int, HuffmanTable]:
     try:
         return read_segments(data, name).tables
     except BrokenJpegError as error:
-        raise CorruptImage(f"{name}: picture is damaged (JPEG tables: {error})") from error
+        raise CorruptImage(f"{name}: image is damaged (JPEG tables: {error})") from error
 
 
 def _check_sequential(data: bytes, frame: Frame, segments: JpegSegments) -> None:

@@ -1,4 +1,4 @@
-"""Which of JPEG's processes a file uses: those that scanners use inside DICOM are no pictures for a viewer.
+"""Which of JPEG's processes a file uses: those that scanners use inside DICOM are no images for a viewer.
 
 The frame header says it (ITU-T T.81, table B.1): its marker names the process, its first byte the bits of a sample.
 """

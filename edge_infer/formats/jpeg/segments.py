@@ -1,7 +1,7 @@
 """The segments of a JPEG, each whole and in its place, in time linear in the file.
 
 What stands between two segments, and a marker that no decoder knows, is damage. The bounds are far above what writers
-need: the largest lawful colour profile takes 255 segments, the usual progressive colour picture ten scans.
+need: the largest lawful colour profile takes 255 segments, the usual progressive colour image ten scans.
 """
 
 import re
@@ -61,7 +61,7 @@ class JpegSegments:
 def read_segments(
     data: bytes, name: str, *, start: int = 0, tables: dict[int, HuffmanTable] | None = None
 ) -> JpegSegments:
-    """Read all segments up to the end marker; what follows that belongs to no picture.
+    """Read all segments up to the end marker; what follows that belongs to no image.
 
     Args:
         data: Holds the stream.

@@ -26,7 +26,7 @@ _MAX_UNPACKED = 8 * MAX_PIXELS
 
 
 def check_tiff_data(image: Image.Image, data: bytes, name: str) -> None:
-    """Check strips or tiles of a TIFF before it is decoded; other pictures pass.
+    """Check strips or tiles of a TIFF before it is decoded; other images pass.
 
     Args:
         image: As opened.
@@ -36,7 +36,7 @@ def check_tiff_data(image: Image.Image, data: bytes, name: str) -> None:
     Raises:
         CorruptImage: Damaged or cut short.
         UnsupportedImage: JPEG strips of a kind that is not read.
-        InputOverLimit: JPEG beyond the bounds of a JPEG file, or Deflate that unpacks to far more than a picture.
+        InputOverLimit: JPEG beyond the bounds of a JPEG file, or Deflate that unpacks to far more than an image.
     """
     if image.format != "TIFF":
         return
@@ -72,7 +72,7 @@ def _check_jpegs(image: Image.Image, data: bytes, name: str) -> None:
         is_last = _TILE_LENGTH not in tags and (index + 1) * rows >= height
         due = height - index * rows if is_last and index * rows < height else rows
         if frame.width < width or frame.height < due:
-            raise CorruptImage(f"{name}: picture is damaged (a JPEG strip of another size)")
+            raise CorruptImage(f"{name}: image is damaged (a JPEG strip of another size)")
 
 
 def _deflated_size(packed: bytes, limit: int, name: str) -> int:
@@ -86,7 +86,7 @@ def _deflated_size(packed: bytes, limit: int, name: str) -> int:
             if size > limit:
                 raise InputOverLimit(f"{name}: TIFF unpacks to more than {_MAX_UNPACKED:,} bytes")
     except zlib.error as error:
-        raise CorruptImage(f"{name}: picture is damaged (Deflate data do not fit)") from error
+        raise CorruptImage(f"{name}: image is damaged (Deflate data do not fit)") from error
     if not unpacker.eof:
-        raise CorruptImage(f"{name}: picture is cut short (Deflate)")
+        raise CorruptImage(f"{name}: image is cut short (Deflate)")
     return size

@@ -61,7 +61,7 @@ def read_tiff_header(data: bytes, name: str) -> TiffHeader:
         return _read(data, order, is_bigtiff=is_bigtiff, name=name)
     except (struct.error, OverflowError) as error:
         raise CorruptImage(
-            f"{name}: picture is damaged or cut short (TIFF header)",
+            f"{name}: image is damaged or cut short (TIFF header)",
             hint="copy or export the file again",
         ) from error
 
@@ -76,7 +76,7 @@ def _read(data: bytes, order: str, *, is_bigtiff: bool, name: str) -> TiffHeader
         has_more_pages
         and _WIDTH not in _page(data, following, order, is_bigtiff=is_bigtiff, name=name)[1]
     ):
-        raise CorruptImage(f"{name}: picture is damaged (TIFF page)")
+        raise CorruptImage(f"{name}: image is damaged (TIFF page)")
     return TiffHeader(
         is_big_endian=order == ">",
         is_bigtiff=is_bigtiff,
@@ -104,7 +104,7 @@ def _page(
     for at in range(first, end, size):
         tag, kind, count = struct.unpack_from(order + ("HHQ" if is_bigtiff else "HHI"), data, at)
         if tag in counts:
-            raise CorruptImage(f"{name}: picture is damaged (a TIFF tag stands twice)")
+            raise CorruptImage(f"{name}: image is damaged (a TIFF tag stands twice)")
         counts[tag] = count
         numbers = _numbers(data, at + size - inline, order, kind, count, inline)
         if numbers:

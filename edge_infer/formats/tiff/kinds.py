@@ -12,7 +12,7 @@ from edge_infer.image_limits import MAX_PIXELS, check_size
 __all__ = ["MAX_PIECES", "MAX_PIECE_BYTES", "check_tiff"]
 
 MAX_PIECES = 65_536  # strips or tiles; each costs Pillow a step of Python
-MAX_PIECE_BYTES = 64 * 2**20  # unpacked; libtiff holds one beside the picture
+MAX_PIECE_BYTES = 64 * 2**20  # unpacked; libtiff holds one beside the image
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _ROWS_PER_STRIP = 273, 274, 277, 278
@@ -104,12 +104,12 @@ def check_tiff(data: bytes, name: str) -> None:
     header = read_tiff_header(data, name)
     if header.has_more_pages:
         raise UnsupportedImage(
-            f"{name}: picture has several pages, expected one",
-            hint="save the slice you want as a picture of its own",
+            f"{name}: image has several pages, expected one",
+            hint="save the slice you want as an image of its own",
         )
     width, length = header.first(_WIDTH, 0), header.first(_LENGTH, 0)
     if not (width and length):
-        raise CorruptImage(f"{name}: picture is damaged (TIFF states no width or height)")
+        raise CorruptImage(f"{name}: image is damaged (TIFF states no width or height)")
     check_size(width, length, name)
     _check_compression(header, name)
     _check_samples(header, name)

@@ -1,4 +1,4 @@
-"""Whole files that are no picture for us are named as what they are."""
+"""Whole files that are no image for us are named as what they are."""
 
 import gzip
 import struct
@@ -104,7 +104,7 @@ def test_a_whole_file_of_another_format_is_named(data: bytes, name: str) -> None
     assert name in caught.value.message
 
 
-def test_a_pointer_says_how_to_fetch_the_picture() -> None:
+def test_a_pointer_says_how_to_fetch_the_image() -> None:
     with pytest.raises(UnsupportedImage, match="git lfs pull"):
         read_image(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
 
@@ -135,7 +135,7 @@ def test_real_medical_files_are_named(real_scans: Path) -> None:
         assert name is None or any(word in name for word in ("DICOM", "NIfTI", "text")), path.name
 
 
-def test_pillow_pictures_of_other_formats_are_still_taken(tmp_path: Path) -> None:
+def test_pillow_images_of_other_formats_are_still_taken(tmp_path: Path) -> None:
     scan().save(tmp_path / "scan.pgm")
     read = read_image(Image.open(tmp_path / "scan.pgm"))
     assert np.array_equal(np.asarray(read), np.asarray(scan()))

@@ -21,7 +21,7 @@ COLOUR = Image.merge(
 )
 EOI = b"\xff\xd9"
 
-# jpegtran -optimize -scans, with one scan for each component of a 4:2:0 picture of 56 x 40 pixels
+# jpegtran -optimize -scans, with one scan for each component of a 4:2:0 image of 56 x 40 pixels
 ONE_SCAN_A_COMPONENT = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqm"
     "x5moq6T/2wBDARweHigjKE4rK06kbl1upKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKSkpKT/wAARCAAoADgD"
@@ -162,7 +162,7 @@ def test_more_scans_than_any_writer_needs_are_over_the_limit() -> None:
         read_image(data[:last] + MAX_SCANS * scan + EOI)
 
 
-def test_many_scans_of_a_large_picture_are_over_the_limit() -> None:
+def test_many_scans_of_a_large_image_are_over_the_limit() -> None:
     data = saved(Image.new("L", (5000, 5000)), progressive=True)
     last = data.rindex(b"\xff\xda")
     scan = data[last : data_end(data)]

@@ -47,7 +47,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("data", FORMS.values(), ids=FORMS.keys())
-def test_a_whole_picture_on_pure_black_is_read(data: bytes) -> None:
+def test_a_whole_image_on_pure_black_is_read(data: bytes) -> None:
     read_image(data)
 
 
@@ -92,7 +92,7 @@ def test_a_top_down_bmp_is_read_from_its_top() -> None:
         lambda image: image.crop((30, 30, 226, 226)).crop((-40, -40, 236, 236)),  # a frame
     ],
 )
-def test_a_picture_changed_as_people_do_is_read(change: object, form: str) -> None:
+def test_an_image_changed_as_people_do_is_read(change: object, form: str) -> None:
     read_image(saved(change(HEAD), form))  # type: ignore[operator]  # a function of the list above
 
 
@@ -103,7 +103,7 @@ def test_a_drawn_line_is_no_lost_sector() -> None:
     read_image(saved(large, "BMP"))
 
 
-def test_a_picture_with_a_checksum_may_look_so() -> None:
+def test_an_image_with_a_checksum_may_look_so() -> None:
     cut = head()
     cut.ravel()[SIDE * SIDE // 2 + 90 :] = 0
     read_image(saved(Image.fromarray(cut), "PNG"))

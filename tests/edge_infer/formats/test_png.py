@@ -77,7 +77,7 @@ def test_the_orientation_is_kept(chunk: tuple[bytes, bytes]) -> None:
         assert np.array_equal(np.asarray(read_image(data)), np.rot90(GREY, 2))
 
 
-def test_a_description_too_long_to_read_must_not_turn_the_picture() -> None:
+def test_a_description_too_long_to_read_must_not_turn_the_image() -> None:
     for chunk in (
         (b"iTXt", XMP_START + b" " * 3_000_000 + XMP % 6),
         (b"zTXt", b"Raw profile type exif\0\0" + LONG),

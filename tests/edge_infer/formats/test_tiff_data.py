@@ -21,7 +21,7 @@ def tiff(image: Image.Image, compression: str, **options: object) -> bytes:
 WHOLE = {
     "JPEG": tiff(NOISE, "jpeg"),
     "JPEG strips": tiff(NOISE, "jpeg", strip_size=128 * 16),
-    "JPEG strips of fewer rows than a picture must have": tiff(NOISE, "jpeg", strip_size=128 * 8),
+    "JPEG strips of fewer rows than an image must have": tiff(NOISE, "jpeg", strip_size=128 * 8),
     "JPEG colour": tiff(COLOUR, "jpeg"),
     "JPEG YCbCr": tiff(COLOUR.convert("YCbCr"), "jpeg"),
     "Deflate": tiff(NOISE, "tiff_adobe_deflate"),

@@ -86,7 +86,7 @@ def test_what_is_not_read_right_is_named(name: str, data: bytes) -> None:
     ],
     ids=["rgb", "rgba", "signed", "swapped", "inverted"],
 )
-def test_a_pillow_picture_of_such_a_file_is_refused_too(data: bytes) -> None:
+def test_a_pillow_image_of_such_a_file_is_refused_too(data: bytes) -> None:
     lazy, loaded = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(data))
     loaded.load()
     for image in (lazy, loaded):

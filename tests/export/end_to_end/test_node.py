@@ -113,7 +113,7 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
         "tiny.png": (saved(scan.resize((15, 64)), "PNG"), "15 x 64 pixels"),
         "cut.png": (saved(scan, "PNG")[:900], ""),
         "cut.jpg": (saved(scan, "JPEG")[:900], ""),
-        "text.png": (b"not a picture", "neither PNG nor JPEG"),
+        "text.png": (b"not an image", "neither PNG nor JPEG"),
     }
 
 

@@ -1,4 +1,4 @@
-"""The one-file model: the bits of the Python path on pictures of any size, in operators that any runtime has."""
+"""The one-file model: the bits of the Python path on images of any size, in operators that any runtime has."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from edge_infer.preprocessing import PreprocessorConfig, preprocess
 from export.end_to_end import check as end_to_end_check
 from export.end_to_end import write as end_to_end
 from export.end_to_end.check import check_end_to_end, open_file
-from export.end_to_end.preprocessing import picture_graph
+from export.end_to_end.preprocessing import preprocessing_graph
 from export.end_to_end.write import end_to_end_graph, write_end_to_end
 
 # (height, width): shrunk, enlarged, one of each, sides that stay.
@@ -51,8 +51,8 @@ def written(bundles: dict[str, Bundle], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def pictures_only() -> onnxruntime.InferenceSession:
-    graph = picture_graph(CONFIG, opset=18)
+def preprocessing_only() -> onnxruntime.InferenceSession:
+    graph = preprocessing_graph(CONFIG, opset=18)
     onnx.checker.check_model(graph, full_check=True)
     graph.graph.input[0].type.tensor_type.ClearField("shape")
     return open_file(graph.SerializeToString())
@@ -66,20 +66,22 @@ def noise(*shape: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("channels", [(), (1,), (3,)], ids=["grey", "one channel", "RGB"])
 def test_the_graph_gives_the_very_bits_of_the_python_preprocessing(
-    pictures_only: onnxruntime.InferenceSession, size: tuple[int, int], channels: tuple[int, ...]
+    preprocessing_only: onnxruntime.InferenceSession,
+    size: tuple[int, int],
+    channels: tuple[int, ...],
 ) -> None:
     image = noise(*size, *channels)
-    picture = Image.fromarray(image[:, :, 0] if channels == (1,) else image).convert("L")
-    given = pictures_only.run(None, {"image": image})[0]
-    np.testing.assert_array_equal(given, preprocess(picture, CONFIG))
+    drawn = Image.fromarray(image[:, :, 0] if channels == (1,) else image).convert("L")
+    given = preprocessing_only.run(None, {"image": image})[0]
+    np.testing.assert_array_equal(given, preprocess(drawn, CONFIG))
 
 
 @pytest.mark.parametrize("shape", [(40, 40, 2), (40, 40, 4), (40, 40, 5), (1, 40, 40, 3), (40,)])
 def test_other_numbers_of_channels_get_no_answer(
-    pictures_only: onnxruntime.InferenceSession, shape: tuple[int, ...]
+    preprocessing_only: onnxruntime.InferenceSession, shape: tuple[int, ...]
 ) -> None:
     with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):
-        pictures_only.run(None, {"image": noise(*shape)})
+        preprocessing_only.run(None, {"image": noise(*shape)})
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -150,7 +152,7 @@ def test_fused_operators_are_refused_and_the_portable_form_is_named(graph_bytes:
 
 def test_another_filter_is_refused() -> None:
     with pytest.raises(BundleIncompatible, match="resample is 3"):
-        picture_graph(PreprocessorConfig(height=64, width=64, resample=3), opset=18)
+        preprocessing_graph(PreprocessorConfig(height=64, width=64, resample=3), opset=18)
 
 
 def test_the_check_states_what_it_found(bundles: dict[str, Bundle], written: Path) -> None:
@@ -183,7 +185,7 @@ def test_evidence_that_differs_is_noticed(
     bundles: dict[str, Bundle], written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(end_to_end_check, "EVIDENCE_ATOL", -1.0)
-    with pytest.raises(ParityFailed, match="evidence of a 512 x 512 picture is off by"):
+    with pytest.raises(ParityFailed, match="evidence of a 512 x 512 image is off by"):
         check_end_to_end((written / "fp32.onnx").read_bytes(), bundles["fp32"])
 
 

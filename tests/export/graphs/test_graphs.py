@@ -48,7 +48,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def disturbed(name: str) -> nn.Module:
-    """A model none of whose numbers is at its comfortable first value, with batch norms that have seen pictures."""
+    """A model none of whose numbers is at its comfortable first value, with batch norms that have seen images."""
     kind, sizes = MODELS[name]
     torch.manual_seed(3)
     model = create_model(kind, len(LABELS), image_size=SIZE, sizes=sizes)

@@ -72,7 +72,7 @@ def biases(graph: onnx.ModelProto) -> dict[str, NDArray[np.int32]]:
 
 def logits(graph: onnx.ModelProto, pixel_values: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     session = open_session(graph.SerializeToString())
-    return np.concatenate([session.run(picture)[0] for picture in pixel_values])
+    return np.concatenate([session.run(image)[0] for image in pixel_values])
 
 
 def test_each_layer_gets_the_channel_means_of_the_float_graph(

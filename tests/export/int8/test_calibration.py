@@ -1,4 +1,4 @@
-"""The kit holds what its page says: BRISC 2025's train and validation pictures, and nothing of a test part."""
+"""The kit holds what its page says: BRISC 2025's train and validation images, and nothing of a test part."""
 
 import csv
 import hashlib
@@ -25,7 +25,7 @@ def rows() -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def test_each_picture_has_a_row_and_each_row_a_picture(rows: list[Row]) -> None:
+def test_each_image_has_a_row_and_each_row_an_image(rows: list[Row]) -> None:
     found = {path.relative_to(KIT).as_posix() for path in (KIT / "pictures").rglob("*.jpg")}
     assert found == {row["path"] for row in rows}
     assert len(found) == len(rows) == 556
@@ -54,10 +54,10 @@ def test_each_class_calibrates_as_often_and_no_patient_is_on_both_sides(rows: li
 def test_no_patient_is_named(rows: list[Row]) -> None:
     assert "patient_id" not in rows[0]
     for row in rows:
-        with Image.open(KIT / row["path"]) as picture:
-            assert not picture.getexif()
-            assert picture.mode == "L"
-            assert max(picture.size) <= 256
+        with Image.open(KIT / row["path"]) as image:
+            assert not image.getexif()
+            assert image.mode == "L"
+            assert max(image.size) <= 256
 
 
 def test_its_page_counts_rightly_and_cites_the_authors(rows: list[Row]) -> None:
@@ -71,14 +71,14 @@ def test_its_page_counts_rightly_and_cites_the_authors(rows: list[Row]) -> None:
 
 
 def test_it_gives_calibration_and_gate(tmp_path: Path) -> None:
-    pictures = from_kit(PreprocessorConfig(height=32, width=32), tmp_path, seed=0)
-    assert pictures.calibration.shape == (192, 32, 32)
-    assert pictures.gate.shape == (364, 32, 32)
-    assert pictures.corrupted == 10_000
-    assert not pictures.synthetic
+    images = from_kit(PreprocessorConfig(height=32, width=32), tmp_path, seed=0)
+    assert images.calibration.shape == (192, 32, 32)
+    assert images.gate.shape == (364, 32, 32)
+    assert images.corrupted == 10_000
+    assert not images.synthetic
     hurried = from_kit(PreprocessorConfig(height=32, width=32), tmp_path, seed=0, quick=True)
     assert hurried.corrupted == 1_000
-    np.testing.assert_array_equal(hurried.gate, pictures.gate)
+    np.testing.assert_array_equal(hurried.gate, images.gate)
 
 
 def test_it_is_a_data_set_like_any_other(tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ def test_it_is_a_data_set_like_any_other(tmp_path: Path) -> None:
 
 
 def test_phantoms_stay_for_tests() -> None:
-    pictures = from_phantoms(PreprocessorConfig(height=16, width=16), seed=0)
-    assert pictures.synthetic
-    assert pictures.corrupted == calibration._CORRUPTED_PHANTOMS
+    images = from_phantoms(PreprocessorConfig(height=16, width=16), seed=0)
+    assert images.synthetic
+    assert images.corrupted == calibration._CORRUPTED_PHANTOMS
 
 
 @pytest.mark.real_scans
-def test_its_pictures_are_the_data_sets_byte_for_byte(rows: list[Row], real_scans: Path) -> None:
+def test_its_images_are_the_data_sets_byte_for_byte(rows: list[Row], real_scans: Path) -> None:
     with (real_scans / "manifest.csv").open(encoding="utf-8", newline="") as file:
         known = {Path(row["path"]).name: row for row in csv.DictReader(file)}
     for row in rows:

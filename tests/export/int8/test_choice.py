@@ -1,4 +1,4 @@
-"""Among variants that pass the gate, the order in which they are asked for the corrupted pictures."""
+"""Among variants that pass the gate, the order in which they are asked for the corrupted images."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import Session, open_session
 from export import answers as answers_module
 from export.int8 import corrupted_gate
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from export.int8.corrupted_gate import MIN_CORRUPTED_AGREEMENT, _drawn, _plan, judge_corrupted
 from train.corruption.corruptions import cells, corruptions
 from train.metrics.figures import wilson_interval
@@ -40,15 +40,15 @@ class Scripted:
         self.asked: list[NDArray[np.float32]] = []
 
     def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-        assert len(pixel_values) == 1, "one picture at a time, as brain-infer asks"
+        assert len(pixel_values) == 1, "one image at a time, as brain-infer asks"
         answer = self.answers[len(self.asked)]
         self.asked.append(pixel_values)
         return (8 * np.eye(len(LABELS), dtype=np.float32)[[answer]],)
 
 
-def drawn(count: int) -> ExportPictures:
+def drawn(count: int) -> ExportImages:
     grey = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)
-    return ExportPictures(
+    return ExportImages(
         calibration=grey[:1],
         gate=grey,
         gate_labels=np.arange(count) % len(LABELS),
@@ -58,16 +58,14 @@ def drawn(count: int) -> ExportPictures:
     )
 
 
-def judged(
-    pictures: ExportPictures, reference: list[int], quantized: list[int], **more: Any
-) -> Any:
+def judged(images: ExportImages, reference: list[int], quantized: list[int], **more: Any) -> Any:
     sessions: Any = Scripted(reference), Scripted(quantized)
-    return judge_corrupted(*sessions, pictures, CONFIG, **more)
+    return judge_corrupted(*sessions, images, CONFIG, **more)
 
 
-def right_answers(pictures: ExportPictures, variants: int) -> list[int]:
-    rows = _plan(len(pictures.gate), variants).rows
-    return [int(label) for label in pictures.gate_labels[rows]]
+def right_answers(images: ExportImages, variants: int) -> list[int]:
+    rows = _plan(len(images.gate), variants).rows
+    return [int(label) for label in images.gate_labels[rows]]
 
 
 def differing(answers: list[int], which: list[int], becomes: int) -> list[int]:
@@ -89,41 +87,41 @@ def test_ten_thousand_variants_are_spread_evenly_and_none_is_made_twice() -> Non
     by_cell = Counter(plan.cells.tolist())
     assert len(by_cell) == CELLS
     assert len(set(by_cell.values())) == 1
-    by_picture = Counter(plan.rows.tolist())
-    assert len(by_picture) == 589
-    assert max(by_picture.values()) - min(by_picture.values()) <= 1
+    by_image = Counter(plan.rows.tolist())
+    assert len(by_image) == 589
+    assert max(by_image.values()) - min(by_image.values()) <= 1
     first = plan.cells[: 3 * CELLS].tolist()
     assert Counter(first) == dict.fromkeys(range(CELLS), 3), "an early stop has seen all kinds"
 
 
-def test_few_pictures_give_fewer_variants_and_never_the_same_one_again() -> None:
+def test_few_images_give_fewer_variants_and_never_the_same_one_again() -> None:
     plan = _plan(8, 10_000)
     assert len(plan.rows) == 8 * CELLS
     assert len(set(zip(plan.rows.tolist(), plan.cells.tolist(), strict=True))) == 8 * CELLS
 
 
 def test_the_variants_are_the_same_each_time_and_differ_from_each_other() -> None:
-    pictures = drawn(12)
+    images = drawn(12)
     plan = _plan(12, 100)
-    one, again = (_drawn(pictures.gate, plan, range(len(plan.rows))) for _ in range(2))
+    one, again = (_drawn(images.gate, plan, range(len(plan.rows))) for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert len(np.unique(one.reshape(len(one), -1), axis=0)) == len(one)
 
 
 def test_both_models_see_the_same_variants() -> None:
-    pictures = drawn(12)
-    answers = right_answers(pictures, 100)
+    images = drawn(12)
+    answers = right_answers(images, 100)
     reference, quantized = Scripted(answers), Scripted(answers)
     sessions: Any = reference, quantized
-    assert judge_corrupted(*sessions, pictures, CONFIG, variants=100).passed
+    assert judge_corrupted(*sessions, images, CONFIG, variants=100).passed
     np.testing.assert_array_equal(np.stack(reference.asked), np.stack(quantized.asked))
     assert len(reference.asked) == 2 * CELLS
 
 
 def test_equal_answers_pass_with_bounds_that_are_not_zero() -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
-    report = judged(pictures, answers, answers, variants=1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
+    report = judged(images, answers, answers, variants=1000)
     table = report.table
     assert report.failures == ()
     assert table["n"] == table["planned"] == len(answers) >= 1000
@@ -136,20 +134,20 @@ def test_equal_answers_pass_with_bounds_that_are_not_zero() -> None:
 
 
 def test_one_in_a_hundred_may_differ_and_not_one_more() -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
     allowed = len(answers) // 100
     healthy = of_label(answers, HEALTHY)
     # At the front: it must not stop before the last variant.
-    at_limit = judged(pictures, answers, differing(answers, healthy[:allowed], 0), variants=1000)
+    at_limit = judged(images, answers, differing(answers, healthy[:allowed], 0), variants=1000)
     assert at_limit.passed
     assert at_limit.table["n"] == at_limit.table["planned"]
     assert at_limit.table["agreement"]["value"] >= MIN_CORRUPTED_AGREEMENT
-    above = judged(pictures, answers, differing(answers, healthy[-allowed - 1 :], 0), variants=1000)
+    above = judged(images, answers, differing(answers, healthy[-allowed - 1 :], 0), variants=1000)
     assert len(above.failures) == 1
     assert f"{allowed + 1} differ, allowed {allowed} of {len(answers)}" in above.failures[0]
     assert "is below 99 %; worst at " in above.failures[0]
-    assert "FAILED: agreement on corrupted pictures" in above.text()
+    assert "FAILED: agreement on corrupted images" in above.text()
 
 
 def leading(answers: list[int], which: list[int], lead: float) -> NDArray[np.float32]:
@@ -175,15 +173,15 @@ class Unsure(Scripted):
 
 @pytest.mark.parametrize(("lead", "passes"), [(0.019, True), (0.021, False)])
 def test_variants_that_fp32_cannot_call_are_judged_apart(lead: float, passes: bool) -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
     allowed = len(answers) // 100
     healthy = of_label(answers, HEALTHY)
     certain, unsure = healthy[: allowed + 1], healthy[allowed + 1 : 2 * allowed + 1]
 
     def report(differing_answers: list[int]) -> Any:
         sessions: Any = Unsure(leading(answers, unsure, lead)), Scripted(differing_answers)
-        return judge_corrupted(*sessions, pictures, CONFIG, variants=1000)
+        return judge_corrupted(*sessions, images, CONFIG, variants=1000)
 
     at_limit = report(differing(answers, [*certain[:-1], *unsure], 0))
     assert at_limit.passed is passes
@@ -196,30 +194,28 @@ def test_variants_that_fp32_cannot_call_are_judged_apart(lead: float, passes: bo
 
 
 def test_too_many_variants_that_fp32_cannot_call_end_it() -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
     everything = list(range(len(answers)))
     sessions: Any = Unsure(leading(answers, everything, 0.01)), Scripted(answers)
-    report = judge_corrupted(*sessions, pictures, CONFIG, variants=1000)
+    report = judge_corrupted(*sessions, images, CONFIG, variants=1000)
     assert report.table["n"] == 256 < report.table["planned"]
     assert any("too close to call" in failure for failure in report.failures)
 
 
 def test_it_stops_once_agreement_is_out_of_reach() -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
-    report = judged(pictures, answers, [(answer + 1) % 4 for answer in answers], variants=1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
+    report = judged(images, answers, [(answer + 1) % 4 for answer in answers], variants=1000)
     assert not report.passed
     assert report.table["stopped_early"] is True
     assert report.table["n"] == 256 < report.table["planned"]
     assert "stopped of" in report.text()
 
 
-def test_tumours_newly_called_no_tumor_are_counted_with_their_bound_by_variant_and_picture() -> (
-    None
-):
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
+def test_tumours_newly_called_no_tumor_are_counted_with_their_bound_by_variant_and_image() -> None:
+    images = drawn(40)
+    answers = right_answers(images, 1000)
     rows = _plan(40, 1000).rows
     chosen = [
         number for number in of_label(answers, 0) if rows[number] == rows[of_label(answers, 0)[0]]
@@ -227,7 +223,7 @@ def test_tumours_newly_called_no_tumor_are_counted_with_their_bound_by_variant_a
     flipped = [*chosen[:3], of_label(answers, 3)[5]]
     reference = differing(answers, [of_label(answers, 1)[0]], 0)  # FP32 was wrong there,
     quantized = differing(reference, [*flipped, of_label(answers, 1)[0]], HEALTHY)
-    table = judged(pictures, reference, quantized, variants=1000).table
+    table = judged(images, reference, quantized, variants=1000).table
     at_stake = sum(answer != HEALTHY for answer in answers) - 1
     assert (table["flips"]["count"], table["flips"]["n"]) == (4, at_stake)
     assert table["flips"]["high"] == wilson_interval(4, at_stake).high
@@ -237,13 +233,13 @@ def test_tumours_newly_called_no_tumor_are_counted_with_their_bound_by_variant_a
 
 
 def test_each_corruption_has_its_row() -> None:
-    pictures = drawn(40)
-    answers = right_answers(pictures, 1000)
+    images = drawn(40)
+    answers = right_answers(images, 1000)
     blur = [
         number for number, cell in enumerate(_plan(40, 1000).cells) if cells()[cell] == ("blur", 5)
     ]
     report = judged(
-        pictures, answers, differing(answers, blur[:1], (answers[blur[0]] + 1) % 4), variants=1000
+        images, answers, differing(answers, blur[:1], (answers[blur[0]] + 1) % 4), variants=1000
     )
     rows = report.table["per_corruption"]
     assert list(rows) == list(corruptions())
@@ -260,19 +256,19 @@ def test_logits_that_are_not_finite_fail() -> None:
         def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
             return (super().run(pixel_values)[0] * np.float32(np.nan),)
 
-    pictures = drawn(12)
-    answers = right_answers(pictures, 10)
+    images = drawn(12)
+    answers = right_answers(images, 10)
     sessions: Any = Scripted(answers), Broken(answers)
-    report = judge_corrupted(*sessions, pictures, CONFIG, variants=10)
-    assert "logits on corrupted pictures hold NaN or infinity" in report.failures
+    report = judge_corrupted(*sessions, images, CONFIG, variants=10)
+    assert "logits on corrupted images hold NaN or infinity" in report.failures
     json.dumps(report.table, allow_nan=False)
 
 
 def test_progress_tells_each_variant() -> None:
-    pictures = drawn(12)
-    answers = right_answers(pictures, 10)
+    images = drawn(12)
+    answers = right_answers(images, 10)
     told: list[tuple[int, int]] = []
-    judged(pictures, answers, answers, variants=10, progress=lambda *step: told.append(step))
+    judged(images, answers, answers, variants=10, progress=lambda *step: told.append(step))
     assert told == [(done, CELLS) for done in range(1, CELLS + 1)]
 
 
@@ -292,11 +288,11 @@ class Counted:
 
 
 def counted(
-    reference: Session, pictures: ExportPictures, cache: Path, *, last: int | None = None
+    reference: Session, images: ExportImages, cache: Path, *, last: int | None = None
 ) -> tuple[int, Any]:
     asked: Any = Counted(reference, last=last)
     config = PreprocessorConfig(height=64, width=64)
-    report = judge_corrupted(asked, reference, pictures, config, variants=1, cache=cache)
+    report = judge_corrupted(asked, reference, images, config, variants=1, cache=cache)
     return asked.runs, report
 
 
@@ -308,54 +304,54 @@ def small_entries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_entries")
 def test_the_second_candidate_costs_no_second_run_of_the_reference(
-    reference: Session, pictures: ExportPictures, tmp_path: Path
+    reference: Session, images: ExportImages, tmp_path: Path
 ) -> None:
-    first, report = counted(reference, pictures, tmp_path)
-    again, same = counted(reference, pictures, tmp_path)
-    assert (first, again) == (CELLS, 4), "two pictures of each entry are asked again"
+    first, report = counted(reference, images, tmp_path)
+    again, same = counted(reference, images, tmp_path)
+    assert (first, again) == (CELLS, 4), "two images of each entry are asked again"
     assert report.table == same.table
     assert report.table["agreement"]["value"] == 1
 
 
 @pytest.mark.usefixtures("small_entries")
 def test_a_killed_run_goes_on_where_it_was(
-    reference: Session, pictures: ExportPictures, tmp_path: Path
+    reference: Session, images: ExportImages, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        counted(reference, pictures, tmp_path, last=50)
+        counted(reference, images, tmp_path, last=50)
     assert [path.suffix for path in (tmp_path / "answers").iterdir()] == [".npz"]
-    runs, _ = counted(reference, pictures, tmp_path)
+    runs, _ = counted(reference, images, tmp_path)
     assert runs == CELLS - 40 + 2
 
 
 @pytest.mark.usefixtures("small_entries")
 def test_a_damaged_entry_is_computed_again(
-    reference: Session, pictures: ExportPictures, tmp_path: Path
+    reference: Session, images: ExportImages, tmp_path: Path
 ) -> None:
-    _, report = counted(reference, pictures, tmp_path)
+    _, report = counted(reference, images, tmp_path)
     for path in (tmp_path / "answers").iterdir():
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    runs, again = counted(reference, pictures, tmp_path)
+    runs, again = counted(reference, images, tmp_path)
     assert runs == CELLS
     assert again.table == report.table
 
 
 @pytest.mark.usefixtures("small_entries")
-def test_another_model_or_other_pictures_find_nothing(
-    reference: Session, graph_bytes: bytes, pictures: ExportPictures, tmp_path: Path
+def test_another_model_or_other_images_find_nothing(
+    reference: Session, graph_bytes: bytes, images: ExportImages, tmp_path: Path
 ) -> None:
-    counted(reference, pictures, tmp_path)
+    counted(reference, images, tmp_path)
     graph = onnx.load_from_string(graph_bytes)
     bias = next(
         tensor for tensor in graph.graph.initializer if tensor.name.endswith("classifier.bias")
     )
     values = numpy_helper.to_array(bias) + np.float32(1e-3)
     bias.CopyFrom(numpy_helper.from_array(values, bias.name))
-    runs, _ = counted(open_session(graph.SerializeToString()), pictures, tmp_path)
+    runs, _ = counted(open_session(graph.SerializeToString()), images, tmp_path)
     assert runs == CELLS
-    changed = pictures.gate.copy()
+    changed = images.gate.copy()
     changed[:, 0, 0] ^= 1
-    runs, _ = counted(reference, dataclasses.replace(pictures, gate=changed), tmp_path)
+    runs, _ = counted(reference, dataclasses.replace(images, gate=changed), tmp_path)
     assert runs == CELLS

@@ -67,7 +67,7 @@ def test_a_class_that_loses_recall_fails_and_is_named_though_the_mean_is_good(la
 
 
 @pytest.mark.parametrize("per_class", [200, 400, 600, 1000, 1400])
-def test_half_a_point_of_recall_may_be_lost_and_not_one_picture_more(per_class: int) -> None:
+def test_half_a_point_of_recall_may_be_lost_and_not_one_image_more(per_class: int) -> None:
     labels, logits = perfect(per_class)
     half_a_point = per_class // 200
     at_limit = flip(logits, 0, half_a_point, 1, per_class)
@@ -76,7 +76,7 @@ def test_half_a_point_of_recall_may_be_lost_and_not_one_picture_more(per_class: 
     assert [text.split()[0] for text in judge(labels, logits, above).failures] == ["glioma"]
 
 
-def test_in_a_class_of_fewer_than_200_no_picture_may_be_lost() -> None:
+def test_in_a_class_of_fewer_than_200_no_image_may_be_lost() -> None:
     labels, logits = perfect(199)
     report = judge(labels, logits, flip(logits, 3, 1, 0, 199))
     assert report.failures == ("pituitary loses 0.50 points of recall (1 of n 199), allowed 0.5",)
@@ -129,14 +129,14 @@ def test_probabilities_that_drift_fail_though_every_answer_is_the_same() -> None
 def unsure(
     logits: NDArray[np.float32], label: int, count: int, lead: float, second: int
 ) -> NDArray[np.float32]:
-    """Let the first pictures of a class lead by this only, before another class."""
+    """Let the first images of a class lead by this only, before another class."""
     changed = logits.copy()
     rows = slice(label * PER_CLASS, label * PER_CLASS + count)
     changed[rows, second] = changed[rows, label] - np.float32(lead)
     return changed
 
 
-def test_a_picture_that_fp32_cannot_call_is_counted_apart_and_its_flip_is_listed() -> None:
+def test_an_image_that_fp32_cannot_call_is_counted_apart_and_its_flip_is_listed() -> None:
     labels, logits = perfect()
     fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS / 2, HEALTHY)
     int8 = flip(logits, 0, 1, HEALTHY)
@@ -158,7 +158,7 @@ def test_a_picture_that_fp32_cannot_call_is_counted_apart_and_its_flip_is_listed
     assert "1 of them tumour -> no_tumor" in report.text()
 
 
-def test_a_picture_that_leads_by_the_tolerance_is_judged_like_any_other() -> None:
+def test_an_image_that_leads_by_the_tolerance_is_judged_like_any_other() -> None:
     labels, logits = perfect()
     fp32 = unsure(logits, 0, 2, TOO_CLOSE_LOGITS * 1.01, HEALTHY)
     report = judge(labels, fp32, flip(logits, 0, 1, HEALTHY))
@@ -181,7 +181,7 @@ def test_one_in_a_hundred_may_be_too_close_to_call_and_not_one_more(
     assert report.passed is passes
     if not passes:
         assert report.failures == (
-            "17 of n 1600 pictures are too close to call (FP32 leads by less than 0.02), allowed 1 %",
+            "17 of n 1600 images are too close to call (FP32 leads by less than 0.02), allowed 1 %",
         )
 
 

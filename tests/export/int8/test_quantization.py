@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
-from export.int8.calibration import ExportPictures, PixelReader
+from export.int8.calibration import ExportImages, PixelReader
 from export.int8.quantization import CANDIDATES
 
 CONFIG = PreprocessorConfig(height=64, width=64)
@@ -16,13 +16,13 @@ STATIC, DYNAMIC = CANDIDATES
 
 
 @pytest.fixture(scope="module")
-def static(prepared: onnx.ModelProto, pictures: ExportPictures) -> onnx.ModelProto:
-    return STATIC.quantize(prepared, pictures.calibration, CONFIG)
+def static(prepared: onnx.ModelProto, images: ExportImages) -> onnx.ModelProto:
+    return STATIC.quantize(prepared, images.calibration, CONFIG)
 
 
 @pytest.fixture(scope="module")
-def dynamic(prepared: onnx.ModelProto, pictures: ExportPictures) -> onnx.ModelProto:
-    return DYNAMIC.quantize(prepared, pictures.calibration, CONFIG)
+def dynamic(prepared: onnx.ModelProto, images: ExportImages) -> onnx.ModelProto:
+    return DYNAMIC.quantize(prepared, images.calibration, CONFIG)
 
 
 def logits(model: onnx.ModelProto | Session, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -120,11 +120,11 @@ def test_a_quantized_model_is_smaller_and_answers_alike(
     name: str,
     graph_bytes: bytes,
     reference: Session,
-    pictures: ExportPictures,
+    images: ExportImages,
 ) -> None:
     model: onnx.ModelProto = request.getfixturevalue(name)
     assert len(model.SerializeToString()) < len(graph_bytes)
-    expected, given = logits(reference, pictures.gate), logits(model, pictures.gate)
+    expected, given = logits(reference, images.gate), logits(model, images.gate)
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
     assert 0 < float(np.abs(given - expected).max()) < 2.0  # of a margin of about ten
 
@@ -133,24 +133,22 @@ def test_calibration_decides_the_static_model_and_is_nothing_to_the_dynamic_one(
     prepared: onnx.ModelProto,
     static: onnx.ModelProto,
     dynamic: onnx.ModelProto,
-    pictures: ExportPictures,
+    images: ExportImages,
     reference: Session,
 ) -> None:
-    blank = np.zeros_like(pictures.calibration)
-    expected = logits(reference, pictures.gate).argmax(axis=1)
-    misled = logits(STATIC.quantize(prepared, blank, CONFIG), pictures.gate)
+    blank = np.zeros_like(images.calibration)
+    expected = logits(reference, images.gate).argmax(axis=1)
+    misled = logits(STATIC.quantize(prepared, blank, CONFIG), images.gate)
     assert (misled.argmax(axis=1) == expected).mean() < 0.9
     again = DYNAMIC.quantize(prepared, blank, CONFIG)
-    np.testing.assert_array_equal(
-        logits(again, pictures.gate[:2]), logits(dynamic, pictures.gate[:2])
-    )
+    np.testing.assert_array_equal(logits(again, images.gate[:2]), logits(dynamic, images.gate[:2]))
     assert static is not again
 
 
 def test_the_same_calibration_gives_the_same_file(
-    prepared: onnx.ModelProto, static: onnx.ModelProto, pictures: ExportPictures
+    prepared: onnx.ModelProto, static: onnx.ModelProto, images: ExportImages
 ) -> None:
-    again = STATIC.quantize(prepared, pictures.calibration, CONFIG)
+    again = STATIC.quantize(prepared, images.calibration, CONFIG)
     assert again.SerializeToString() == static.SerializeToString()
 
 
@@ -159,18 +157,18 @@ def test_quantizing_does_not_touch_the_prepared_graph(
     graph_bytes: bytes,
     static: onnx.ModelProto,
     reference: Session,
-    pictures: ExportPictures,
+    images: ExportImages,
 ) -> None:
     assert static.graph.node
     assert graph_bytes
     operators = {node.op_type for node in prepared.graph.node}
     assert not operators & {"QuantizeLinear", "DequantizeLinear", "MatMulInteger"}
     np.testing.assert_allclose(
-        logits(prepared, pictures.gate[:3]), logits(reference, pictures.gate[:3]), rtol=0, atol=1e-3
+        logits(prepared, images.gate[:3]), logits(reference, images.gate[:3]), rtol=0, atol=1e-3
     )
 
 
-def test_the_reader_gives_every_picture_once_as_pixel_values(
+def test_the_reader_gives_every_image_once_as_pixel_values(
     textures: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.int64]]],
 ) -> None:
     grey, _ = textures(37, 5)

@@ -14,7 +14,7 @@ from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from export import bundling
 from export.cli import main
 from export.int8 import calibration
-from export.int8.calibration import ExportPictures
+from export.int8.calibration import ExportImages
 from train.checkpoint import Checkpoint
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -34,7 +34,7 @@ def experiment() -> ModuleType:
 
 @pytest.fixture
 def calibrated_only(experiment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without those that measure each picture's own range, which no calibration set can spoil."""
+    """Without those that measure each image's own range, which no calibration set can spoil."""
     monkeypatch.setattr(bundling, "quantized_variants", experiment.calibrated_only)
 
 
@@ -54,7 +54,7 @@ def run(*arguments: object) -> tuple[int, str, str]:
 def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_is_kept(
     experiment: ModuleType,
     checkpoint_folder: Path,
-    pictures: ExportPictures,
+    images: ExportImages,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -64,9 +64,9 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
     assert code == 0, err
     older = contents(tmp_path / "bundle")
 
-    # Not files of a data set: flat pictures are copies of each other in all classes, which is refused before.
-    black = experiment.SABOTAGES["black"](pictures.calibration)
-    spoilt = dataclasses.replace(pictures, calibration=black)
+    # Not files of a data set: flat images are copies of each other in all classes, which is refused before.
+    black = experiment.SABOTAGES["black"](images.calibration)
+    spoilt = dataclasses.replace(images, calibration=black)
     monkeypatch.setattr(calibration, "from_kit", lambda *_, **__: spoilt)
     code, out, err = run(*common, "--int8")
     assert code == 86
@@ -82,15 +82,15 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
 
 @pytest.mark.slow
 def test_the_experiment_finds_the_sabotage_and_passes_what_is_right(
-    experiment: ModuleType, checkpoint: Checkpoint, pictures: ExportPictures
+    experiment: ModuleType, checkpoint: Checkpoint, images: ExportImages
 ) -> None:
-    black = experiment.SABOTAGES["black"](pictures.calibration)
-    found = experiment.sabotaged(checkpoint, dataclasses.replace(pictures, calibration=black))
+    black = experiment.SABOTAGES["black"](images.calibration)
+    found = experiment.sabotaged(checkpoint, dataclasses.replace(images, calibration=black))
     assert (found["exit_code"], found["older_bundle_unharmed"]) == (86, True)
     assert len(found["tried"]) == 4  # each calibration
     for tried in found["tried"]:
         assert any(failure.split()[0].rstrip(":") in LABELS for failure in tried["failures"])
-    sound = experiment.sabotaged(checkpoint, pictures)
+    sound = experiment.sabotaged(checkpoint, images)
     assert (sound["exit_code"], sound["older_bundle_unharmed"]) == (0, False)
 
 

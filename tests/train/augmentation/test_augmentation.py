@@ -38,24 +38,24 @@ def seeded(seed: int = 0) -> Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(count: int = 6, height: int = 24, width: int = 20) -> Tensor:
+def images(count: int = 6, height: int = 24, width: int = 20) -> Tensor:
     return torch.rand(count, 1, height, width, generator=seeded(99))
 
 
 def test_the_same_generator_state_gives_the_same_views() -> None:
-    grey = pictures()
+    grey = images()
     assert torch.equal(augment(grey, STRONG, seeded(1)), augment(grey, STRONG, seeded(1)))
     assert not torch.equal(augment(grey, STRONG, seeded(1)), augment(grey, STRONG, seeded(2)))
 
 
 def test_nothing_is_drawn_from_the_global_generator() -> None:
     before = torch.random.get_rng_state()
-    augment(pictures(), STRONG, seeded())
+    augment(images(), STRONG, seeded())
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_with_everything_at_zero_the_pictures_stay_as_they_are() -> None:
-    grey = pictures()
+def test_with_everything_at_zero_the_images_stay_as_they_are() -> None:
+    grey = images()
     views = augment(grey, Augmentation(), seeded())
     torch.testing.assert_close(views, grey, rtol=0, atol=1e-5)
 
@@ -75,14 +75,14 @@ def test_strength_zero_switches_off_all_but_the_flips() -> None:
         jpeg=1,
         frame=1,
     )
-    grey = pictures()
+    grey = images()
     views = augment(grey, settings, seeded(), strength=0.0)
     # An exponent of 1 still lifts black to 1e-4, where powers are safe; curves have 1,024 levels.
     torch.testing.assert_close(views, grey, rtol=0, atol=6e-4)
 
 
 def test_views_keep_shape_and_range() -> None:
-    grey = pictures(32)
+    grey = images(32)
     for seed in range(5):
         views = augment(grey, STRONG, seeded(seed))
         assert views.shape == grey.shape
@@ -91,14 +91,14 @@ def test_views_keep_shape_and_range() -> None:
 
 
 @pytest.mark.parametrize(("flip", "axis"), [("horizontal_flip", 3), ("vertical_flip", 2)])
-def test_flips_mirror_the_picture(flip: str, axis: int) -> None:
-    grey = pictures()
+def test_flips_mirror_the_image(flip: str, axis: int) -> None:
+    grey = images()
     views = augment(grey, Augmentation(**{flip: 1.0}), seeded())
     torch.testing.assert_close(views, grey.flip(axis), rtol=0, atol=1e-5)
 
 
-def test_about_half_of_the_pictures_are_flipped_at_probability_one_half() -> None:
-    grey = pictures(400)
+def test_about_half_of_the_images_are_flipped_at_probability_one_half() -> None:
+    grey = images(400)
     views = augment(grey, Augmentation(horizontal_flip=0.5), seeded())
     flipped = (views - grey.flip(3)).abs().amax(dim=(1, 2, 3)) < 1e-4
     assert 160 < int(flipped.sum()) < 240  # 200 expected, standard deviation 10
@@ -125,25 +125,25 @@ def test_a_rotation_moves_the_rim_and_not_the_centre() -> None:
     assert float((views[:, 0, 2] - bar[:, 0, 2]).abs().amax(dim=1).median()) > 0.5
 
 
-def test_each_picture_gets_its_own_view() -> None:
-    same = pictures(1).expand(4, 1, 24, 20)
+def test_each_image_gets_its_own_view() -> None:
+    same = images(1).expand(4, 1, 24, 20)
     views = augment(same, STRONG, seeded())
     for other in range(1, 4):
         assert not torch.allclose(views[0], views[other], atol=1e-3)
 
 
 def test_erasing_fills_one_rectangle_with_the_mean() -> None:
-    grey = pictures(8, 40, 40)
+    grey = images(8, 40, 40)
     views = augment(grey, Augmentation(erase=1.0), seeded())
     changed = (views - grey).abs() > 1e-4
     assert changed.any(dim=(1, 2, 3)).all()
     assert float(changed.float().mean()) < 0.15
-    for view, picture, where in zip(views, grey, changed, strict=True):
-        torch.testing.assert_close(view[where], picture.mean().expand(int(where.sum())))
+    for view, image, where in zip(views, grey, changed, strict=True):
+        torch.testing.assert_close(view[where], image.mean().expand(int(where.sum())))
 
 
 def test_blur_smooths_and_noise_roughens() -> None:
-    grey = pictures()
+    grey = images()
     blurred = augment(grey, Augmentation(blur=1.0), seeded())
     assert float(blurred.std()) < 0.6 * float(grey.std())
     flat = torch.full((16, 1, 32, 32), 0.5)
@@ -157,15 +157,15 @@ def heads(count: int = 4, size: int = 64) -> Tensor:
     return torch.from_numpy(np.stack(drawn))[:, None].float() / 255
 
 
-def test_what_is_switched_off_draws_nothing_so_old_recipes_see_their_old_pictures() -> None:
+def test_what_is_switched_off_draws_nothing_so_old_recipes_see_their_old_images() -> None:
     generator, expected = seeded(5), seeded(5)
-    augment(pictures(), Augmentation(), generator)
+    augment(images(), Augmentation(), generator)
     for _ in range(7):  # the warp's: angle, scale, stretch, two flips, two shifts
         torch.rand(6, generator=expected)
     assert torch.equal(generator.get_state(), expected.get_state())
 
 
-def test_masks_move_with_the_pictures_and_change_nothing_about_them() -> None:
+def test_masks_move_with_the_images_and_change_nothing_about_them() -> None:
     shapes = (heads() > 0.3).float()
     geometry = Augmentation(
         rotation_degrees=40,
@@ -186,21 +186,21 @@ def test_masks_move_with_the_pictures_and_change_nothing_about_them() -> None:
 def test_grey_levels_change_without_the_masks_but_what_is_erased_leaves_them() -> None:
     masks = torch.ones(6, 1, 24, 20)
     intensity = Augmentation(gamma=1, noise=0.3, blur=1, non_monotone=1, frame=1, jpeg=1)
-    _, kept = augment_with_masks(pictures(), masks, intensity, seeded())
+    _, kept = augment_with_masks(images(), masks, intensity, seeded())
     assert kept is not None
     torch.testing.assert_close(kept, masks, rtol=0, atol=1e-6)
-    grey = pictures()
+    grey = images()
     views, holes = augment_with_masks(grey, masks, Augmentation(erase=1.0), seeded())
     assert holes is not None
     assert torch.equal(holes < 0.5, (views - grey).abs() > 1e-4)
 
 
 def test_quarter_turns_are_by_90_180_or_270_degrees() -> None:
-    grey = pictures(60, 16, 16)
+    grey = images(60, 16, 16)
     views = augment(grey, Augmentation(quarter_turns=1.0), seeded())
     seen = set()
-    for view, picture in zip(views, grey, strict=True):
-        errors = [float((view - torch.rot90(picture, k, (1, 2))).abs().max()) for k in range(4)]
+    for view, image in zip(views, grey, strict=True):
+        errors = [float((view - torch.rot90(image, k, (1, 2))).abs().max()) for k in range(4)]
         assert min(errors) < 1e-4
         seen.add(errors.index(min(errors)))
     assert seen == {1, 2, 3}
@@ -248,24 +248,24 @@ def test_jpeg_loses_what_pillows_jpeg_loses(quality: int) -> None:
     # 60 is no multiple of 8. Pillow computes with integers, so single levels differ.
     grey = (heads(2, 60) * 255).round().to(torch.uint8)
     ours = compressed(grey.float() / 255, torch.full((2, 1, 1, 1), float(quality))) * 255
-    for picture, view in zip(grey, ours, strict=True):
+    for image, view in zip(grey, ours, strict=True):
         file = io.BytesIO()
-        Image.fromarray(picture[0].numpy()).save(file, "JPEG", quality=quality)
+        Image.fromarray(image[0].numpy()).save(file, "JPEG", quality=quality)
         theirs = np.asarray(Image.open(file), dtype=np.float32)
         difference = np.abs(view[0].numpy() - theirs)
         assert difference.mean() < 0.3
-        assert np.abs(picture[0].numpy() - theirs).mean() > 5 * difference.mean()
+        assert np.abs(image[0].numpy() - theirs).mean() > 5 * difference.mean()
 
 
 def test_a_lower_resolution_loses_detail_and_keeps_the_mean() -> None:
-    grey = pictures(6, 48, 48)
+    grey = images(6, 48, 48)
     views = augment(grey, Augmentation(low_resolution=1.0), seeded())
     assert float(views.std()) < 0.9 * float(grey.std())
     torch.testing.assert_close(views.mean(), grey.mean(), rtol=0, atol=0.01)
 
 
 def test_frames_and_marks_cover_the_rim_and_leave_the_middle() -> None:
-    grey = pictures(64, 50, 50)
+    grey = images(64, 50, 50)
     views = augment(grey, Augmentation(frame=1.0), seeded())
     changed = (views - grey).abs() > 1e-4
     assert not changed[:, :, 10:40, 18:32].any(), "a mark is up to 0.43 of the width from a corner"
@@ -275,8 +275,8 @@ def test_frames_and_marks_cover_the_rim_and_leave_the_middle() -> None:
     assert float(values.max()) == 1
 
 
-def test_a_part_of_the_pictures_is_changed_at_a_part_of_the_probability() -> None:
-    grey = pictures(200, 16, 16)
+def test_a_part_of_the_images_is_changed_at_a_part_of_the_probability() -> None:
+    grey = images(200, 16, 16)
     for part in ("jpeg", "low_resolution", "frame", "blur"):
         views = augment(grey, Augmentation(**{part: 0.5}), seeded())
         changed = int(((views - grey).abs() > 1e-3).any(dim=(1, 2, 3)).sum())

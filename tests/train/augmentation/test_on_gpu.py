@@ -113,7 +113,7 @@ def test_the_pretended_gpu_refuses_what_a_gpu_refuses() -> None:
 
 
 def refuse(_: Tensor, __: Generator) -> Tensor:
-    raise AssertionError("no picture was chosen")
+    raise AssertionError("no image was chosen")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_where_none_is_chosen_what_is_drawn_later_is_what_it_was(
     assert torch.equal(called.get_state(), spared.get_state())
 
 
-def test_a_resumed_run_sees_the_pictures_it_saw_when_empty_batches_were_changed_too(
+def test_a_resumed_run_sees_the_images_it_saw_when_empty_batches_were_changed_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def formerly(

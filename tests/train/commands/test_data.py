@@ -31,7 +31,7 @@ def test_audit_prints_the_text_and_writes_the_files(leaky_folder: Path, tmp_path
         "audit", leaky_folder, "--json", tmp_path / "a.json", "--csv", tmp_path / "a.csv"
     )
     assert code == 0
-    assert "4 of 12 test pictures have a copy in train" in out
+    assert "4 of 12 test images have a copy in train" in out
     assert RESEARCH_USE_ONLY in out
     assert json.loads((tmp_path / "a.json").read_text())["pictures"] == 46
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 7
@@ -41,7 +41,7 @@ def test_split_of_a_leaking_set_does_not_leak(leaky_folder: Path, tmp_path: Path
     output = tmp_path / "manifest.csv"
     code, out, _ = run("split", leaky_folder, "--output", output, "--seed", 1)
     assert code == 0
-    assert "6 pictures are copies, 2 carry two labels" in out
+    assert "6 images are copies, 2 carry two labels" in out
     samples = load_samples(leaky_folder, manifest=output)
     assert len(samples) == 46
     assert {sample.split for sample in samples} == {"train", "val", "test"}
@@ -60,7 +60,7 @@ def test_split_keeps_the_split_of_a_manifest(phantom_folder: Path, tmp_path: Pat
     assert [(s.split, s.group) for s in kept] == [(s.split, s.group) for s in given]
 
 
-def test_split_can_keep_the_test_part_and_divide_the_rest_by_picture(
+def test_split_can_keep_the_test_part_and_divide_the_rest_by_image(
     leaky_folder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "manifest.csv"
@@ -68,7 +68,7 @@ def test_split_can_keep_the_test_part_and_divide_the_rest_by_picture(
     code, _, err = run(*keep, "--by", "picture")
     assert code == 0
     assert "warning: --by picture does not keep copies and patients together" in err
-    assert "4 of 12 test pictures share a patient, a group or a copy with an earlier part" in err
+    assert "4 of 12 test images share a patient, a group or a copy with an earlier part" in err
     samples = load_samples(leaky_folder, manifest=output)
     test = {s.name for s in samples if s.split == "test"}
     assert test == {s.name for s in samples if "/test/" in f"/{s.name}"}
@@ -81,7 +81,7 @@ def test_split_can_keep_the_test_part_and_divide_the_rest_by_picture(
     code, _, err = run(*keep)
     assert code == 0
     assert "--by picture" not in err
-    assert "4 of 12 test pictures" in err
+    assert "4 of 12 test images" in err
 
 
 def test_a_share_for_a_test_part_that_is_kept_is_a_usage_error(
@@ -96,20 +96,18 @@ def test_a_share_for_a_test_part_that_is_kept_is_a_usage_error(
     assert not output.exists()
 
 
-def test_show_prints_the_table_and_writes_the_pictures(
-    phantom_folder: Path, tmp_path: Path
-) -> None:
+def test_show_prints_the_table_and_writes_the_images(phantom_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "new" / "shown"
     code, out, _ = run("show", phantom_folder, "--output", output, "--per-class", 2)
     assert code == 0
     lines = out.splitlines()
     assert lines[1].split() == ["train", "7", "7", "7", "7", "28"]
-    assert [Path(line).name for line in lines[4:7]] == ["classes.png", "pictures.png", "means.png"]
+    assert [Path(line).name for line in lines[4:7]] == ["classes.png", "images.png", "means.png"]
     assert lines[7] == RESEARCH_USE_ONLY
     assert sorted(path.name for path in output.iterdir()) == [
         "classes.png",
+        "images.png",
         "means.png",
-        "pictures.png",
     ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in output.iterdir())
 

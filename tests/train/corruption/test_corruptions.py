@@ -19,12 +19,12 @@ def head() -> NDArray[np.uint8]:
     return np.asarray(whole.resize((96, 80)), dtype=np.uint8)
 
 
-def changed(picture: NDArray[np.uint8], kind: str, severity: int) -> float:
+def changed(image: NDArray[np.uint8], kind: str, severity: int) -> float:
     """Mean change over several draws: where a crop lies is chance."""
     return float(
         np.mean(
             [
-                np.abs(corrupt(picture, kind, severity, seed) - picture.astype(float)).mean()
+                np.abs(corrupt(image, kind, severity, seed) - image.astype(float)).mean()
                 for seed in range(8)
             ]
         )
@@ -40,7 +40,7 @@ def test_every_kind_has_five_severities_and_a_flip_has_one() -> None:
 
 
 @pytest.mark.parametrize(("kind", "severity"), cells())
-def test_shape_and_type_stay_the_picture_is_left_alone_and_the_result_differs(
+def test_shape_and_type_stay_the_image_is_left_alone_and_the_result_differs(
     head: NDArray[np.uint8], kind: str, severity: int
 ) -> None:
     before = head.copy()
@@ -59,7 +59,7 @@ def test_each_severity_is_worse_than_the_one_before(head: NDArray[np.uint8], kin
 
 
 @pytest.mark.parametrize("kind", corruptions())
-def test_the_same_seed_gives_the_same_picture_and_another_seed_another(
+def test_the_same_seed_gives_the_same_image_and_another_seed_another(
     head: NDArray[np.uint8], kind: str
 ) -> None:
     one, again = (corrupt(head, kind, 1, (3, 7)) for _ in range(2))

@@ -21,8 +21,8 @@ def head(seed: int = 0) -> NDArray[np.uint8]:
 REFERENCE = reference_greys(np.stack([head(seed) for seed in range(4)]), range(4))
 
 
-def without(picture: NDArray[np.uint8], how: str, number: int = 0) -> NDArray[np.uint8]:
-    return neutralise(picture, how, seed=(0, number), reference=REFERENCE)
+def without(grey: NDArray[np.uint8], how: str, number: int = 0) -> NDArray[np.uint8]:
+    return neutralise(grey, how, seed=(0, number), reference=REFERENCE)
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
@@ -43,15 +43,15 @@ def test_a_head_drawn_small_wide_or_off_the_middle_looks_the_same_without_its_ex
 
 
 def test_letters_and_noise_in_the_background_are_no_content() -> None:
-    picture = head()
-    noise = np.random.default_rng(0).integers(0, 12, picture.shape, dtype=np.uint8)
-    marked = np.maximum(picture, noise)
+    grey = head()
+    noise = np.random.default_rng(0).integers(0, 12, grey.shape, dtype=np.uint8)
+    marked = np.maximum(grey, noise)
     marked[2:4, 3:5] = 255
-    assert content_box(marked) == content_box(picture)
+    assert content_box(marked) == content_box(grey)
     assert content_box(np.zeros((8, 12), dtype=np.uint8)) == (0, 0, 12, 8)
 
 
-def test_every_picture_gets_the_same_black_frame() -> None:
+def test_every_image_gets_the_same_black_frame() -> None:
     for how in ("rim", "all"):
         framed = without(np.full((SIDE, SIDE), 255, dtype=np.uint8), how)
         width = round(0.1 * SIDE)
@@ -61,13 +61,13 @@ def test_every_picture_gets_the_same_black_frame() -> None:
         assert framed[~rim].all()
 
 
-def test_orientation_is_one_of_eight_drawn_for_each_picture() -> None:
-    picture = head()
-    ways = [np.rot90(it, turn) for it in (picture, picture[:, ::-1]) for turn in range(4)]
+def test_orientation_is_one_of_eight_drawn_for_each_image() -> None:
+    grey = head()
+    ways = [np.rot90(it, turn) for it in (grey, grey[:, ::-1]) for turn in range(4)]
     seen = set()
     for number in range(60):
-        turned = without(picture, "orientation", number)
-        np.testing.assert_array_equal(turned, without(picture, "orientation", number))
+        turned = without(grey, "orientation", number)
+        np.testing.assert_array_equal(turned, without(grey, "orientation", number))
         seen |= {way for way, its in enumerate(ways) if np.array_equal(its, turned)}
     assert seen == set(range(8))
     oblong = head()[:60]
@@ -75,15 +75,15 @@ def test_orientation_is_one_of_eight_drawn_for_each_picture() -> None:
 
 
 def test_window_and_gamma_leave_no_trace_in_the_intensity() -> None:
-    picture = head()
-    expected = without(picture, "intensity")
+    grey = head()
+    expected = without(grey, "intensity")
     greys = np.arange(256, dtype=np.float64)
     for curve in (greys * 0.55 + 4 * (greys > 0), 255 * (greys / 255) ** 0.7 + greys / 50):
         table = np.where(greys > 0, np.rint(curve), 0).astype(np.uint8)
-        used = np.unique(picture)
+        used = np.unique(grey)
         injective = len(np.unique(table[used])) == len(used)
-        changed = without(table[picture], "intensity")
-        assert difference(table[picture], picture) > 10
+        changed = without(table[grey], "intensity")
+        assert difference(table[grey], grey) > 10
         # A curve that joins two greys joins them for good.
         assert difference(changed, expected) < (0.01 if injective else 1)
 

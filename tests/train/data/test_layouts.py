@@ -68,7 +68,7 @@ def test_everything_that_is_wrong_is_listed_by_name_in_one_error(tmp_path: Path)
     (tmp_path / "val" / "glioma").mkdir(parents=True)
     (tmp_path / "pituitary").mkdir()
     (tmp_path / "train" / "glioma" / "notes.txt").write_text("x")
-    (tmp_path / "train" / "glioma" / "text.jpg").write_text("no picture")
+    (tmp_path / "train" / "glioma" / "text.jpg").write_text("no image")
     (tmp_path / "train" / "glioma" / "zero.png").write_bytes(b"")
     cut = (tmp_path / "test" / "glioma" / "a.png").read_bytes()
     (tmp_path / "test" / "glioma" / "cut.png").write_bytes(cut[: len(cut) // 2])
@@ -88,7 +88,7 @@ def test_everything_that_is_wrong_is_listed_by_name_in_one_error(tmp_path: Path)
     assert caught.value.exit_code == 26
 
 
-def test_progress_counts_every_picture(tmp_path: Path) -> None:
+def test_progress_counts_every_image(tmp_path: Path) -> None:
     make_tree(tmp_path, ("train",), CANONICAL, ".png")
     calls: list[tuple[int, int]] = []
     load_samples(tmp_path, progress=lambda done, total: calls.append((done, total)))
@@ -142,13 +142,13 @@ def test_a_file_the_manifest_names_but_is_missing_is_named(
 def write_parquet(file: Path, labels: list[object], names: list[str] | None) -> list[bytes]:
     from io import BytesIO
 
-    pictures = []
+    images = []
     for number in range(len(labels)):
         buffer = BytesIO()
         Image.linear_gradient("L").resize((32, 32 + number)).save(buffer, "PNG")
-        pictures.append(buffer.getvalue())
+        images.append(buffer.getvalue())
     table = pa.table(
-        {"image": [{"bytes": data, "path": "x.png"} for data in pictures], "label": labels}
+        {"image": [{"bytes": data, "path": "x.png"} for data in images], "label": labels}
     )
     if names is not None:
         features = {"label": {"names": names, "_type": "ClassLabel"}, "image": {"_type": "Image"}}
@@ -156,18 +156,18 @@ def write_parquet(file: Path, labels: list[object], names: list[str] | None) -> 
         table = table.replace_schema_metadata({"huggingface": metadata})
     file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, file)
-    return pictures
+    return images
 
 
 def test_a_parquet_folder_is_read_in_its_own_label_order(tmp_path: Path) -> None:
     names = ["notumor", "glioma_tumor", "pituitary", "meningioma"]
-    pictures = write_parquet(tmp_path / "data/train-00000-of-00001.parquet", [0, 1, 2, 3], names)
+    images = write_parquet(tmp_path / "data/train-00000-of-00001.parquet", [0, 1, 2, 3], names)
     write_parquet(tmp_path / "data/test-00000-of-00001.parquet", ["glioma", "No Tumor"], None)
     samples = load_samples(tmp_path)
     train = [sample for sample in samples if sample.split == "train"]
     test = [sample for sample in samples if sample.split == "test"]
     assert [sample.label for sample in train] == [2, 0, 3, 1]
-    assert [sample.source for sample in train] == pictures
+    assert [sample.source for sample in train] == images
     assert [sample.original_size for sample in train] == [(32, 32), (32, 33), (32, 34), (32, 35)]
     assert [sample.label for sample in test] == [0, 2]
     assert train[1].name == "data/train-00000-of-00001.parquet#1"

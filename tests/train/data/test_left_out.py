@@ -1,4 +1,4 @@
-"""What a data set holds is taken, refused by name or said to be left out: no picture goes missing without a word."""
+"""What a data set holds is taken, refused by name or said to be left out: no image goes missing without a word."""
 
 import logging
 import os
@@ -27,16 +27,16 @@ from train.splits.sample_rows import part_rows
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two pictures of each class, not divided."""
+    """Two images of each class, not divided."""
     root = tmp_path / "data"
     for label in LABELS:
         (root / label).mkdir(parents=True)
         for number in (1, 2):
-            _picture(root / label / f"{number}.png", seed=number + 10 * LABELS.index(label))
+            _image(root / label / f"{number}.png", seed=number + 10 * LABELS.index(label))
     return root
 
 
-def _picture(path: Path, *, seed: int) -> None:
+def _image(path: Path, *, seed: int) -> None:
     grey = np.random.default_rng(seed).integers(0, 255, (32, 32), dtype=np.uint8)
     Image.fromarray(grey).save(path)
 
@@ -65,7 +65,7 @@ def test_a_class_folder_that_is_a_link_to_nothing_is_named(data: Path) -> None:
 def test_linked_folders_are_read_and_their_manifest_too(data: Path, tmp_path: Path) -> None:
     batch = tmp_path / "batch2"
     batch.mkdir()
-    _picture(batch / "9.png", seed=9)
+    _image(batch / "9.png", seed=9)
     (data / "glioma" / "batch2").symlink_to(batch)
     samples = load_samples(data)
     assert "glioma/batch2/9.png" in [sample.name for sample in samples]
@@ -86,7 +86,7 @@ def test_a_folder_that_is_linked_twice_or_in_a_circle_is_refused(data: Path) -> 
 
 def test_what_is_no_file_and_what_has_no_name_in_utf8_is_refused(data: Path) -> None:
     os.mkfifo(data / "glioma" / "pipe.png")
-    _picture(data / "glioma" / "x.png", seed=1)
+    _image(data / "glioma" / "x.png", seed=1)
     (data / "glioma" / "x.png").rename(data / "glioma" / os.fsdecode(b"Gr\xf6sse.png"))
     with pytest.raises(DataRefused) as caught:
         load_samples(data, verify=False)
@@ -97,12 +97,12 @@ def test_what_is_no_file_and_what_has_no_name_in_utf8_is_refused(data: Path) -> 
 def test_a_data_set_in_a_folder_whose_name_is_no_utf8_is_taken(data: Path, tmp_path: Path) -> None:
     for label in LABELS:
         for number in range(3, 9):
-            _picture(data / label / f"{number}.png", seed=100 * number + LABELS.index(label))
+            _image(data / label / f"{number}.png", seed=100 * number + LABELS.index(label))
     root = tmp_path / os.fsdecode(b"Gr\xf6sse")
     data.rename(root)
     result = CliRunner().invoke(main, ["audit", str(root)])
     assert result.exit_code == 0, result.output
-    assert "32 pictures" in result.stdout
+    assert "32 images" in result.stdout
     inside = CliRunner().invoke(main, ["split", str(root), "--output", str(root / "m.csv")])
     assert inside.exit_code == 0, inside.output
     assert {row.dataset for row in read_manifest(root / "m.csv")} == {r"Gr\udcf6sse"}
@@ -129,10 +129,10 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(
 def test_what_lies_beside_the_classes_is_said(
     data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _picture(data / "stray.png", seed=3)
+    _image(data / "stray.png", seed=3)
     with caplog.at_level(logging.WARNING):
         load_samples(data)
-    assert "left out: 1 pictures that lie in no class folder: stray.png" in caplog.text
+    assert "left out: 1 images that lie in no class folder: stray.png" in caplog.text
     divided = tmp_path / "divided"
     (divided / "masks").mkdir(parents=True)
     data.rename(divided / "train")
@@ -156,7 +156,7 @@ def test_a_missing_class_is_explained_by_what_is_missing() -> None:
     for samples, hint in (
         (
             _samples({"train": three, "val": three}),
-            "none at all; train and val need pictures of all 4",
+            "none at all; train and val need images of all 4",
         ),
         (_samples({"": full}), "pass it with --manifest"),
         (_samples({"train": three, "val": full}), "the data set has 2 of no_tumor"),
@@ -180,7 +180,7 @@ def test_split_warns_of_a_class_that_is_missing(data: Path, tmp_path: Path) -> N
     (data / "no_tumor").rmdir()
     result = CliRunner().invoke(main, ["split", str(data), "--output", str(tmp_path / "m.csv")])
     assert result.exit_code == 0
-    assert "no picture of" in result.stderr
+    assert "no image of" in result.stderr
     assert "no_tumor in train" in result.stderr
 
 

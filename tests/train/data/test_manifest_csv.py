@@ -34,7 +34,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path) -> None:
     assert second == "d,c.png,pituitary,train,,,p1,test,1,0,ab,RGB,30,20"
 
 
-def test_a_manifest_in_another_folder_still_finds_its_pictures(tmp_path: Path) -> None:
+def test_a_manifest_in_another_folder_still_finds_its_images(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     sample = Sample(source=tmp_path / "set" / "a.png", name="a.png", label=0, split="val")
     write_manifest(tmp_path / "out" / "m.csv", [sample])
@@ -77,7 +77,7 @@ def test_missing_columns_and_files_are_refused(tmp_path: Path) -> None:
         read_manifest(tmp_path / "binary.csv")
 
 
-def test_a_picture_inside_a_table_cannot_be_named_by_a_manifest(tmp_path: Path) -> None:
+def test_an_image_inside_a_table_cannot_be_named_by_a_manifest(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="no file"):
         write_manifest(tmp_path / "m.csv", [Sample(source=b"x", name="t#0", label=0)])
     assert not (tmp_path / "m.csv").exists()

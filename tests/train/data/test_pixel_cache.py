@@ -85,13 +85,13 @@ def test_a_damaged_cache_is_made_anew(
     assert [path.name for path in tmp_path.iterdir()] == [again.key]
 
 
-def test_unreadable_pictures_are_all_named_and_nothing_is_left(
+def test_unreadable_images_are_all_named_and_nothing_is_left(
     phantom_folder: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(phantom_folder, tmp_path / "set")
     samples = load_samples(tmp_path / "set")
     for number in (3, 30):
-        Path(str(samples[number].source)).write_bytes(b"no picture")
+        Path(str(samples[number].source)).write_bytes(b"no image")
     with pytest.raises(DataRefused) as caught:
         PixelCache.build(samples, CONFIG, tmp_path / "cache")
     assert samples[3].name in caught.value.message
@@ -100,5 +100,5 @@ def test_unreadable_pictures_are_all_named_and_nothing_is_left(
     Path(str(samples[3].source)).unlink()
     with pytest.raises(DataRefused, match=samples[3].name):
         PixelCache.build(samples, CONFIG, tmp_path / "cache")
-    with pytest.raises(DataRefused, match="no pictures"):
+    with pytest.raises(DataRefused, match="no images"):
         PixelCache.build([], CONFIG, tmp_path / "cache")

@@ -27,7 +27,7 @@ def count_read(samples: list[Sample], folder: Path) -> int:
     return len(calls)
 
 
-def test_a_mask_lies_where_its_tumour_lies_in_the_cached_picture(
+def test_a_mask_lies_where_its_tumour_lies_in_the_cached_image(
     samples: list[Sample], tmp_path: Path
 ) -> None:
     cache = MaskCache.build(samples, CONFIG, tmp_path / "cache")
@@ -41,7 +41,7 @@ def test_a_mask_lies_where_its_tumour_lies_in_the_cached_picture(
         cache.masks[0, 0, 0] = 1
 
 
-def test_of_a_picture_without_a_mask_file_nothing_is_known(
+def test_of_an_image_without_a_mask_file_nothing_is_known(
     samples: list[Sample], tmp_path: Path
 ) -> None:
     cache = MaskCache.build(samples, CONFIG, tmp_path / "cache")
@@ -49,7 +49,7 @@ def test_of_a_picture_without_a_mask_file_nothing_is_known(
     assert not cache.masks[~cache.known].any()
 
 
-def test_pictures_outside_of_the_layout_have_no_masks(
+def test_images_outside_of_the_layout_have_no_masks(
     phantom_samples: list[Sample], tmp_path: Path
 ) -> None:
     assert [mask_file(sample) for sample in phantom_samples] == [None] * 40
@@ -68,15 +68,15 @@ def test_a_tumour_smaller_than_a_pixel_does_not_vanish() -> None:
     ).any()
 
 
-def test_a_mask_follows_its_picture_at_every_size() -> None:
+def test_a_mask_follows_its_image_at_every_size() -> None:
     shape = np.zeros((200, 256), dtype=np.uint8)
     shape[37:99, 101:180] = 255
     for size in (64, 160, 224, 320):
         config = PreprocessorConfig(height=size, width=size)
         mask = resize_mask(Image.fromarray(shape), config) > 0
-        picture = resize_grey(Image.fromarray(shape), config) >= 128
-        union = (mask | picture).sum()
-        assert (mask & picture).sum() / union > 0.97, "the filters differ by less than a pixel"
+        image = resize_grey(Image.fromarray(shape), config) >= 128
+        union = (mask | image).sum()
+        assert (mask & image).sum() / union > 0.97, "the filters differ by less than a pixel"
 
 
 def test_masks_that_cannot_be_used_are_all_named_and_nothing_is_left(
@@ -97,9 +97,9 @@ def test_masks_that_cannot_be_used_are_all_named_and_nothing_is_left(
         MaskCache.build(samples, CONFIG, tmp_path / "cache")
     for row in range(4):
         assert samples[row].name in caught.value.message
-    assert "65 x 64, but its picture 64 x 64" in caught.value.message
+    assert "65 x 64, but its image 64 x 64" in caught.value.message
     assert list((tmp_path / "cache").iterdir()) == []
-    with pytest.raises(DataRefused, match="no pictures"):
+    with pytest.raises(DataRefused, match="no images"):
         MaskCache.build([], CONFIG, tmp_path / "cache")
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_cache_is_made_anew(samples: list[Sample], tmp_path: Path) -> 
 
 
 @pytest.mark.real_scans
-def test_every_tumour_of_brisc_has_its_mask_and_no_healthy_picture_has(real_scans: Path) -> None:
+def test_every_tumour_of_brisc_has_its_mask_and_no_healthy_image_has(real_scans: Path) -> None:
     samples = [x for x in read_manifest(real_scans / "manifest.csv") if x.dataset == "brisc2025"]
     assert len(samples) == 6000
     tumours = [sample.class_name != "no_tumor" for sample in samples]

@@ -23,7 +23,7 @@ TEMPERATURE = 2.0
 
 
 def logits_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """A model that can be done again: linear in four means of the picture."""
+    """A model that can be done again: linear in four means of the image."""
     quarters = [grey[:, :16, :16], grey[:, :16, 16:], grey[:, 16:, :16], grey[:, 16:, 16:]]
     means = np.stack([part.mean(axis=(1, 2)) for part in quarters], axis=1)
     return np.asarray((means - means.mean(axis=1, keepdims=True)) / 10)
@@ -69,9 +69,9 @@ def test_everything_is_written(evaluated: tuple[Path, dict[str, Any]]) -> None:
     assert metrics["provenance"] == {"command": "brain-train evaluate"}
     for name in FILES:
         if name.endswith(".png"):
-            with Image.open(folder / name) as picture:
-                picture.load()
-                assert min(picture.size) > 300
+            with Image.open(folder / name) as image:
+                image.load()
+                assert min(image.size) > 300
 
 
 def test_predictions_recompute_to_the_metrics(
@@ -145,7 +145,7 @@ def test_a_perfect_model_scores_one(
     assert metrics["model"]["tumor_called_no_tumor"]["value"] == 0
 
 
-def test_without_a_picture_there_is_nothing_to_evaluate(
+def test_without_an_image_there_is_nothing_to_evaluate(
     phantom_samples: list[Sample], pixels: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     with pytest.raises(NoInputs, match="nothing here") as refused:
@@ -169,5 +169,5 @@ def test_a_curve_is_drawn_however_short_the_history(
     tmp_path: Path, history: list[dict[str, float]]
 ) -> None:
     plot_curve(history, "a run", tmp_path / "curve.png")
-    with Image.open(tmp_path / "curve.png") as picture:
-        picture.load()
+    with Image.open(tmp_path / "curve.png") as image:
+        image.load()

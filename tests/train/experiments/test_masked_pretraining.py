@@ -19,7 +19,7 @@ def experiment(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
     return load_experiment("masked_pretraining")
 
 
-def test_the_same_share_of_each_picture_is_hidden_in_squares(experiment: ModuleType) -> None:
+def test_the_same_share_of_each_image_is_hidden_in_squares(experiment: ModuleType) -> None:
     hidden = experiment.hidden_places(3, 160, torch.Generator().manual_seed(0))
     assert hidden.shape == (3, 1, 160, 160)
     assert hidden.float().mean(dim=(1, 2, 3)).tolist() == pytest.approx([0.6] * 3)

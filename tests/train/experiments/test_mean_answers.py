@@ -36,7 +36,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_mirrored_picture_and_a_larger_one_get_other_answers(
+def test_a_mirrored_image_and_a_larger_one_get_other_answers(
     mean_answers: ModuleType, checkpoint: Path, phantom_samples: list[Sample]
 ) -> None:
     loaded = load_checkpoint(checkpoint)

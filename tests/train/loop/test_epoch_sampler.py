@@ -20,7 +20,7 @@ def order(
     return drawn
 
 
-def test_the_order_of_pictures_depends_on_seed_and_epoch_alone() -> None:
+def test_the_order_of_images_depends_on_seed_and_epoch_alone() -> None:
     labels = torch.tensor([0] * 30 + [1] * 10)
     assert order(labels, 1, 2) == order(labels, 1, 2)
     assert sorted(order(labels, 1, 2)) == list(range(40))
@@ -50,8 +50,8 @@ def test_an_epoch_has_one_of_each_copy_and_in_the_long_run_all_of_them_alike() -
     assert order(labels, 5, 1, copies=copies) == order(labels, 5, 1, copies=copies)
 
 
-def test_a_picture_with_many_copies_weighs_as_much_as_one_with_none_in_balanced_classes() -> None:
-    # Class 0: a picture with nine copies and two without. Class 1: one picture.
+def test_an_image_with_many_copies_weighs_as_much_as_one_with_none_in_balanced_classes() -> None:
+    # Class 0: an image with nine copies and two without. Class 1: one image.
     labels = torch.tensor([0] * 12 + [1])
     copies = torch.tensor([0] * 10 + [1, 2] + [3])
     drawn = [

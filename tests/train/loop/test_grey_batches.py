@@ -8,7 +8,7 @@ from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from train.augmentation import augment_with_masks
 from train.augmentation.covers import add_frames
 from train.augmentation.jpeg import compress
-from train.loop.grey_batches import GreyPictures, pixel_values_from_grey
+from train.loop.grey_batches import GreyImages, pixel_values_from_grey
 from train.recipe import Augmentation
 
 IMAGENET = PreprocessorConfig(
@@ -24,7 +24,7 @@ IMAGENET = PreprocessorConfig(
         IMAGENET,
     ],
 )
-def test_training_scales_pictures_as_the_runtime_does(config: PreprocessorConfig) -> None:
+def test_training_scales_images_as_the_runtime_does(config: PreprocessorConfig) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
     in_torch = pixel_values_from_grey(torch.from_numpy(grey)[:, None].float() / 255, config)
     assert in_torch.shape == (3, 3, 16, 16) or config.image_mean == (0.0, 0.0, 0.0)
@@ -33,8 +33,8 @@ def test_training_scales_pictures_as_the_runtime_does(config: PreprocessorConfig
     assert in_torch.shape == expected.shape
 
 
-def test_pictures_on_a_gpu_are_varied_and_scaled_there() -> None:
-    # No GPU is needed: fake tensors know their device, and refuse to mix two. What varies some pictures alone asks how
+def test_images_on_a_gpu_are_varied_and_scaled_there() -> None:
+    # No GPU is needed: fake tensors know their device, and refuse to mix two. What varies some images alone asks how
     # many, which they do not know: test_on_gpu.py tries that.
     settings = Augmentation(
         rotation_degrees=9,
@@ -62,7 +62,7 @@ def test_pictures_on_a_gpu_are_varied_and_scaled_there() -> None:
 def test_a_part_holds_its_own_rows_and_labels() -> None:
     pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
     pixels.setflags(write=False)  # as a memory map is
-    part = GreyPictures(pixels, [4, 1], [3, 0])
+    part = GreyImages(pixels, [4, 1], [3, 0])
     assert len(part) == 2
     assert part[0]["grey"].tolist() == [[16, 17], [18, 19]]
     assert [int(part[index]["labels"]) for index in range(2)] == [3, 0]
@@ -71,9 +71,9 @@ def test_a_part_holds_its_own_rows_and_labels() -> None:
     assert part[1]["grey"].tolist() == [[4, 5], [6, 7]]
 
 
-def test_with_originals_each_picture_comes_twice_once_to_be_varied() -> None:
+def test_with_originals_each_image_comes_twice_once_to_be_varied() -> None:
     pixels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
-    part = GreyPictures(pixels, [2, 0], [3, 1], with_originals=True)
+    part = GreyImages(pixels, [2, 0], [3, 1], with_originals=True)
     drawn = [part[index] for index in range(len(part))]
     assert [item["vary"].item() for item in drawn] == [True, True, False, False]
     assert [item["labels"].item() for item in drawn] == [3, 1, 3, 1]
@@ -82,28 +82,28 @@ def test_with_originals_each_picture_comes_twice_once_to_be_varied() -> None:
 
 
 def test_without_originals_all_are_varied() -> None:
-    part = GreyPictures(np.zeros((2, 2, 2), np.uint8), [0, 1], [0, 0])
+    part = GreyImages(np.zeros((2, 2, 2), np.uint8), [0, 1], [0, 0])
     assert [part[index]["vary"].item() for index in range(2)] == [True, True]
 
 
-def test_masks_come_with_their_pictures_where_they_are_given() -> None:
+def test_masks_come_with_their_images_where_they_are_given() -> None:
     pixels = np.arange(3 * 4, dtype=np.uint8).reshape(3, 2, 2)
     masks = np.full((3, 2, 2), 255, np.uint8) * np.array([0, 1, 0], np.uint8)[:, None, None]
-    part = GreyPictures(pixels, [1, 2], [3, 0], masks=(masks, np.array([False, True, False])))
+    part = GreyImages(pixels, [1, 2], [3, 0], masks=(masks, np.array([False, True, False])))
     assert [bool(part[index]["mask_known"]) for index in range(2)] == [True, False]
     assert part[0]["mask"].tolist() == [[255, 255], [255, 255]]
     assert part[1]["mask"].tolist() == [[0, 0], [0, 0]]
-    assert "mask" not in GreyPictures(pixels, [1], [3])[0]
+    assert "mask" not in GreyImages(pixels, [1], [3])[0]
 
 
 def test_copy_groups_are_numbered_and_originals_are_groups_of_their_own() -> None:
     pixels = np.zeros((9, 2, 2), np.uint8)
-    part = GreyPictures(pixels, [1, 4, 8], [0, 0, 0], copies=[7, 3, 7])
+    part = GreyImages(pixels, [1, 4, 8], [0, 0, 0], copies=[7, 3, 7])
     assert part.copies is not None
     assert part.copies.tolist() == [1, 0, 1]
     assert (len(part), part.drawn) == (3, 2)
-    twice = GreyPictures(pixels, [1, 4, 8], [0] * 3, copies=[7, 3, 7], with_originals=True)
+    twice = GreyImages(pixels, [1, 4, 8], [0] * 3, copies=[7, 3, 7], with_originals=True)
     assert twice.copies is not None
     assert twice.copies.tolist() == [1, 0, 1, 3, 2, 3]
     assert (len(twice), twice.drawn) == (6, 4)
-    assert GreyPictures(pixels, [1, 4, 8], [0] * 3).drawn == 3
+    assert GreyImages(pixels, [1, 4, 8], [0] * 3).drawn == 3

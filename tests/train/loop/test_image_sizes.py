@@ -28,7 +28,7 @@ def test_sizes_follow_one_another_by_their_shares(progress: float, size: int) ->
     assert size_at(dataclasses.replace(RECIPE, image_sizes=()), progress) == 64
 
 
-def test_pictures_and_masks_are_shrunk_on_the_batch() -> None:
+def test_images_and_masks_are_shrunk_on_the_batch() -> None:
     batch = {
         "grey": torch.full((2, 64, 64), 128, dtype=torch.uint8),
         "mask": torch.full((2, 64, 64), 255, dtype=torch.uint8),

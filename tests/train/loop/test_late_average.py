@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edge_infer.preprocessing import PreprocessorConfig
-from train.loop.grey_batches import GreyPictures
+from train.loop.grey_batches import GreyImages
 from train.loop.late_average import try_late_average
 from train.loop.weight_average import exponential_average, mean_of_weights
 from train.models import create_model
@@ -39,7 +39,7 @@ def trainer(accuracy: float, *, ema: bool = False) -> Any:
             augmentation=Augmentation(noise=0.1),
         ),
         preprocessor=PreprocessorConfig(height=32, width=32),
-        train_dataset=GreyPictures(pixels, list(range(9)), [0, 1, 2] * 3),
+        train_dataset=GreyImages(pixels, list(range(9)), [0, 1, 2] * 3),
         args=SimpleNamespace(device=torch.device("cpu")),
         state=SimpleNamespace(best_metric=BEST),
         get_eval_dataloader=lambda: None,

@@ -12,12 +12,12 @@ def seeded(seed: int = 0) -> Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(count: int = 64) -> Tensor:
+def images(count: int = 64) -> Tensor:
     return torch.rand(count, 1, 20, 16, generator=seeded(9))
 
 
 def drawn(settings: Mixing, seed: int = 0, vary: Tensor = VARY) -> Mixture:
-    mixture = draw_mixture(pictures(), vary, settings, seeded(seed))
+    mixture = draw_mixture(images(), vary, settings, seeded(seed))
     assert mixture is not None
     return mixture
 
@@ -25,7 +25,7 @@ def drawn(settings: Mixing, seed: int = 0, vary: Tensor = VARY) -> Mixture:
 def test_the_same_generator_state_gives_the_same_mixture_and_the_global_one_is_left_alone() -> None:
     settings = Mixing(mixup_alpha=0.4, cutmix_alpha=1.0)
     before = torch.random.get_rng_state()
-    first, again, other = (drawn(settings, seed).apply(pictures()) for seed in (1, 1, 2))
+    first, again, other = (drawn(settings, seed).apply(images()) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -34,7 +34,7 @@ def test_the_same_generator_state_gives_the_same_mixture_and_the_global_one_is_l
 def test_mixup_is_the_papers_formula() -> None:
     mixture = drawn(Mixing(mixup_alpha=1.0))
     share = mixture.share.view(-1, 1, 1, 1)
-    grey = pictures()
+    grey = images()
     expected = share * grey + (1 - share) * grey[mixture.partner]
     torch.testing.assert_close(mixture.apply(grey), expected)
     # Beta(1, 1) is uniform: mean 1/2, standard deviation 0.29; of 64 numbers 0.036.
@@ -44,7 +44,7 @@ def test_mixup_is_the_papers_formula() -> None:
 
 def test_cutmix_takes_each_pixel_from_one_of_two_and_the_label_by_area() -> None:
     mixture = drawn(Mixing(cutmix_alpha=1.0))
-    grey = pictures()
+    grey = images()
     views, partners = mixture.apply(grey), grey[mixture.partner]
     assert ((views == grey) | (views == partners)).all()
     own = (mixture.own == 1).float().mean(dim=(1, 2, 3))
@@ -55,7 +55,7 @@ def test_cutmix_takes_each_pixel_from_one_of_two_and_the_label_by_area() -> None
     assert 0.3 < float(mixture.share.mean()) < 0.9
 
 
-def test_labels_are_shared_as_the_pictures_are() -> None:
+def test_labels_are_shared_as_the_images_are() -> None:
     mixture = Mixture(
         partner=torch.tensor([1, 0, 2]), own=torch.tensor([0.75, 1.0, 0.5]).view(3, 1, 1, 1)
     )
@@ -70,7 +70,7 @@ def test_only_some_are_mixed_and_originals_never() -> None:
     untouched = mixture.share == 1
     assert untouched[~vary].all()
     assert 12 < int((~untouched).sum()) < 36  # 24 expected
-    grey = pictures()
+    grey = images()
     assert torch.equal(mixture.apply(grey)[untouched], grey[untouched])
 
 
@@ -90,5 +90,5 @@ def test_batches_take_one_of_the_two_kinds(settings: Mixing, kinds: set[str]) ->
 def test_without_either_nothing_is_drawn() -> None:
     generator = seeded()
     before = generator.get_state()
-    assert draw_mixture(pictures(), VARY, Mixing(probability=1.0), generator) is None
+    assert draw_mixture(images(), VARY, Mixing(probability=1.0), generator) is None
     assert torch.equal(generator.get_state(), before)

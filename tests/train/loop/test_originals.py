@@ -1,4 +1,4 @@
-"""A picture marked as an original goes through a training step as it is."""
+"""An image marked as an original goes through a training step as it is."""
 
 import torch
 
@@ -26,6 +26,6 @@ def test_originals_stay_and_the_others_are_varied() -> None:
     originals = grey.float() / 255
     assert torch.equal(views[~vary], originals[~vary])
     assert all(
-        not torch.equal(view, picture)
-        for view, picture in zip(views[vary], originals[vary], strict=True)
+        not torch.equal(view, image)
+        for view, image in zip(views[vary], originals[vary], strict=True)
     )

@@ -85,7 +85,7 @@ def test_each_phase_is_in_the_history_with_its_seconds_and_speed(run: Path) -> N
     assert rebuilt[1] < rebuilt[0], "the first layer learns to rebuild"
     for entry in history:
         if "eval_loss" in entry:
-            # 28 pictures twice, eight a step, are seven steps; the seconds hold validation and saving too.
+            # 28 images twice, eight a step, are seven steps; the seconds hold validation and saving too.
             assert entry["steps_per_second"] * entry["seconds"] > 7 * 0.99
     epochs = [entry["epoch"] for entry in class_history(history) if "eval_accuracy" in entry]
     assert epochs == [1.0, 2.0, 3.0]

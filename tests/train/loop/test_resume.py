@@ -35,7 +35,7 @@ from train.recipe import Augmentation, MaskGuidance, Mixing, Recipe
 RECIPE = Recipe(
     name="plain",
     epochs=3,
-    batch_size=4,  # of 28 pictures: a last batch of one has no variance to normalise with
+    batch_size=4,  # of 28 images: a last batch of one has no variance to normalise with
     learning_rate=2e-3,
     weight_decay=0.05,
     warmup_ratio=0.1,
@@ -107,7 +107,7 @@ def shared(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def samples(phantom_samples: list[Sample], recipe: Recipe, shared: Path) -> list[Sample]:
-    """The phantoms in BRISC's folders: masks for the tumours of the train part, and perhaps one picture twice."""
+    """The phantoms in BRISC's folders: masks for the tumours of the train part, and perhaps one image twice."""
     masks = shared / "segmentation_task" / "train" / "masks"
     masks.mkdir(parents=True)
     square = np.zeros((64, 64), np.uint8)
@@ -199,7 +199,7 @@ def test_the_finished_weights_are_bit_for_bit_those_of_the_unbroken_run(
 
 def test_the_last_epoch_is_the_same_too(unbroken: Path, resumed: Path, recipe: Recipe) -> None:
     # The finished weights are those of the best epoch, which may lie before the kill.
-    # 28 pictures, 4 a step; what is a copy is drawn instead of its twin.
+    # 28 images, 4 a step; what is a copy is drawn instead of its twin.
     assert newest(unbroken).name == newest(resumed).name == "checkpoint-21"
     names = {path.name for path in newest(unbroken).glob("*.safetensors")}
     averages = {"average", "late"} if recipe.ema_decay else set()
@@ -221,7 +221,7 @@ def test_the_run_learnt_and_its_history_is_whole(
         assert [entry["epoch"] for entry in history if "eval_accuracy" in entry] == [1, 2, 3]
     losses = [[entry["loss"] for entry in history if "loss" in entry] for history in histories]
     assert losses[0] == losses[1]
-    if recipe is RECIPE:  # with everything, three epochs of 28 pictures are too few to show it
+    if recipe is RECIPE:  # with everything, three epochs of 28 images are too few to show it
         assert losses[0][2] < losses[0][0]
     torch.manual_seed(RECIPE.seed)
     first = create_model("cvt_test", len(LABELS)).state_dict()

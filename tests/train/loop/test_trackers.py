@@ -28,7 +28,7 @@ def arguments(tmp_path: Path, phantom_folder: Path) -> list[str]:
     ]
 
 
-def test_tensorboard_gets_accuracies_and_the_pictures_of_the_evaluation(
+def test_tensorboard_gets_accuracies_and_the_images_of_the_evaluation(
     arguments: list[str], tmp_path: Path
 ) -> None:
     result = CliRunner().invoke(main, arguments)

@@ -41,7 +41,7 @@ def test_the_same_step_sees_the_same_views_and_another_step_others() -> None:
     assert not torch.equal(views_at().grey, views_at(step=4).grey)
 
 
-def test_a_mixed_picture_has_no_mask_to_learn_from() -> None:
+def test_a_mixed_image_has_no_mask_to_learn_from() -> None:
     views = views_at()
     assert views.mixture is not None
     assert views.known is not None
@@ -51,7 +51,7 @@ def test_a_mixed_picture_has_no_mask_to_learn_from() -> None:
     assert torch.equal(views.known[~mixed], batch()["mask_known"][~mixed])
 
 
-def test_masks_move_with_varied_pictures_and_stay_with_originals() -> None:
+def test_masks_move_with_varied_images_and_stay_with_originals() -> None:
     views, vary = views_at(mix=False), batch()["vary"]
     assert views.masks is not None
     torch.testing.assert_close(views.masks, views.grey)
@@ -68,7 +68,7 @@ def test_nothing_is_mixed_where_no_labels_are_learned_or_late(views: Views) -> N
     assert torch.equal(views.label_loss(logits, 0.1), expected)
 
 
-def test_the_loss_on_a_mixed_picture_is_that_on_both_labels_by_their_shares() -> None:
+def test_the_loss_on_a_mixed_image_is_that_on_both_labels_by_their_shares() -> None:
     views = views_at()
     assert views.mixture is not None
     logits = torch.randn(32, 4, generator=torch.Generator().manual_seed(1))

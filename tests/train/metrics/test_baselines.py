@@ -8,7 +8,7 @@ from train.metrics.baselines import image_size_table, nearest_neighbour
 
 
 def scans(count: int, seed: int) -> NDArray[np.uint8]:
-    """Smooth pictures, (count, 48, 48), so that thumbnails keep what they show."""
+    """Smooth images, (count, 48, 48), so that thumbnails keep what they show."""
     coarse = np.random.default_rng(seed).integers(0, 256, (count, 8, 8), dtype=np.uint8)
     return np.kron(coarse, np.ones((6, 6), dtype=np.uint8))
 
@@ -23,7 +23,7 @@ def test_copies_get_the_label_of_their_original() -> None:
     assert (nearest_neighbour(train, labels, dimmed[order]) == labels[order]).all()
 
 
-def test_a_blank_picture_gets_some_label_and_no_error() -> None:
+def test_a_blank_image_gets_some_label_and_no_error() -> None:
     blank = np.zeros((1, 48, 48), dtype=np.uint8)
     answer = nearest_neighbour(scans(3, seed=0), np.array([1, 2, 3]), blank)
     assert answer.shape == (1,)

@@ -130,7 +130,7 @@ def width(figure: dict[str, Any]) -> float:
     return float(figure["high"] - figure["low"])
 
 
-def test_few_groups_give_a_wider_interval_than_as_many_pictures_alone() -> None:
+def test_few_groups_give_a_wider_interval_than_as_many_images_alone() -> None:
     patients = 12
     labels = np.repeat(np.arange(patients) % 4, 10)
     right = np.repeat(np.arange(patients) % 3 > 0, 10)  # a patient is right or wrong as a whole
@@ -143,7 +143,7 @@ def test_few_groups_give_a_wider_interval_than_as_many_pictures_alone() -> None:
     assert alone["groups"] == 0
     assert width(grouped["accuracy_by_group"]) > 2 * width(alone["accuracy_by_group"])
     assert grouped["accuracy"] == alone["accuracy"], "Wilson's knows no groups"
-    # A picture alone is a patient of its own, for which the bootstrap comes near to Wilson's.
+    # An image alone is a patient of its own, for which the bootstrap comes near to Wilson's.
     assert width(alone["accuracy_by_group"]) == pytest.approx(width(alone["accuracy"]), rel=0.1)
 
 

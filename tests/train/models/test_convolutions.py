@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from train.models.convolutions import mend_convolutions
 
 
-def gradients(layer: nn.Conv2d, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    given = pictures.clone().requires_grad_()
+def gradients(layer: nn.Conv2d, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    given = images.clone().requires_grad_()
     layer.zero_grad()
     answer = layer(given)
     answer.square().sum().backward()
@@ -23,13 +23,13 @@ def test_a_narrow_shortcut_gives_what_torch_gives(
     training: bool, stride: int, size: tuple[int, int]
 ) -> None:
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.rand(3, 8, *size, generator=generator)
+    images = torch.rand(3, 8, *size, generator=generator)
     layer = nn.Conv2d(8, 16, kernel_size=1, stride=stride)  # channels first: torch's own is safe
-    expected = gradients(layer, pictures)
+    expected = gradients(layer, images)
     mend_convolutions(layer)
     assert type(layer) is not nn.Conv2d
     layer.train(training)
-    for given, wanted in zip(gradients(layer, pictures), expected, strict=True):
+    for given, wanted in zip(gradients(layer, images), expected, strict=True):
         torch.testing.assert_close(given, wanted, rtol=1e-5, atol=1e-5)  # sums in another order
 
 

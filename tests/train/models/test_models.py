@@ -118,7 +118,7 @@ def test_scale_and_offset_of_intensities_do_not_matter(model: Any, pixel_values:
     assert float((mirrored - logits).abs().max()) > 1e-3, "something else does matter"
 
 
-def test_pictures_of_0_to_255_get_the_answer_of_those_of_0_to_1(
+def test_images_of_0_to_255_get_the_answer_of_those_of_0_to_1(
     model: Any, pixel_values: Tensor
 ) -> None:
     """The seed's fault, docs/preprocessing-fault.md: harmless here, whatever is normalized before."""
@@ -127,7 +127,7 @@ def test_pictures_of_0_to_255_get_the_answer_of_those_of_0_to_1(
     torch.testing.assert_close(large.evidence, small.evidence, rtol=0, atol=1e-3)
 
 
-def test_a_picture_alone_gets_the_answer_it_gets_among_others(
+def test_an_image_alone_gets_the_answer_it_gets_among_others(
     model: Any, pixel_values: Tensor
 ) -> None:
     together = answer(model, pixel_values)
@@ -136,7 +136,7 @@ def test_a_picture_alone_gets_the_answer_it_gets_among_others(
         torch.testing.assert_close(one, all_of_them[1:2], rtol=0, atol=1e-5)
 
 
-def test_a_blank_picture_gets_a_finite_answer(model: Any, pixel_values: Tensor) -> None:
+def test_a_blank_image_gets_a_finite_answer(model: Any, pixel_values: Tensor) -> None:
     blank = answer(model, torch.full_like(pixel_values, 0.3))
     assert all(bool(output.isfinite().all()) for output in blank)
 
@@ -164,8 +164,8 @@ def test_the_seed_decides_the_first_weights() -> None:
 
 
 def test_standardize_gives_zero_mean_and_unit_variance() -> None:
-    pictures = 7 * torch.rand(4, 3, 20, 30, generator=torch.Generator().manual_seed(0)) + 5
-    standard = standardize(pictures)
+    images = 7 * torch.rand(4, 3, 20, 30, generator=torch.Generator().manual_seed(0)) + 5
+    standard = standardize(images)
     torch.testing.assert_close(standard.mean(dim=(1, 2, 3)), torch.zeros(4), rtol=0, atol=1e-5)
     torch.testing.assert_close(
         standard.std(dim=(1, 2, 3), unbiased=False), torch.ones(4), rtol=0, atol=1e-4

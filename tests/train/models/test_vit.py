@@ -50,7 +50,7 @@ def disturb(model: nn.Module, seed: int = 4) -> None:
             parameter += noise * (0.3 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5)
 
 
-def pictures(model: VisionTransformer, n: int = 2) -> Tensor:
+def images(model: VisionTransformer, n: int = 2) -> Tensor:
     side = model.grid * model.patch_size
     return torch.rand(n, 3, side, side, generator=torch.Generator().manual_seed(5))
 
@@ -112,7 +112,7 @@ def test_it_computes_what_transformers_vit_computes(sized: VisionTransformer, we
     if weights == "disturbed":
         disturb(sized)
     sized.double()
-    pixel_values = pictures(sized).double()
+    pixel_values = images(sized).double()
     tokens, logits = last_hidden_state(sized, pixel_values)
     with torch.inference_mode():
         reference = transformers_twin(sized)(standardize(pixel_values)).last_hidden_state
@@ -165,7 +165,7 @@ def shuffled_patches(pixel_values: Tensor, patch: int) -> Tensor:
 def test_the_answer_depends_on_where_a_patch_lies_and_only_through_the_positions() -> None:
     model = small_vit(32, dim=24, depth=2)
     disturb(model)
-    pixel_values = pictures(model)
+    pixel_values = images(model)
     moved = shuffled_patches(pixel_values, model.patch_size)
     assert torch.equal(shuffled_patches(moved, model.patch_size), pixel_values)
     _, here = last_hidden_state(model, pixel_values)
@@ -189,18 +189,18 @@ def test_blocks_are_left_out_in_training_only() -> None:
     torch.manual_seed(7)
     model = small_vit(32, dim=24, depth=3, drop_path_rate=0.8)
     assert [block.drop_path.p for block in model.blocks] == pytest.approx([0.0, 0.4, 0.8])
-    pixel_values = pictures(model, n=1).expand(16, -1, -1, -1)
+    pixel_values = images(model, n=1).expand(16, -1, -1, -1)
     with torch.no_grad():
         logits = model(pixel_values).logits
         learning = model.train()(pixel_values).logits
     # Threads share a batch out, and the last bits of a sum depend on how.
     torch.testing.assert_close(logits, logits[:1].expand_as(logits), rtol=0, atol=1e-5)
-    assert (learning - learning[:1]).abs().max() > 1e-3, "each picture draws for itself"
+    assert (learning - learning[:1]).abs().max() > 1e-3, "each image draws for itself"
 
 
 def test_without_stochastic_depth_training_computes_the_same() -> None:
     model = small_vit(32, dim=24, depth=2, drop_path_rate=0.0)
-    pixel_values = pictures(model)
+    pixel_values = images(model)
     with torch.no_grad():
         assert torch.equal(model(pixel_values).logits, model.train()(pixel_values).logits)
 

@@ -26,10 +26,10 @@ def test_the_same_seed_gives_the_same_files_and_another_seed_others(tmp_path: Pa
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         write_phantoms(tmp_path / name, per_class=3, seed=seed, size=48)
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
-    pictures = [v for k, v in digests(tmp_path / "a").items() if k.endswith(".png")]
+    images = [v for k, v in digests(tmp_path / "a").items() if k.endswith(".png")]
     others = [v for k, v in digests(tmp_path / "c").items() if k.endswith(".png")]
-    assert len(set(pictures)) == 12
-    assert not set(pictures) & set(others)
+    assert len(set(images)) == 12
+    assert not set(images) & set(others)
 
 
 def test_the_set_has_the_promised_layout(phantom_folder: Path) -> None:

@@ -102,7 +102,7 @@ def test_only_the_best_known_tumours_take_part(
 ) -> None:
     rows = rows_with_tumour(samples, range(len(samples)), arrays[1].known)
     assert {samples[row].class_name for row in rows} == set(LABELS) - {"no_tumor"}
-    with pytest.raises(NoInputs, match="none of 32 pictures"):
+    with pytest.raises(NoInputs, match="none of 32 images"):
         rows_with_tumour(samples, range(len(samples)), np.zeros(32, dtype=bool))
 
 
@@ -116,7 +116,7 @@ def test_chance_is_the_share_of_the_outline(
         assert (it.centre, it.centre_near) == (False, False)
 
 
-def test_the_figures_recompute_from_the_table_of_pictures(
+def test_the_figures_recompute_from_the_table_of_images(
     samples: list[Sample], arrays: tuple[NDArray[np.uint8], MaskCache], tmp_path: Path
 ) -> None:
     cells = {GLIOMA: INSIDE, MENINGIOMA: NEAR, 3: FAR}
@@ -181,9 +181,9 @@ def test_the_command_plays_it_and_draws_examples(
     assert "cvt_test checkpoint on set, test part" in out
     widths = {len(row) for row in pointing_rows(result)}
     assert len(widths) == 1
-    with Image.open(tmp_path / "out" / "pointing.png") as picture:
-        picture.load()
-        assert picture.width > 1000
+    with Image.open(tmp_path / "out" / "pointing.png") as image:
+        image.load()
+        assert image.width > 1000
 
 
 def test_a_data_set_without_masks_is_refused(
@@ -192,7 +192,7 @@ def test_a_data_set_without_masks_is_refused(
     arguments = ("--data", phantom_folder, "--cache", tmp_path, "--output", tmp_path / "out")
     code, _, err = run("pointing", checkpoint, *arguments)
     assert code == NoInputs.exit_code
-    assert "none of 8 pictures has a tumour mask" in err
+    assert "none of 8 images has a tumour mask" in err
     assert not (tmp_path / "out").exists()
 
 

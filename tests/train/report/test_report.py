@@ -163,7 +163,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(written: Path, page: Page) -
     assert page.all("html") == [{"lang": "en"}]
 
 
-def test_every_picture_lies_beside_the_page_and_has_words_for_it(written: Path, page: Page) -> None:
+def test_every_image_lies_beside_the_page_and_has_words_for_it(written: Path, page: Page) -> None:
     files = {
         base64.b64encode(path.read_bytes()).decode(): path.name for path in written.glob("*.png")
     }
@@ -172,8 +172,8 @@ def test_every_picture_lies_beside_the_page_and_has_words_for_it(written: Path, 
         name = files[(image["src"] or "").removeprefix("data:image/png;base64,")]
         seen.add(name)
         assert len(image["alt"] or "") > 30
-        with Image.open(written / name) as picture:
-            assert (str(picture.width), str(picture.height)) == (image["width"], image["height"])
+        with Image.open(written / name) as opened:
+            assert (str(opened.width), str(opened.height)) == (image["width"], image["height"])
     assert seen == set(files.values())
     summary = json.loads((written / "summary.json").read_text())
     assert summary["files"] == sorted(path.name for path in written.iterdir())
@@ -236,7 +236,7 @@ def test_figures_of_the_curves_come_from_the_probabilities(runs: list[Path]) -> 
         assert figure["value"] == pytest.approx(expected)
         assert figure["low"] <= figure["value"] <= figure["high"]
     confidence = run.test.probabilities.max(axis=1)
-    # Eight pictures in ten bins: one a bin, so the error is the mean gap.
+    # Eight images in ten bins: one a bin, so the error is the mean gap.
     gap = np.abs(confidence - (run.test.predicted == run.test.labels)).mean()
     assert run.test.calibration_error()["value"] == pytest.approx(gap)
 
@@ -273,11 +273,11 @@ def test_wrong_answers_are_marked_by_words_too(written: Path, page: Page, runs: 
     assert len(cards) == 8 + min(wrong, 8)
     assert sum("wrong" in name for name in cards) == page.words.count("✗ WRONG") == 2 * wrong
     for path in written.glob("run-1-scan-*.png"):
-        with Image.open(path) as picture:
-            assert picture.size == (404, 200)
+        with Image.open(path) as opened:
+            assert opened.size == (404, 200)
 
 
-def test_pictures_are_drawn_by_seed_and_not_by_result(runs: list[Path]) -> None:
+def test_images_are_drawn_by_seed_and_not_by_result(runs: list[Path]) -> None:
     (run, _) = read_runs(runs)
     answers = run.test
     assert answers is not None
@@ -313,13 +313,13 @@ def test_a_split_that_leaks_is_told_in_a_box_wherever_figures_stand(
     boxes = [given for given in page.all("div") if "warn" in (given.get("class") or "")]
     assert len(boxes) == 3, "at the top, under Leakage, at the run"
     assert "⚠ LEAKS" in next(row for row in page.rows if row and row[0] == "run")[5]
-    assert "4 of 12 test pictures share" in page.words
+    assert "4 of 12 test images share" in page.words
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["runs"][0]["split_check"] == "leaks"
     assert summary["data"]["leaking_pictures"]["test"] == 4
 
 
-def test_a_run_of_other_data_gets_no_pictures_of_these(
+def test_a_run_of_other_data_gets_no_images_of_these(
     runs: list[Path], phantom_samples: list[Sample], cache: Path, tmp_path: Path
 ) -> None:
     fewer = [sample for sample in phantom_samples if sample.label != 0 or sample.split != "val"]
@@ -352,7 +352,7 @@ def test_without_data_it_says_what_is_missing_and_how_to_get_it(
     assert "Made without the data set." in page.words
     assert "--data DIR --manifest FILE --dataset NAME" in page.words
     assert "The split was not checked" in page.words
-    assert len(page.all("img")) == 5, "the curves and four pictures of the answers"
+    assert len(page.all("img")) == 5, "the curves and four images of the answers"
     assert str(tmp_path) not in (tmp_path / "report" / "report.html").read_text()
     # An older report is replaced as a whole, and nothing else is.
     before = (tmp_path / "report" / "report.html").stat().st_ino
@@ -423,7 +423,7 @@ def test_a_bundle_finds_its_run_and_no_other(runs: list[Path], tmp_path: Path) -
     """The shipped bundle was made from the shipped checkpoint, whose training.json lacks some fields."""
     (tmp_path / "shipped").mkdir()
     (tmp_path / "shipped" / "checkpoint").symlink_to(ROOT / "export" / "checkpoints" / "cvt-slim")
-    bundle = ROOT / "edge_infer" / "bundle"
+    bundle = ROOT / "edge_infer" / "shipped"
     facts = read_runs([tmp_path / "shipped", runs[0]])
     assert facts[0].parameters > 4_000_000
     found = bundles_of_runs([bundle], facts)
@@ -475,9 +475,9 @@ def test_phases_before_the_classifier_stand_apart() -> None:
 def test_curves_of_one_run_and_of_six_are_drawn(count: int, tmp_path: Path) -> None:
     curves = [RunCurves.of(f"run $ {number}", history()) for number in range(count)]
     plot_epochs([*curves, RunCurves.of("no history", [])], tmp_path / "epochs.png")
-    with Image.open(tmp_path / "epochs.png") as picture:
-        picture.load()
-        assert picture.height > picture.width > 500
+    with Image.open(tmp_path / "epochs.png") as opened:
+        opened.load()
+        assert opened.height > opened.width > 500
 
 
 def test_figures_of_the_earlier_reports_are_stated_or_said_not_to_be() -> None:

@@ -66,10 +66,10 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_report_stands_in_a_browser(tab: Tab, report: Path, width: int, tmp_path: Path) -> None:
     tab.open(report.as_uri(), width=width)
-    tab.value(DECODED)  # rejected, and so an error here, if a picture cannot be decoded
-    pictures = tab.value(WIDTHS)
-    assert len(pictures) >= 14
-    for natural_width, natural_height, shown_width, shown_height in pictures:
+    tab.value(DECODED)  # rejected, and so an error here, if an image cannot be decoded
+    images = tab.value(WIDTHS)
+    assert len(images) >= 14
+    for natural_width, natural_height, shown_width, shown_height in images:
         assert min(natural_width, shown_width) > 100
         assert shown_height / shown_width == pytest.approx(natural_height / natural_width, rel=0.02)
     page_width, window_width = tab.value(PAGE)
@@ -84,9 +84,9 @@ def test_the_report_stands_in_a_browser(tab: Tab, report: Path, width: int, tmp_
     assert tab.seen("Runtime.exceptionThrown") == []
 
     tab.screenshot(tmp_path / "page.png")
-    with Image.open(tmp_path / "page.png") as picture:
-        assert picture.width == width
-        grey = np.asarray(picture.convert("L"))
+    with Image.open(tmp_path / "page.png") as image:
+        assert image.width == width
+        grey = np.asarray(image.convert("L"))
     assert (grey > 230).mean() > 0.5, "a light page"
     assert (grey < 80).mean() > 0.01, "with something on it"
 
@@ -107,7 +107,7 @@ def test_it_fits_a_printed_sheet(tab: Tab, report: Path) -> None:
 def test_a_report_that_reached_outside_would_be_seen(
     tab: Tab, report: Path, tmp_path: Path
 ) -> None:
-    """The test above can fail: the page's own policy blocks a foreign picture, and the browser says so."""
+    """The test above can fail: the page's own policy blocks a foreign image, and the browser says so."""
     text = report.read_text(encoding="utf-8")
     wide = (
         '<p style="width: 2000px">wide</p><img alt="" src="https://example.invalid/a.png"></body>'

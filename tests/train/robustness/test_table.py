@@ -79,7 +79,7 @@ def run_table(
     return run
 
 
-def test_the_table_has_every_corruption_every_cue_and_the_unchanged_pictures() -> None:
+def test_the_table_has_every_corruption_every_cue_and_the_unchanged_images() -> None:
     assert len(corruption_cells()) == 71
     expected = [("clean", 0), *((it, 0) for it in NEUTRALISED), *corruption_cells()]
     assert list(all_cells()) == expected
@@ -115,7 +115,7 @@ def test_the_figures_recompute_from_the_answers(run_table: Run, tmp_path: Path) 
     assert set(table["baselines"]) == {"image_size"}
 
 
-def test_a_cell_is_asked_with_its_own_pictures(
+def test_a_cell_is_asked_with_its_own_images(
     run_table: Run, phantom_samples: list[Sample], pixels: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     table = run_table(tmp_path, seed=3)
@@ -125,7 +125,7 @@ def test_a_cell_is_asked_with_its_own_pictures(
     assert table["cells"][FEW.index(Cell("blur", 2))]["answers"]["model"] == answers
 
 
-def test_what_is_random_in_a_picture_does_not_depend_on_the_others(
+def test_what_is_random_in_an_image_does_not_depend_on_the_others(
     phantom_samples: list[Sample], pixels: NDArray[np.uint8]
 ) -> None:
     variants = Variants(phantom_samples, pixels, [0, 1, 2], seed=1)
@@ -162,7 +162,7 @@ def test_a_run_that_was_stopped_goes_on_and_gives_the_same(run_table: Run, tmp_p
     assert run_table(folder, predict=Stopping(0)) == whole, "a finished one is only read"
 
 
-def test_the_table_of_another_model_or_other_pictures_is_left_alone(
+def test_the_table_of_another_model_or_other_images_is_left_alone(
     run_table: Run, tmp_path: Path
 ) -> None:
     run_table(tmp_path)
@@ -176,7 +176,7 @@ def test_the_table_of_another_model_or_other_pictures_is_left_alone(
         run_table(tmp_path)
 
 
-def test_some_pictures_are_chosen_class_by_class(phantom_samples: list[Sample]) -> None:
+def test_some_images_are_chosen_class_by_class(phantom_samples: list[Sample]) -> None:
     rows = list(range(40))
     chosen = chosen_rows(phantom_samples, rows, 20, seed=1)
     assert np.bincount([phantom_samples[row].label for row in chosen]).tolist() == [5, 5, 5, 5]
@@ -189,20 +189,20 @@ def test_some_pictures_are_chosen_class_by_class(phantom_samples: list[Sample]) 
             chosen_rows(phantom_samples, rows, number, seed=1)
 
 
-def test_text_and_pictures_show_every_cell(run_table: Run, tmp_path: Path) -> None:
+def test_text_and_images_show_every_cell(run_table: Run, tmp_path: Path) -> None:
     table = run_table(tmp_path)
     grid = robustness_grid(table, "accuracy")
     assert [row[0] for row in grid] == ["corruption", "clean", "blur", "horizontal flip"]
     assert {len(row) for row in grid} == {3}
     text = robustness_text(table)
-    for name in (*NEUTRALISED, "nearest neighbour", "table of picture sizes", "n 12"):
+    for name in (*NEUTRALISED, "nearest neighbour", "table of image sizes", "n 12"):
         assert name in text
     plot_robustness(table, tmp_path / "table.png")
     plot_neutralised(table, tmp_path / "cues.png")
     for name in ("table.png", "cues.png"):
-        with Image.open(tmp_path / name) as picture:
-            picture.load()
-            assert picture.width > 800
+        with Image.open(tmp_path / name) as image:
+            image.load()
+            assert image.width > 800
 
 
 @pytest.mark.usefixtures("few")
@@ -218,13 +218,13 @@ def test_the_command_measures_a_checkpoint(phantom_folder: Path, tmp_path: Path)
         training={},
     )
     arguments = [
-        *("robustness", tmp_path / "checkpoint", "--data", phantom_folder, "--pictures", 4),
+        *("robustness", tmp_path / "checkpoint", "--data", phantom_folder, "--images", 4),
         *("--cache", tmp_path / "cache", "--output", tmp_path / "out"),
     ]
     for _ in range(2):  # the second time, everything is there
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
         assert result.exit_code == 0, result.output
-        assert "test part, 4 of 8 pictures" in result.stdout
+        assert "test part, 4 of 8 images" in result.stdout
         assert RESEARCH_USE_ONLY in result.stdout
     table = json.loads((tmp_path / "out" / "robustness.json").read_text())
     assert table["complete"]

@@ -23,7 +23,7 @@ def test_a_clean_set_has_no_copies(phantom_samples: list[Sample]) -> None:
     report = audit(phantom_samples)
     assert report.copies == ()
     assert report.distinct == 40
-    assert "0 of 8 test pictures have a copy in train (0.0%)" in audit_text(report)
+    assert "0 of 8 test images have a copy in train (0.0%)" in audit_text(report)
 
 
 def test_each_planted_copy_is_found_once_and_in_its_kind(report: AuditReport) -> None:
@@ -63,8 +63,8 @@ def test_json_and_csv_hold_what_was_found(report: AuditReport, tmp_path: Path) -
 
 def test_the_text_says_how_many_leak_and_what_it_is_for(report: AuditReport) -> None:
     text = audit_text(report)
-    assert "4 of 12 test pictures have a copy in train (33.3%)" in text
-    assert "1 of 5 val pictures have a copy in train (20.0%)" in text
+    assert "4 of 12 test images have a copy in train (33.3%)" in text
+    assert "1 of 5 val images have a copy in train (20.0%)" in text
     assert "1 pairs of copies carry two labels" in text
     assert text.endswith(RESEARCH_USE_ONLY + "\n")
 

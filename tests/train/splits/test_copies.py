@@ -14,8 +14,8 @@ def heads() -> NDArray[np.uint8]:
     return np.stack([phantom(LABELS[n % 4], np.random.default_rng([9, n]), 64) for n in range(24)])
 
 
-def pairs_of(pictures: NDArray[np.uint8]) -> list[tuple[int, int, str]]:
-    return [(copy.first, copy.second, copy.kind) for copy in find_copies(pictures)]
+def pairs_of(images: NDArray[np.uint8]) -> list[tuple[int, int, str]]:
+    return [(copy.first, copy.second, copy.kind) for copy in find_copies(images)]
 
 
 def test_distinct_heads_are_no_copies(heads: NDArray[np.uint8]) -> None:
@@ -61,14 +61,14 @@ def test_the_bound_loses_no_pair_that_comparing_everything_finds(
         for n in range(12)
         for change in (*fine, *slow)
     ]
-    pictures = np.concatenate([heads, np.stack(changed)])
-    flat = pictures.reshape(len(pictures), -1).astype(np.float64)
+    images = np.concatenate([heads, np.stack(changed)])
+    flat = images.reshape(len(images), -1).astype(np.float64)
     brute = np.corrcoef(flat)
     clear = np.abs(brute - THRESHOLD) > 1e-5  # float32 may decide otherwise on the very edge
     expected = {
         (i, j) for i, j in zip(*np.nonzero((brute >= THRESHOLD) & clear), strict=True) if i < j
     }
-    copies = find_copies(pictures)
+    copies = find_copies(images)
     found = {(c.first, c.second) for c in copies if clear[c.first, c.second]}
     assert 100 < len(expected) < 600
     assert found == expected
@@ -76,7 +76,7 @@ def test_the_bound_loses_no_pair_that_comparing_everything_finds(
         assert copy.score == pytest.approx(brute[copy.first, copy.second], abs=1e-5)
 
 
-def test_blank_pictures_match_nothing_and_give_no_nan() -> None:
+def test_blank_images_match_nothing_and_give_no_nan() -> None:
     rng = np.random.default_rng(0)
     blank = np.zeros((3, 64, 64), np.uint8)
     blank[1] = 255
@@ -85,9 +85,9 @@ def test_blank_pictures_match_nothing_and_give_no_nan() -> None:
 
 
 def test_equal_digests_come_before_likeness(heads: NDArray[np.uint8]) -> None:
-    pictures = np.stack([heads[0], heads[0], heads[0], heads[1]])
+    images = np.stack([heads[0], heads[0], heads[0], heads[1]])
     copies = find_copies(
-        pictures, file_digests=["a", "a", "b", "c"], picture_digests=["p", "p", "p", "q"]
+        images, file_digests=["a", "a", "b", "c"], image_digests=["p", "p", "p", "q"]
     )
     assert [(c.first, c.second, c.kind, c.score) for c in copies] == [
         (0, 1, "bytes", 1.0),
@@ -96,7 +96,7 @@ def test_equal_digests_come_before_likeness(heads: NDArray[np.uint8]) -> None:
     ]
 
 
-def test_no_pictures_give_no_copies() -> None:
+def test_no_images_give_no_copies() -> None:
     assert find_copies(np.zeros((0, 64, 64), np.uint8)) == []
 
 

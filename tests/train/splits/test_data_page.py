@@ -25,7 +25,7 @@ def of(rows: list[Row], dataset: str) -> list[Row]:
 
 
 def shared(rows: list[Row], column: str) -> int:
-    """How many official test pictures share the column's value with a training picture."""
+    """How many official test images share the column's value with a training image."""
     known = {row[column] for row in rows if row["official_split"] == "train"}
     return sum(row["official_split"] == "test" and row[column] in known for row in rows)
 
@@ -33,7 +33,7 @@ def shared(rows: list[Row], column: str) -> int:
 def test_the_official_splits_leak_as_the_page_says(rows: list[Row]) -> None:
     brisc, sartaj = of(rows, "brisc2025"), of(rows, "sartaj")
     bytes_ = shared(brisc, "original_sha256"), shared(sartaj, "original_sha256")
-    assert f"| byte-identical to a training picture | {bytes_[0]} | {bytes_[1]} |" in PAGE
+    assert f"| byte-identical to a training image | {bytes_[0]} | {bytes_[1]} |" in PAGE
     assert f"included | 568 | {shared(sartaj, 'copy_group')} |" in PAGE
     assert f"sharing a copy or a known patient with training | {shared(brisc, 'group')} |" in PAGE
 
@@ -43,13 +43,13 @@ def test_patients_and_overlaps_are_as_many_as_the_page_says(rows: list[Row]) -> 
     tumours = [row for row in brisc if row["label"] != "no_tumor"]
     known = [row["patient_id"] for row in brisc if row["patient_id"]]
     assert (
-        f"{len(known):,} of BRISC's {len(tumours):,} tumour pictures ({len(set(known))} patients)"
+        f"{len(known):,} of BRISC's {len(tumours):,} tumour images ({len(set(known))} patients)"
         in PAGE
     )
     groups = {row["copy_group"] for row in brisc}
     others = [row for row in of(rows, "sartaj") if row["label"] != "no_tumor"]
     inside = sum(row["copy_group"] in groups for row in others)
-    assert f"{inside:,} of sartaj's {len(others):,} tumour pictures have a copy in BRISC" in PAGE
+    assert f"{inside:,} of sartaj's {len(others):,} tumour images have a copy in BRISC" in PAGE
 
 
 def ratio(row: Row) -> float:
@@ -67,9 +67,7 @@ def by_ratio(train: list[Row], test: list[Row]) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("column", ["proposed_split", "official_split"])
-def test_the_shape_of_a_picture_tells_as_much_as_the_page_says(
-    rows: list[Row], column: str
-) -> None:
+def test_the_shape_of_an_image_tells_as_much_as_the_page_says(rows: list[Row], column: str) -> None:
     brisc = of(rows, "brisc2025")
     train = [row for row in brisc if row[column] == "train"]
     test = [row for row in brisc if row[column] == "test"]

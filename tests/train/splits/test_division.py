@@ -16,7 +16,7 @@ KEPT = (0.8, 0.2, 0.0)
 def leaky(
     make_leaky: Callable[[Path], list[Sample]], tmp_path_factory: pytest.TempPathFactory
 ) -> list[Sample]:
-    """46 pictures, 12 of them test; four of these are copies of train pictures."""
+    """46 images, 12 of them test; four of these are copies of train images."""
     return make_leaky(tmp_path_factory.mktemp("division") / "leaky")
 
 
@@ -33,8 +33,8 @@ def test_the_test_part_is_kept_and_the_rest_divided(
     assert [s.name for s in divided] == [s.name for s in leaky]
     assert [s.split == "test" for s in divided] == [s.split == "test" for s in leaky]
     assert {s.split for s in divided} == {"train", "val", "test"}
-    # A test picture planted as a copy lies beside its original, wherever that went.
-    assert "4 of 12 test pictures" in sharing_text(divided)
+    # A test image planted as a copy lies beside its original, wherever that went.
+    assert "4 of 12 test images" in sharing_text(divided)
 
 
 def test_by_group_the_rest_does_not_leak_within_itself(leaky: list[Sample], cache: Path) -> None:
@@ -94,11 +94,11 @@ def test_the_table_counts_parts_and_classes() -> None:
     ]
 
 
-def test_sharing_counts_pictures_whose_group_lies_in_an_earlier_part() -> None:
+def test_sharing_counts_images_whose_group_lies_in_an_earlier_part() -> None:
     pairs = [("train", "a"), ("val", "a"), ("val", "b"), ("test", "b"), ("test", "c"), ("test", "")]
     samples = [
         Sample(source=b"x", name=str(row), label=0, split=part, group=group)  # type: ignore[arg-type]
         for row, (part, group) in enumerate(pairs)
     ]
-    assert sharing_text(samples) == "1 of 2 val pictures and 1 of 3 test pictures"
+    assert sharing_text(samples) == "1 of 2 val images and 1 of 3 test images"
     assert sharing_text(samples[:1]) == ""

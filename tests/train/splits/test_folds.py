@@ -26,7 +26,7 @@ RNG = np.random.default_rng(0)
 
 
 def samples_in_groups(count: int, size: int) -> list[Sample]:
-    """``count`` groups a class, of 1 to ``size`` pictures."""
+    """``count`` groups a class, of 1 to ``size`` images."""
     return [
         Sample(
             source=Path(f"{label}-{group}-{index}.png"),
@@ -40,7 +40,7 @@ def samples_in_groups(count: int, size: int) -> list[Sample]:
     ]
 
 
-def test_every_picture_is_tested_once_and_no_group_is_on_two_sides() -> None:
+def test_every_image_is_tested_once_and_no_group_is_on_two_sides() -> None:
     samples = samples_in_groups(count=23, size=4)
     divided = folds_by_group(samples, folds=5, val=0.2, seed=1)
     tested = Counter(sample.name for fold in divided for sample in fold if sample.split == "test")
@@ -108,7 +108,7 @@ def test_the_command_writes_manifests_to_train_on(phantom_folder: Path, tmp_path
 
 @pytest.fixture(scope="module")
 def evaluations(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three folds of 12 pictures, each answered by an oracle that errs at random."""
+    """Three folds of 12 images, each answered by an oracle that errs at random."""
     folder = tmp_path_factory.mktemp("folds")
     samples = samples_in_groups(count=3, size=3)
     samples = [replace(sample, split="test") for sample in samples]
@@ -132,7 +132,7 @@ def read(folder: Path) -> dict[str, Any]:
     return metrics
 
 
-def test_the_summary_gives_mean_spread_and_all_pictures_together(evaluations: list[Path]) -> None:
+def test_the_summary_gives_mean_spread_and_all_images_together(evaluations: list[Path]) -> None:
     summary = fold_summary(evaluations)
     values = [read(folder)["model"]["accuracy"]["value"] for folder in evaluations]
     assert summary["n"] == [4, 8, 12]
@@ -162,10 +162,10 @@ def test_the_summary_gives_mean_spread_and_all_pictures_together(evaluations: li
     assert f"({100 * by_group['low']:.1f}..{100 * by_group['high']:.1f})" in text
 
 
-def test_pictures_or_patients_in_two_folds_are_refused(
+def test_images_or_patients_in_two_folds_are_refused(
     evaluations: list[Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(DataRefused, match="4 pictures"):
+    with pytest.raises(DataRefused, match="4 images"):
         fold_summary([evaluations[0], evaluations[0]])
     (tmp_path / "metrics.json").write_bytes((evaluations[1] / "metrics.json").read_bytes())
     text = (evaluations[1] / "predictions.csv").read_text()

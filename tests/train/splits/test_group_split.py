@@ -34,7 +34,7 @@ def test_every_group_stays_on_one_side_and_classes_are_spread_evenly() -> None:
     for split, fraction in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
         part = Counter(s.label for s in divided if s.split == split)
         for label in range(4):
-            # One group more or less (at most 11 pictures of about 80 and more) is the grain.
+            # One group more or less (at most 11 images of about 80 and more) is the grain.
             assert part[label] == pytest.approx(fraction * whole[label], abs=11)
 
 
@@ -45,7 +45,7 @@ def test_the_seed_decides_and_repeats() -> None:
     assert split_by_group(samples, seed=2) != first
 
 
-def test_pictures_without_a_group_stand_alone() -> None:
+def test_images_without_a_group_stand_alone() -> None:
     samples = [Sample(source=b"x", name=str(n), label=n % 4) for n in range(100)]
     divided = split_by_group(samples, fractions=(0.6, 0.2, 0.2), seed=0)
     assert Counter(s.split for s in divided) == {"train": 60, "val": 20, "test": 20}

@@ -19,11 +19,9 @@ def test_copies_on_two_sides_are_refused_with_their_number(
     make_leaky: Callable[[Path], list[Sample]], tmp_path: Path
 ) -> None:
     leaks = find_leaks(make_leaky(tmp_path / "leaky"))
-    assert leaks.pictures == {"train": 0, "val": 1, "test": 4}
+    assert leaks.images == {"train": 0, "val": 1, "test": 4}
     assert len(leaks.copies) == 5
-    with pytest.raises(
-        DataRefused, match="1 of 5 val pictures and 4 of 12 test pictures"
-    ) as caught:
+    with pytest.raises(DataRefused, match="1 of 5 val images and 4 of 12 test images") as caught:
         refuse_leaks(leaks)
     assert caught.value.exit_code == 26
     assert "--allow-leaks" in caught.value.hint
@@ -36,7 +34,7 @@ def test_a_group_on_two_sides_is_refused(phantom_samples: list[Sample]) -> None:
     leaks = find_leaks([*patient, *rest])
     assert leaks.groups == ("patient",)
     assert leaks.copies == ()
-    assert leaks.pictures == {"train": 0, "val": 1, "test": 1}
+    assert leaks.images == {"train": 0, "val": 1, "test": 1}
     with pytest.raises(DataRefused, match="1 groups and 0 pairs"):
         refuse_leaks(leaks)
 

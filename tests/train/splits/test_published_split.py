@@ -22,9 +22,9 @@ def test_sartaj_is_divided_as_the_page_says(real_scans: Path, tmp_path: Path) ->
     parts = Counter(sample.split for sample in divided)
     assert parts == {"train": 2296, "val": 574, "test": 394}
     assert (
-        "2,296 pictures for training, 574 for validation, the 394 of `Testing` for the test" in PAGE
+        "2,296 images for training, 574 for validation, the 394 of `Testing` for the test" in PAGE
     )
-    assert sharing_text(divided) == "33 of 574 val pictures and 259 of 394 test pictures"
+    assert sharing_text(divided) == "33 of 574 val images and 259 of 394 test images"
     assert "259 of these 394 and 33 of the 574 share a copy with an earlier part" in PAGE
     conflicts = sum(sample.label_conflict for sample in divided)
-    assert f"pictures with two labels ({conflicts} here)" in PAGE
+    assert f"images with two labels ({conflicts} here)" in PAGE

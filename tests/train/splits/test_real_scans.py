@@ -23,7 +23,7 @@ def copy_groups(scans: Path) -> dict[str, str]:
 
 
 def official(scans: Path, dataset: str) -> list[Sample]:
-    """Pictures in their official split; the manifest adds the fingerprint before shrinking."""
+    """Images in their official split; the manifest adds the fingerprint before shrinking."""
     before = {row.name: row.original_sha256 for row in read_manifest(scans / "manifest.csv")}
     samples = load_samples(scans / dataset, verify=False)
     return [replace(s, original_sha256=before[f"{dataset}/{s.name}"]) for s in samples]

@@ -32,13 +32,13 @@ def test_a_part_has_no_conflicts_and_no_other_part() -> None:
 
 def test_a_missing_class_is_named_where_all_are_needed() -> None:
     samples = [sample(0), sample(1), sample(3), sample(2, label_conflict=True)]
-    with pytest.raises(DataRefused, match="train part has no picture of no_tumor") as refused:
+    with pytest.raises(DataRefused, match="train part has no image of no_tumor") as refused:
         part_rows(samples, "train")
     assert refused.value.exit_code == 26
     assert part_rows(samples, "train", all_classes=False) == [0, 1, 2]
 
 
-def test_pictures_with_a_copy_in_the_train_part_are_left_out(
+def test_images_with_a_copy_in_the_train_part_are_left_out(
     make_leaky: Callable[[Path], list[Sample]], tmp_path: Path
 ) -> None:
     samples = make_leaky(tmp_path / "leaky")
@@ -63,7 +63,7 @@ def test_nothing_is_left_out_where_no_part_shares_a_copy(
     assert part_rows(undivided, "test", all_classes=False) == []
 
 
-def test_copies_of_one_picture_have_one_number(
+def test_copies_of_one_image_have_one_number(
     make_leaky: Callable[[Path], list[Sample]], tmp_path: Path
 ) -> None:
     samples = make_leaky(tmp_path / "leaky")
@@ -86,7 +86,7 @@ def test_training_keeps_apart_from_the_fair_part_of_another_test(
 ) -> None:
     others = make_leaky(tmp_path / "leaky")
     cache = tmp_path / "cache"
-    # The other set is ours with planted pictures: all its unspoilt test pictures are copies of our own test part's,
+    # The other set is ours with planted images: all its unspoilt test images are copies of our own test part's,
     # which stays. What its test part shares with its own train part protects nothing.
     assert apart_from(phantom_samples, others, cache) == phantom_samples
     planted = {"bytes", "pixels", "near", "mirrored"}

@@ -5,7 +5,7 @@ from sklearn.model_selection import train_test_split
 
 from edge_infer.errors import DataRefused
 from train.data.samples import Sample
-from train.splits.stratified_split import split_by_picture
+from train.splits.stratified_split import split_by_image
 
 SIZES = (83, 82, 40, 81)
 
@@ -24,7 +24,7 @@ def names(samples: list[Sample], split: str) -> list[str]:
 
 def test_the_parts_are_those_of_scikit_learn_with_the_same_seed() -> None:
     samples = make_samples()
-    divided = split_by_picture(samples, fractions=(0.8, 0.2, 0.0), seed=42)
+    divided = split_by_image(samples, fractions=(0.8, 0.2, 0.0), seed=42)
     train, val = train_test_split(
         [sample.name for sample in samples],
         test_size=0.2,
@@ -37,7 +37,7 @@ def test_the_parts_are_those_of_scikit_learn_with_the_same_seed() -> None:
 
 
 def test_three_parts_have_their_shares_of_every_class() -> None:
-    divided = split_by_picture(make_samples(), fractions=(0.7, 0.1, 0.2), seed=1)
+    divided = split_by_image(make_samples(), fractions=(0.7, 0.1, 0.2), seed=1)
     assert Counter(s.split for s in divided) == {"train": 199, "val": 29, "test": 58}
     for part, share in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
         counts = Counter(s.label for s in divided if s.split == part)
@@ -47,14 +47,14 @@ def test_three_parts_have_their_shares_of_every_class() -> None:
 
 def test_the_seed_decides_and_repeats() -> None:
     samples = make_samples()
-    first = split_by_picture(samples, fractions=(0.8, 0.2, 0.0), seed=1)
-    assert split_by_picture(samples, fractions=(0.8, 0.2, 0.0), seed=1) == first
-    assert split_by_picture(samples, fractions=(0.8, 0.2, 0.0), seed=2) != first
+    first = split_by_image(samples, fractions=(0.8, 0.2, 0.0), seed=1)
+    assert split_by_image(samples, fractions=(0.8, 0.2, 0.0), seed=1) == first
+    assert split_by_image(samples, fractions=(0.8, 0.2, 0.0), seed=2) != first
     assert [s.name for s in first] == [s.name for s in samples]
 
 
-def test_too_few_pictures_of_a_class_are_refused() -> None:
-    with pytest.raises(DataRefused, match="42 pictures cannot be divided"):
-        split_by_picture(make_samples((20, 20, 1, 1)), fractions=(0.8, 0.2, 0.0), seed=0)
+def test_too_few_images_of_a_class_are_refused() -> None:
+    with pytest.raises(DataRefused, match="42 images cannot be divided"):
+        split_by_image(make_samples((20, 20, 1, 1)), fractions=(0.8, 0.2, 0.0), seed=0)
     with pytest.raises(DataRefused, match="larger shares"):
-        split_by_picture(make_samples((5, 5, 5, 5)), fractions=(0.9, 0.1, 0.0), seed=0)
+        split_by_image(make_samples((5, 5, 5, 5)), fractions=(0.9, 0.1, 0.0), seed=0)

@@ -11,16 +11,16 @@ const MAX_PIXELS = 40_000_000;
  * @param {Buffer} bytes A whole file.
  * @returns {{height: number, width: number, data: Uint8Array}} RGB, row by row.
  */
-export function readPicture(bytes) {
-  const picture = decode(bytes);
-  const { height, width, data } = picture;
+export function readImage(bytes) {
+  const image = decode(bytes);
+  const { height, width, data } = image;
   if (Math.min(height, width) < MIN_SIDE || Math.max(height, width) > MAX_SIDE || height * width > MAX_PIXELS) {
-    throw new Error(`picture is ${width} x ${height} pixels, expected ${MIN_SIDE}..${MAX_SIDE} a side, ${MAX_PIXELS} in all`);
+    throw new Error(`image is ${width} x ${height} pixels, expected ${MIN_SIDE}..${MAX_SIDE} a side, ${MAX_PIXELS} in all`);
   }
   if (isBlank(data)) {
-    throw new Error("picture is blank, expected a scan");
+    throw new Error("image is blank, expected a scan");
   }
-  return picture;
+  return image;
 }
 
 function decode(bytes) {
@@ -30,7 +30,7 @@ function decode(bytes) {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) {
     const orientation = exifOrientation(bytes);
     if (orientation !== 1) {
-      throw new Error(`EXIF orientation is ${orientation}, expected an upright picture; turn it first`);
+      throw new Error(`EXIF orientation is ${orientation}, expected an upright image; turn it first`);
     }
     const { height, width, data } = jpeg.decode(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
     return { height, width, data };
@@ -47,7 +47,7 @@ function fromPng(png) {
   const data = new Uint8Array(pixels * 3);
   for (let i = 0; i < pixels; i++) {
     if (png.data[4 * i + 3] !== 255) {
-      throw new Error("picture is transparent in places; put it on black first");
+      throw new Error("image is transparent in places; put it on black first");
     }
     data.set(png.data.subarray(4 * i, 4 * i + 3), 3 * i);
   }

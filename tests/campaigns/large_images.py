@@ -1,6 +1,6 @@
-"""Peak memory and time of a whole process that classifies one picture of 40 million pixels, kind by kind.
+"""Peak memory and time of a whole process that classifies one image of 40 million pixels, kind by kind.
 
-    python tests/campaigns/large_pictures.py [--kind NAME]
+    python tests/campaigns/large_images.py [--kind NAME]
 
 Each kind is drawn, saved, and classified in a process of its own. Exit status 1 if one took more than 512 MiB.
 """
@@ -82,7 +82,7 @@ def main() -> int:
     chosen = parser.parse_args().kind
     over = 0
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
+        path = Path(folder, "image")
         for kind, save in KINDS.items():
             if chosen in (None, kind):
                 save(path)

@@ -1,10 +1,10 @@
-"""What the models of k folds answer on the pictures of another division's test part, and where the folds err.
+"""What the models of k folds answer on the images of another division's test part, and where the folds err.
 
-    python docs/experiments/same_pictures.py TEST-EVALUATION FOLD-EVALUATION...
+    python docs/experiments/same_images.py TEST-EVALUATION FOLD-EVALUATION...
 
-Both as ``brain-train evaluate`` writes them. A picture is tested in one fold only, so each is answered by a model that
-never saw its patient: the accuracy on these pictures beside that on all says whether the test part is a harder one.
-Pictures are matched by file name. The product does not import this.
+Both as ``brain-train evaluate`` writes them. An image is tested in one fold only, so each is answered by a model that
+never saw its patient: the accuracy on these images beside that on all says whether the test part is a harder one.
+Images are matched by file name. The product does not import this.
 """
 
 import sys
@@ -45,12 +45,12 @@ def main(test: Path, folders: list[Path]) -> None:
     evaluated = read_evaluation(test).answers
     missing = sum(_file_name(answer) not in answered for answer in evaluated)
     if missing:
-        raise DataRefused(f"{missing} pictures of {test} are tested in no fold")
+        raise DataRefused(f"{missing} images of {test} are tested in no fold")
     same = [answered[_file_name(answer)] for answer in evaluated]
     for what, answers in (
-        ("these pictures, the model evaluated", evaluated),
-        ("these pictures, the folds' models", same),
-        ("all pictures, the folds' models", list(answered.values())),
+        ("these images, the model evaluated", evaluated),
+        ("these images, the folds' models", same),
+        ("all images, the folds' models", list(answered.values())),
     ):
         print(f"{what}: {_accuracy(answers)}")
     for fold in folds:

@@ -22,11 +22,11 @@ from train.report.data import DataFacts
 from train.report.runs import RunFacts
 from train.report.scans import Scan
 
-__all__ = ["Picture", "answer_pictures", "class_picture", "epoch_picture", "scan_picture"]
+__all__ = ["Image", "answer_images", "class_image", "epoch_image", "scan_image"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class ReportImage:
     """A PNG of the report.
 
     Attributes:
@@ -43,11 +43,11 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        """The picture itself, as a data: URI."""
+        """The image itself, as a data: URI."""
         return f"data:image/png;base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
 
 
-def epoch_picture(runs: Sequence[RunFacts], folder: Path) -> Picture:
+def epoch_image(runs: Sequence[RunFacts], folder: Path) -> ReportImage:
     """Draw the curves of all runs."""
     path = folder / "epochs.png"
     plot_epochs([run.curves for run in runs], path)
@@ -57,18 +57,18 @@ def epoch_picture(runs: Sequence[RunFacts], folder: Path) -> Picture:
         if run.curves.best is not None
     ]
     said = f" Validation accuracy: {'; '.join(best)}." if best else ""
-    return _picture(path, f"Training loss, validation loss and accuracy over the epochs.{said}")
+    return _image(path, f"Training loss, validation loss and accuracy over the epochs.{said}")
 
 
-def class_picture(data: DataFacts, folder: Path) -> Picture:
-    """Draw how many pictures of each class lie in each part."""
+def class_image(data: DataFacts, folder: Path) -> ReportImage:
+    """Draw how many images of each class lie in each part."""
     path = folder / "classes.png"
-    plot_class_counts(data.pictures, f"{shown_name(data.name)}: pictures by part and class", path)
-    counts = "; ".join(f"{part}: {_listed(of_class)}" for part, of_class in data.pictures.items())
-    return _picture(path, f"Bars of the number of pictures by part and class. {counts}.")
+    plot_class_counts(data.images, f"{shown_name(data.name)}: images by part and class", path)
+    counts = "; ".join(f"{part}: {_listed(of_class)}" for part, of_class in data.images.items())
+    return _image(path, f"Bars of the number of images by part and class. {counts}.")
 
 
-def answer_pictures(run: RunFacts, answers: Answers, folder: Path) -> dict[str, Picture]:
+def answer_images(run: RunFacts, answers: Answers, folder: Path) -> dict[str, ReportImage]:
     """Draw confusion, ROC, precision against recall, and reliability on the test part."""
     title = f"{shown_name(run.name)}, test part"
     paths = {
@@ -93,22 +93,22 @@ def answer_pictures(run: RunFacts, answers: Answers, folder: Path) -> dict[str, 
         "reliability": f"Accuracy against confidence in ten bins {of_run}. "
         "The expected calibration error stands in the first table.",
     }
-    return {kind: _picture(path, alts[kind]) for kind, path in paths.items()}
+    return {kind: _image(path, alts[kind]) for kind, path in paths.items()}
 
 
-def scan_picture(scan: Scan, folder: Path) -> Picture:
-    """Describe a picture of a grid that ``draw_scans`` has written."""
+def scan_image(scan: Scan, folder: Path) -> ReportImage:
+    """Describe an image of a grid that ``draw_scans`` has written."""
     verdict = "right" if scan.right else "wrong"
-    return _picture(
+    return _image(
         folder / scan.file,
         f"Scan with true class {scan.true}, predicted {scan.predicted} ({scan.score:.0%}), {verdict}; "
         "beside it the same with the evidence for the predicted class.",
     )
 
 
-def _picture(path: Path, alt: str) -> Picture:
+def _image(path: Path, alt: str) -> ReportImage:
     with Image.open(path) as image:
-        return Picture(path=path, alt=alt, width=image.width, height=image.height)
+        return ReportImage(path=path, alt=alt, width=image.width, height=image.height)
 
 
 def _listed(counts: Mapping[str, int]) -> str:

@@ -1,4 +1,4 @@
-"""docs/experiments/same_pictures.py: the same pictures under another division."""
+"""docs/experiments/same_images.py: the same images under another division."""
 
 import json
 from collections.abc import Callable
@@ -13,8 +13,8 @@ HEAD = "name,group,label,predicted\n"
 
 
 @pytest.fixture(scope="module")
-def same_pictures(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
-    return load_experiment("same_pictures")
+def same_images(load_experiment: Callable[[str], ModuleType]) -> ModuleType:
+    return load_experiment("same_images")
 
 
 def evaluation(folder: Path, *lines: str) -> Path:
@@ -25,29 +25,29 @@ def evaluation(folder: Path, *lines: str) -> Path:
     return folder
 
 
-def test_the_same_pictures_are_found_by_name_whatever_the_folder(
-    same_pictures: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_same_images_are_found_by_name_whatever_the_folder(
+    same_images: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     test = evaluation(tmp_path / "test", "a/1.jpg,p1,glioma,glioma", "a/2.jpg,p1,glioma,glioma")
     folds = [
         evaluation(tmp_path / "1", "b/1.jpg,p1,glioma,glioma", "b/2.jpg,p1,glioma,pituitary"),
         evaluation(tmp_path / "2", "b/3.jpg,p2,no_tumor,no_tumor", "b/4.jpg,p2,glioma,glioma"),
     ]
-    same_pictures.main(test, folds)
+    same_images.main(test, folds)
     lines = capsys.readouterr().out.splitlines()
     assert "the model evaluated: 100.0 % (34.2..100.0), n 2" in lines[0]
     assert "the folds' models: 50.0 % (9.5..90.5), n 2" in lines[1]
-    assert "all pictures, the folds' models: 75.0 %" in lines[2]
+    assert "all images, the folds' models: 75.0 %" in lines[2]
     assert lines[3].endswith("1 errors of 2; p1: 1 of 2 are glioma called pituitary")
     assert lines[4].endswith("0 errors of 2")
 
 
-def test_pictures_that_no_fold_tests_and_what_is_no_evaluation_are_refused(
-    same_pictures: ModuleType, tmp_path: Path
+def test_images_that_no_fold_tests_and_what_is_no_evaluation_are_refused(
+    same_images: ModuleType, tmp_path: Path
 ) -> None:
     test = evaluation(tmp_path / "test", "a/1.jpg,p1,glioma,glioma", "a/2.jpg,p1,glioma,glioma")
     fold = evaluation(tmp_path / "1", "b/1.jpg,p1,glioma,glioma")
-    with pytest.raises(DataRefused, match="1 pictures"):
-        same_pictures.main(test, [fold])
+    with pytest.raises(DataRefused, match="1 images"):
+        same_images.main(test, [fold])
     with pytest.raises(UnreadableInput, match="no evaluation"):
-        same_pictures.main(test, [tmp_path / "nowhere"])
+        same_images.main(test, [tmp_path / "nowhere"])

@@ -1,6 +1,6 @@
-"""Spoilt pictures of every format: each is answered or refused by name, in bounded time and memory.
+"""Spoilt images of every format: each is answered or refused by name, in bounded time and memory.
 
-    python tests/campaigns/picture_fuzz.py --n 100000 --seed 18
+    python tests/campaigns/image_fuzz.py --n 100000 --seed 18
 
 File i of a seed is always the same, so ``--start`` resumes a run, and a file that went wrong is made again with
 ``--start I --n 1 --keep FOLDER``. Ctrl-C or SIGTERM ends with the counts so far. Exit status 1 if an exception had no
