@@ -1,10 +1,7 @@
-"""Graphs that are made of a checkpoint once and kept: the plain export and what other tools make of it."""
+"""Graphs that are made from a checkpoint once and kept: the plain export, and what other tools make from it."""
 
-import contextlib
-import io
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,56 +12,58 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from benchmarks.engines import Engine
 from benchmarks.peer_environments import peer_python
 from benchmarks.study import Study
-from benchmarks.worker_process import Worker, usable_cores, without_places
+from benchmarks.worker_process import Worker, without_places
 from edge_infer.atomic import replace_folder_atomically
 from edge_infer.errors import InferenceFailed
+from edge_infer.machine import usable_cores
 from edge_infer.preprocessing import PreprocessorConfig
 from export.int8.calibration import PixelReader
 from export.int8.quantization import prepare
+from export.quiet import quiet
 from export.to_onnx import export_graph
 from train.checkpoint import load_checkpoint
 
-__all__ = ["RECIPES", "engine_config", "make", "model_files", "plain_graph"]
+__all__ = ["ARTIFACTS", "engine_config", "make", "model_files", "plain_graph"]
 
 _MODEL = "model.onnx"
 
 
-def make(recipe: str, study: Study, peers: Path) -> Path:
-    """Return the folder of what a recipe makes, made now if it is not there.
+def make(artifact: str, study: Study, peers: Path) -> Path:
+    """Return the folder of an artifact; make the artifact first if it does not exist.
 
     Args:
-        recipe: In ``RECIPES``.
+        artifact: A name in ``ARTIFACTS``.
         study: The model.
         peers: Folder of the peers' environments.
 
     Raises:
-        BrainError: It cannot be made, such as for want of a peer.
+        BrainError: It cannot be made, for example because a peer is not installed.
     """
-    folder = study.folder / recipe
+    folder = study.folder / artifact
     if not folder.is_dir():
-        needed = {name: make(name, study, peers) for name in _NEEDS.get(recipe, ())}
+        needed = {name: make(name, study, peers) for name in _NEEDS.get(artifact, ())}
         with replace_folder_atomically(folder) as temporary:
-            RECIPES[recipe](study, temporary, needed, peers)
+            ARTIFACTS[artifact](study, temporary, needed, peers)
             for name in ("config.json", "preprocessor_config.json"):
                 (temporary / name).write_bytes((study.checkpoint / name).read_bytes())
     return folder
 
 
 def engine_config(engine: Engine, study: Study, peers: Path) -> dict[str, Any]:
-    """Return an engine's config with the files it needs, made now if they are not there."""
-    if not engine.recipe:
+    """Return an engine's config with the files it needs; make those that do not exist."""
+    if not engine.artifact:
         return engine.config
-    folder = make(engine.recipe, study, peers).resolve()
+    folder = make(engine.artifact, study, peers).resolve()
     if engine.config["adapter"] == "optimum_model":
         return {**engine.config, "folder": str(folder), "file_name": _main_file(folder).name}
     return {**engine.config, "model": str(_main_file(folder))}
 
 
 def model_files(engine: Engine, study: Study, peers: Path) -> tuple[Path, ...]:
-    """Return the files an engine's weights and graph lie in."""
-    if not engine.recipe:
+    """Return the files with an engine's weights and graph."""
+    if not engine.artifact:
         return engine.model_files
-    folder = make(engine.recipe, study, peers)
+    folder = make(engine.artifact, study, peers)
     return tuple(
         path for path in sorted(folder.iterdir()) if path.suffix in (".onnx", ".xml", ".bin")
     )
@@ -85,16 +84,16 @@ def _plain(study: Study, target: Path, _: dict[str, Path], __: Path) -> None:
 
 
 def _prepared(_: Study, target: Path, needed: dict[str, Path], __: Path) -> None:
-    """What onnxruntime asks to be done before quantizing: fold constants, infer shapes."""
+    """Prepare the graph as onnxruntime's documentation asks before quantizing: fold constants, infer shapes."""
     onnx.save(prepare(onnx.load(needed["plain"] / _MODEL)), target / _MODEL)
 
 
 def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
-    """Onnxruntime's own static quantization as its documentation shows it, with nothing left out by hand."""
+    """Quantize with onnxruntime's own static quantization as its documentation shows it, with no layer excluded."""
     fields = json.loads(study.preprocessor_file.read_text(encoding="utf-8"))
     reader = PixelReader(np.load(study.calibration), PreprocessorConfig.from_dict(fields))
     try:
-        with _quiet():
+        with quiet():
             quantize_static(
                 needed["prepared"] / _MODEL,
                 target / _MODEL,
@@ -105,7 +104,7 @@ def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
                 weight_type=QuantType.QInt8,
                 per_channel=True,
             )
-    except Exception as error:  # of whatever kind: a peer that fails is reported like one missing
+    except Exception as error:  # of any class: a peer that fails is reported, like a missing one
         reason = without_places(f"{type(error).__name__}: {error}")
         raise InferenceFailed(f"onnxruntime cannot quantize this graph ({reason})") from error
 
@@ -128,26 +127,14 @@ def _nncf(study: Study, target: Path, needed: dict[str, Path], peers: Path) -> N
 def _in_peer(peer: str, adapter: str, study: Study, peers: Path, arguments: dict[str, str]) -> None:
     config = {"adapter": adapter, "preprocessor": str(study.preprocessor_file.resolve())}
     python = peer_python(peer, peers)
-    with Worker(f"{peer} quantizer", config, python=python, threads=len(usable_cores())) as worker:
+    with Worker(f"{peer} quantizer", config, python=python, threads=usable_cores()) as worker:
         worker.ask("load")
         worker.ask("call", timeout=3600, method="quantize", **arguments)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the quantizer's log and prints away; stdout is for results."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        root.setLevel(level)
-
-
-#: By name: writes into a folder what is made of a study and of other recipes' folders.
-RECIPES: dict[str, Callable[[Study, Path, dict[str, Path], Path], None]] = {
+#: By name, what makes each artifact: called with the study, the folder to write to, the folders of the artifacts it
+#: needs, and the folder of the peers' environments.
+ARTIFACTS: dict[str, Callable[[Study, Path, dict[str, Path], Path], None]] = {
     "plain": _plain,
     "prepared": _prepared,
     "qdq": _qdq,
@@ -155,6 +142,7 @@ RECIPES: dict[str, Callable[[Study, Path, dict[str, Path], Path], None]] = {
     "nncf": _nncf,
 }
 
+#: The artifacts that an artifact is made from.
 _NEEDS = {
     "prepared": ("plain",),
     "qdq": ("prepared",),

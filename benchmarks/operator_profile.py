@@ -1,4 +1,4 @@
-"""Where a graph's time goes: onnxruntime's own profile of each node, summed up by operator."""
+"""The time that each operator of a graph takes: onnxruntime's own profile of its nodes, added up by operator."""
 
 import json
 import tempfile
@@ -10,13 +10,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_infer.bundle import load_bundle
+from edge_infer.bundle_session import open_bundle_session
 from edge_infer.contract import INPUT_NAME
 from edge_infer.errors import BrainError, BundleIncompatible
 from edge_infer.graph_facts import graph_facts
 from edge_infer.runtime import import_onnxruntime
-from edge_infer.saturation import avoid_saturation
 
 __all__ = ["Operator", "Profile", "profile_graphs", "profile_table"]
 
@@ -28,12 +29,12 @@ _HINT = "name the folder of a bundle, or an .onnx file like the one in it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """All nodes of one kind, after onnxruntime's fusions.
+    """All nodes of one operator, after onnxruntime's fusions.
 
     Attributes:
         name: Such as ``QGemm``.
-        nodes: How many of them the graph has.
-        ms: What they take for one image; medians over runs, added up.
+        nodes: Number of such nodes in the graph.
+        ms: Their time for one image: the median of each node over the runs, added up.
     """
 
     name: str
@@ -43,11 +44,11 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One graph.
+    """The profile of one graph.
 
     Attributes:
-        title: What it is called in tables.
-        runs: Images the medians are taken over.
+        title: Its name in tables.
+        runs: Number of images the medians are taken over.
         threads: Within one operator.
         operators: The costliest first.
     """
@@ -59,12 +60,12 @@ class Profile:
 
     @property
     def ms(self) -> float:
-        """Time in all kernels for one image; the way between them is not in it."""
+        """Time in all kernels for one image, without the time between kernels."""
         return sum(operator.ms for operator in self.operators)
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> "Profile":
-        """Read what ``as_json`` gave."""
+        """Make a profile from what ``as_json`` returned."""
         return cls(
             title=facts["title"],
             runs=facts["runs"],
@@ -73,7 +74,7 @@ class Profile:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a file holds."""
+        """Return the fields as they are written to a file."""
         return {**asdict(self), "ms": self.ms}
 
 
@@ -89,28 +90,28 @@ def profile_graphs(
     Profiling itself takes time, most where a graph has many small nodes: shares tell more than sums.
 
     Args:
-        graphs: Title and ONNX file of each, with the contract's input of a fixed height and width. That of a bundle is
-            guarded against saturation where the runtime does so; a file alone runs as other programs run it.
-        runs: Images each is given, random ones: time does not depend on what they show.
+        graphs: Title and ONNX file of each, with the contract's input of a fixed height and width. A bundle's file
+            runs with the options of the runtime; any other file runs with onnxruntime's defaults, as in other
+            programs.
+        runs: Images that each graph is given. They are random: the time does not depend on what they show.
         threads: Within one operator.
         run_done: Told how many of how many runs are done.
 
     Raises:
-        BundleIncompatible: A file is no ONNX graph, or one with another input.
+        BundleIncompatible: A file is not an ONNX graph, or its input is another one.
     """
     for _, path in graphs:
         _check_input(path)
     with tempfile.TemporaryDirectory() as folder:
-        sessions = [
-            _profiled_session(path, threads, Path(folder) / str(number))
+        opened = [
+            _open(path, threads, Path(folder) / str(number))
             for number, (_, path) in enumerate(graphs)
         ]
-        images = [_image(session) for session in sessions]
         for run in range(_WARM_UP + runs):
-            for session, image in zip(sessions, images, strict=True):
-                session.run(None, {INPUT_NAME: image})
+            for graph in opened:
+                graph.run()
             run_done(run + 1, _WARM_UP + runs)
-        events = [json.loads(Path(session.end_profiling()).read_text()) for session in sessions]
+        events = [json.loads(graph.end_profiling().read_text()) for graph in opened]
     return [
         Profile(title=title, runs=runs, threads=threads, operators=_operators(found))
         for (title, _), found in zip(graphs, events, strict=True)
@@ -147,7 +148,7 @@ def _cells(nodes: int, ms: float, whole: float) -> tuple[str, str, str]:
 
 
 def _check_input(path: Path) -> None:
-    """Refuse a file before onnxruntime meets it and ends a profile that never began, in words of its own."""
+    """Refuse a file before onnxruntime does: its message would be followed by one about a profile that is missing."""
     try:
         inputs = graph_facts(path.read_bytes()).inputs
     except BrainError as error:
@@ -158,24 +159,51 @@ def _check_input(path: Path) -> None:
         )
 
 
-def _profiled_session(path: Path, threads: int, prefix: Path) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A graph that is being profiled.
+
+    Attributes:
+        run: Gives the graph one image.
+        end_profiling: Returns the file with the profile.
+    """
+
+    run: Callable[[], object]
+    end_profiling: Callable[[], Path]
+
+
+def _open(path: Path, threads: int, prefix: Path) -> _Opened:
+    """Open a graph with onnxruntime's profiler on; the profile's path begins with ``prefix``."""
+    if (path.parent / "manifest.json").is_file():
+        return _open_as_the_runtime_does(path.parent, threads, prefix)
+    return _open_as_other_programs_do(path, threads, prefix)
+
+
+def _open_as_the_runtime_does(folder: Path, threads: int, prefix: Path) -> _Opened:
+    bundle = load_bundle(folder)
+    session = open_bundle_session(bundle, num_threads=threads, profile_prefix=prefix)
+    image = _image(bundle.preprocessor.height, bundle.preprocessor.width)
+    return _Opened(run=lambda: session.run(image), end_profiling=session.end_profiling)
+
+
+def _open_as_other_programs_do(path: Path, threads: int, prefix: Path) -> _Opened:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
-    # A bundle runs as the runtime runs it, any other graph as other programs do.
-    if (path.parent / "manifest.json").is_file():
-        avoid_saturation(options, largest_weight=load_bundle(path.parent).largest_weight)
     options.enable_profiling = True
     options.profile_file_prefix = str(prefix)
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feeds = {INPUT_NAME: _image(*session.get_inputs()[0].shape[2:])}
+    return _Opened(
+        run=lambda: session.run(None, feeds), end_profiling=lambda: Path(session.end_profiling())
+    )
 
 
-def _image(session: Any) -> Any:
-    height, width = session.get_inputs()[0].shape[2:]
-    shape = (1, 3, height, width)
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+def _image(height: int, width: int) -> NDArray[np.float32]:
+    noise = np.random.default_rng(0).standard_normal((1, 3, height, width))
+    return noise.astype(np.float32)
 
 
 def _operators(events: Sequence[dict[str, Any]]) -> tuple[Operator, ...]:

@@ -1,20 +1,20 @@
-"""The peers' environments: built from a pinned lock by plain pip, kept apart from ours, never taken for granted."""
+"""The peers' environments: built by pip from a pinned lock, apart from ours. A peer may be missing."""
 
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
-from edge_infer.errors import InferenceFailed
+from edge_infer.errors import InferenceFailed, MissingDependency
 
 __all__ = ["PEERS", "environment_python", "install_peer", "peer_python", "site_packages_bytes"]
 
 _LOCKS = Path(__file__).parent / "peers"
 
-#: Environments by name; each has a lock.
+#: Names of the environments; each has a lock.
 PEERS = tuple(sorted(path.stem for path in _LOCKS.glob("*.txt")))
 
-# What pip itself brings is no part of what a peer weighs.
+# Files of pip itself, which do not count as size of a peer.
 _PIPS_OWN = ("pip", "setuptools", "_distutils_hack", "pkg_resources", "distutils-precedence.pth")
 
 
@@ -22,11 +22,11 @@ def peer_python(name: str, peers: Path) -> Path:
     """Return the interpreter of a peer.
 
     Raises:
-        InferenceFailed: It is not installed.
+        MissingDependency: It is not installed.
     """
     python = environment_python(peers / name)
     if not python.exists():
-        raise InferenceFailed(
+        raise MissingDependency(
             f"peer {name} is not installed in {peers.name}/",
             hint=f"brain-bench peers install {name}",
         )
@@ -34,7 +34,7 @@ def peer_python(name: str, peers: Path) -> Path:
 
 
 def install_peer(name: str, peers: Path) -> Path:
-    """Build a peer's environment from its lock; one that is there is brought in line with it.
+    """Build a peer's environment from its lock; an existing environment is updated to the lock.
 
     Raises:
         InferenceFailed: pip failed.
@@ -52,13 +52,13 @@ def install_peer(name: str, peers: Path) -> Path:
     if done.returncode != 0:
         raise InferenceFailed(
             f"peer {name}: pip ended with status {done.returncode}",
-            hint="what it said stands above; the peer will be reported as missing",
+            hint="its messages are above; the peer will be reported as missing",
         )
     return folder
 
 
 def environment_python(environment: Path) -> Path:
-    """Return where an environment's interpreter lies."""
+    """Return the path of an environment's interpreter."""
     return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
@@ -67,7 +67,7 @@ def site_packages_bytes(environment: Path) -> int:
     total = 0
     for packages in environment.glob("lib*/python*/site-packages"):
         if packages.parent.parent.is_symlink():
-            continue  # lib64 is lib once more
+            continue  # lib64 is a link to lib
         for path in packages.rglob("*"):
             top = path.relative_to(packages).parts[0]
             is_pips = top.startswith(tuple(f"{name}-" for name in _PIPS_OWN)) or top in _PIPS_OWN

@@ -1,4 +1,4 @@
-"""A bundle on disk: loaded only if every byte is the one written; written whole or not at all."""
+"""A bundle on disk: loaded only if every byte is as it was written; written as a whole or not at all."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from edge_infer.contract import (
 )
 from edge_infer.contract_check import check_contract, labels_of_config
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
-from edge_infer.golden import check_golden, golden_cases
+from edge_infer.golden import GoldenCase, check_golden, read_golden
 from edge_infer.graph_facts import graph_facts
 from edge_infer.manifest import parse_manifest, render_manifest
 from edge_infer.model_file import ModelFile, describe_file
@@ -33,13 +33,13 @@ class Bundle:
     """A verified bundle.
 
     Attributes:
-        path: Where it was loaded from.
+        path: The folder it was loaded from.
         model: model.onnx, already checked.
         config: config.json.
         preprocessor: preprocessor_config.json.
         manifest: manifest.json.
         id2label: Label of each class id.
-        golden_png: golden.png, for ``edge_infer.golden``; None in a bundle of schema 1.
+        golden_png: golden.png; None in a bundle of schema 1. ``golden_cases`` reads it.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class Bundle:
 
     @property
     def model_bytes(self) -> bytes:
-        """model.onnx, read and checked once more.
+        """model.onnx, read from disk again and checked again.
 
         Raises:
             BundleIntegrity: The file has changed since the bundle was loaded.
@@ -71,24 +71,39 @@ class Bundle:
 
     @property
     def largest_weight(self) -> int:
-        """Largest absolute 8-bit weight; 0 without any, and the worst where a bundle does not say."""
+        """Largest absolute 8-bit weight: 0 without any; the largest possible where the manifest does not say."""
         if self.manifest["precision"] != "int8":
             return 0
         return int(self.manifest["quantization"].get("largest_weight", LARGEST_INT8))
 
+    def golden_cases(self) -> list[GoldenCase]:
+        """Return the images whose answers are known; none in a bundle of schema 1.
+
+        Raises:
+            BundleIntegrity: golden.png is not a grey PNG of the expected size.
+        """
+        if self.golden_png is None:
+            return []
+        return read_golden(
+            self.golden_png,
+            self.manifest["golden"],
+            height=self.preprocessor.height,
+            width=self.preprocessor.width,
+        )
+
 
 def load_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Load and verify a bundle; onnxruntime is not needed for it.
+    """Load and verify a bundle, without onnxruntime.
 
     Args:
         path: The bundle's folder.
 
     Raises:
         BundleIncomplete: A file or field is missing.
-        BundleIntegrity: A file is not the one that was written, no regular one, or not of a bundle.
-        BundleIncompatible: Made for a newer package, or for a preprocessing that is not done here.
-        ContentRefused: Over 512 MiB, or a graph with external data, loops or custom operators, or
-            in a form that two readers could read differently.
+        BundleIntegrity: A file is not the one that was written, is not a regular file, or does not belong there.
+        BundleIncompatible: Made for a newer package, or for a preprocessing that this package does not do.
+        ContentRefused: More than 512 MiB; a graph with external data, loops or custom operators; or a graph in a
+            form that two readers could read differently.
     """
     folder = Path(path)
     return while_it_stays(folder, lambda: _load_once(folder))
@@ -120,12 +135,12 @@ def _load_once(folder: Path) -> Bundle:
 def write_bundle(
     target: Path, files: Mapping[str, bytes], manifest_body: Mapping[str, Any]
 ) -> Bundle:
-    """Write a bundle, verify it by loading it back, and only then let it take its place.
+    """Write a bundle, verify it by loading it back, and only then put it in its place.
 
     Args:
         target: Folder of the bundle; an existing one is replaced as a whole.
-        files: The five files besides manifest.json.
-        manifest_body: The manifest's fields. What follows from the files is filled in here:
+        files: The five files other than manifest.json, by name.
+        manifest_body: The manifest's fields, except those that follow from the files and are filled in here:
             ``files``, ``image_size``, ``labels``, ``opset``, ``schema_version``,
             ``research_use_only`` and ``manifest_sha256``.
 
@@ -133,12 +148,12 @@ def write_bundle(
         The bundle as loaded back.
 
     Raises:
-        BundleError: What was given is no valid bundle; nothing is written.
-        CannotWrite: The target cannot be written; what was there before is unharmed.
+        BundleError: The files are not a valid bundle; nothing is written.
+        CannotWrite: The target cannot be written; what was there before is unchanged.
         OutputLocked: Another process is writing the same target.
-        ValueError: ``files`` holds other names.
+        ValueError: ``files`` has other names.
     """
-    # Whoever only classifies needs no temporary names, archives and random numbers: 1 MB and 10 ms of a start.
+    # Imported here, because classifying does not need it: it brings 1 MB and 10 ms to the start of a program.
     from edge_infer.atomic import refuse_other_content, replace_folder_atomically
 
     expected = set(BUNDLE_FILES) - {_MANIFEST}
@@ -161,12 +176,12 @@ def write_bundle(
     with replace_folder_atomically(target) as temporary:
         for name, data in {**files, _MANIFEST: manifest}.items():
             (temporary / name).write_bytes(data)
-        golden_cases(load_bundle(temporary))
+        load_bundle(temporary).golden_cases()
     return load_bundle(target)
 
 
 def shipped_bundle_path() -> Path:
-    """Return the folder of the bundle inside this package.
+    """Return the folder of the bundle that comes with this package.
 
     Raises:
         BundleIncomplete: This installation came without one.
@@ -207,4 +222,4 @@ def _parse_json(data: bytes, name: str) -> dict[str, Any]:
     try:
         return parse_object(data)
     except ValueError as error:
-        raise BundleIncompatible(f"{name}: is no JSON that can be taken ({why(error)})") from error
+        raise BundleIncompatible(f"{name}: cannot be read as JSON ({why(error)})") from error

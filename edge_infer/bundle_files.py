@@ -1,8 +1,8 @@
-"""The files of a bundle's folder, read once and all from the same folder, also while another one takes its place.
+"""The files of a bundle's folder, read once and all from the same folder, even while another folder replaces it.
 
-A file may be a symbolic link to a regular file, as package managers (``uv --link-mode symlink``) and the cache of
-Hugging Face lay them: it is read once, and its digest says whether it is the right one, wherever it lies. A folder, a
-device, a pipe and a link to one of them are refused, and so is a link to nothing.
+A file may be a symbolic link to a regular file: package managers (``uv --link-mode symlink``) and the cache of Hugging
+Face make such links. It is read once, and its digest shows whether it is the right file, wherever it is. A folder, a
+device, a pipe, a link to one of them and a broken link are refused.
 """
 
 import os
@@ -20,25 +20,26 @@ __all__ = ["MAX_BUNDLE_BYTES", "read_bundle_files", "while_it_stays"]
 
 MAX_BUNDLE_BYTES = 512 * 2**20
 
-#: What every repository of Hugging Face holds beside the files that were put there; it is not read.
+#: In every repository of Hugging Face; it is not read.
 _NOT_READ = frozenset({".gitattributes"})
 
-# A writer exchanges folders in an instant; where it cannot, there is none for an instant.
+# A writer exchanges two folders in one step. On systems that cannot do that, there is no folder for a moment.
 _TRIES, _PAUSE_S = 20, 0.05
+# The folder must be missing this often before it counts as missing.
 _PROOF_OF_ABSENCE = 3
 
 _Loaded = TypeVar("_Loaded")
 
 
 def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
-    """Load from a folder, and once more if another folder took its place meanwhile.
+    """Load from a folder, and load again if another folder replaced it meanwhile.
 
     Args:
         folder: The bundle's.
-        load: Reads it.
+        load: Reads the folder.
 
     Raises:
-        BundleError: What ``load`` raises of a folder that stays.
+        BundleError: What ``load`` raises when the folder was not replaced.
     """
     times_absent = 0
     for _ in range(_TRIES):
@@ -49,7 +50,7 @@ def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
             after = _identity(folder)
             if before and before == after:
                 raise
-            # Between two looks a writer may end and another begin, so one look at nothing proves nothing.
+            # One writer may end and another begin between two looks, so a folder missing once proves nothing.
             if not (before or after or _is_being_replaced(folder)):
                 times_absent += 1
             if times_absent == _PROOF_OF_ABSENCE:
@@ -63,7 +64,7 @@ def read_bundle_files(folder: Path) -> dict[str, bytes]:
 
     Raises:
         BundleIncomplete: One is missing, or the folder or a file cannot be read.
-        BundleIntegrity: Something else is there, or no regular file.
+        BundleIntegrity: There is another file too, or one is not a regular file.
         ContentRefused: More than 512 MiB.
     """
     shown = shown_name(folder)
@@ -80,7 +81,7 @@ def read_bundle_files(folder: Path) -> dict[str, bytes]:
 
 
 class _OpenFolder:
-    """A folder that stays the same while its files are read, whatever is done to its name (not on Windows)."""
+    """An open folder: its files stay readable when the folder is renamed or replaced (not on Windows)."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -105,7 +106,7 @@ class _OpenFolder:
         return os.stat(name, dir_fd=self._descriptor)
 
     def open(self, name: str) -> int:
-        # O_NONBLOCK: opening a pipe without a writer would wait for ever.
+        # O_NONBLOCK: otherwise opening a pipe would wait until somebody writes to it.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         if self._descriptor is None:
             return os.open(self._folder / name, flags)
@@ -148,22 +149,22 @@ def _read_all(opened: _OpenFolder, names: list[str], shown: str) -> dict[str, by
 
 def _open_regular(opened: _OpenFolder, name: str, shown: str) -> int:
     try:
-        mode = opened.stat(name).st_mode  # before it is opened: that alone starts some devices
-    except FileNotFoundError as error:  # its name is there: it has been listed
+        mode = opened.stat(name).st_mode  # before opening it, which alone starts some devices
+    except FileNotFoundError as error:  # but its name was listed
         raise BundleIncomplete(
-            f"{shown}: {name} is a link to nothing", hint="copy the whole folder"
+            f"{shown}: {name} is a broken link", hint="copy the whole folder"
         ) from error
     if not stat.S_ISREG(mode):
         raise _not_regular(shown, name)
     descriptor = opened.open(name)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # it has changed since
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # replaced since the check
         os.close(descriptor)
         raise _not_regular(shown, name)
     return descriptor
 
 
 def _read(descriptor: int, name: str, shown: str) -> bytes:
-    """Read no more than the size that was stated, whatever a file of a special file system has to give."""
+    """Read exactly the stated size: files of special file systems can hold more, or have no end."""
     size = os.fstat(descriptor).st_size
     with open(descriptor, "rb", closefd=False) as file:
         data = file.read(size)
@@ -174,13 +175,13 @@ def _read(descriptor: int, name: str, shown: str) -> bytes:
 
 def _not_regular(shown: str, name: str) -> BundleIntegrity:
     return BundleIntegrity(
-        f"{shown}: {name} is no regular file and no link to one",
-        hint="copy the bundle again, with files instead of what stands there",
+        f"{shown}: {name} is not a regular file and not a link to one",
+        hint="copy the bundle again, as regular files",
     )
 
 
 def _identity(folder: Path) -> tuple[int, ...]:
-    """Tell a folder from another one of the same name; empty if there is none."""
+    """Return numbers that differ for another folder of the same name; empty if there is no folder."""
     try:
         status = folder.stat()
     except OSError:
@@ -189,9 +190,9 @@ def _identity(folder: Path) -> tuple[int, ...]:
 
 
 def _is_being_replaced(folder: Path) -> bool:
-    """Whether there is none because a writer has moved it aside (edge_infer/atomic.py)."""
+    """Return whether the folder is missing because a writer has moved it aside (edge_infer/atomic.py)."""
     resolved = Path(os.path.realpath(folder))
     try:
         return resolved.with_name(f".{resolved.name}.old").exists()
-    except OSError:  # forbidden, or too long a name: nothing is known of a writer there
+    except OSError:  # permission denied, or the name is too long: no sign of a writer
         return False

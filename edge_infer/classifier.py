@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_infer.binary_file import BinaryFile
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
+from edge_infer.bundle_session import open_bundle_session
 from edge_infer.doubts import doubts_about
 from edge_infer.errors import BrainError, BundleIntegrity, InputOverLimit, TimedOut
 from edge_infer.image_file import ImageSource, SourceImage, open_source, source_name
@@ -21,19 +22,19 @@ from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, soft
 from edge_infer.preprocessing import resize_grey, to_pixel_values
 from edge_infer.reading_time import check_seconds, read_within, timed_out
 from edge_infer.self_test import SelfTest, require_golden_answers
-from edge_infer.session import Device, Session, open_session
+from edge_infer.session import Device, Session
 
 __all__ = ["Classifier", "Outcome"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one of many images: a prediction or an error, never both.
+    """The result for one of many images: a prediction or an error, never both.
 
     Attributes:
         source: As given.
-        prediction: None if it failed.
-        error: None if it went well.
+        prediction: None if the image failed.
+        error: None if the image was classified.
     """
 
     source: ImageSource
@@ -41,14 +42,15 @@ class Outcome:
     error: BrainError | None = None
 
     def __repr__(self) -> str:
-        """Show what a source is called and not what is in it, which may be patient data."""
+        """Show the name of the source and not its content, which may be patient data."""
         return (
             f"Outcome(source={source_name(self.source)!r}, prediction={self.prediction!r}, "
             f"error={self.error!r})"
         )
 
 
-#: Rest for an image whose reading has used up its time: the graph begins and is stopped, with the right error.
+#: Time left for the graph where reading has used up all of it: the graph is started and stopped, so the error is the
+#: same as for any other time-out.
 _AT_ONCE_S = 1e-6
 
 
@@ -63,15 +65,15 @@ class _Ready:
 
     @property
     def seconds(self) -> float:
-        """How long it took to get here."""
+        """How long reading and preprocessing took."""
         return sum(self.timings_ms.values()) / 1000.0
 
 
 class Classifier:
     """A loaded bundle that answers; make it with ``Classifier.load``.
 
-    One instance serves any number of threads. After a fork the child opens a session of its own;
-    for ``spawn`` it travels as path and options and loads again, refusing if the bundle changed.
+    One instance serves any number of threads. After a fork the child opens a session of its own. For ``spawn`` the
+    path and the options are sent, and the child loads the bundle again; if the bundle has changed, that fails.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Classifier:
         self_test: SelfTest = "quick",
         timeout_s: float | None = None,
     ) -> Self:
-        """Load a bundle, open a session and see whether it gives known answers.
+        """Load a bundle, open a session and check that it gives the known answers.
 
         Args:
             bundle: Its folder; None takes the one shipped in this package.
@@ -114,15 +116,18 @@ class Classifier:
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
             self_test: ``quick`` replays two golden images, ``full`` all of them, ``off`` none.
-            timeout_s: How long one image may take, reading and decoding included; by default for ever. Reading
-                is then done by another thread, which cannot be stopped: see ``edge_infer.reading_time``.
+            timeout_s: Seconds one image may take, reading and decoding included; by default there is no limit.
+                With a limit, another thread does the reading, and that thread cannot be stopped: see
+                ``edge_infer.reading_time``.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or refused.
             ProviderUnavailable: The device is not there; there is no silent fallback.
-            InferenceFailed: No usable onnxruntime is installed.
-            SelfTestFailed: On this machine the bundle does not give the answers it is known to give.
-            ValueError: An option has no such value, as a ``timeout_s`` of NaN.
+            MissingDependency: No onnxruntime is installed.
+            InferenceFailed: The installed onnxruntime does not load, or there are two of them.
+            SelfTestFailed: On this machine the bundle does not give its known answers.
+            TypeError: ``timeout_s`` is not a number.
+            ValueError: An option has a value that is not allowed, such as a ``timeout_s`` of NaN.
         """
         verified = load_bundle(shipped_bundle_path() if bundle is None else bundle)
         return cls(
@@ -147,17 +152,14 @@ class Classifier:
     @property
     def session(self) -> Session:
         """The session of this process."""
-        # Two threads of a forked child may both open one; either is good, so no lock is needed.
-        # The parent's is kept alive by edge_infer.session, and its self-test holds for the child.
+        # Two threads of a forked child may both open one; either one will do, so no lock is needed.
+        # edge_infer.session keeps the parent's alive. The parent's self-test holds for the child too.
         if self._session.pid != os.getpid():
             self._session = self._open()
         return self._session
 
     def _open(self) -> Session:
-        largest_weight = self.bundle.largest_weight
-        return self.bundle.model.open(
-            lambda path: open_session(path, largest_weight=largest_weight, **self._options)
-        )
+        return open_bundle_session(self.bundle, **self._options)
 
     def predict(self, source: ImageSource) -> Prediction:
         """Classify one image.
@@ -175,8 +177,8 @@ class Classifier:
             InputError: The image is missing, damaged, unsupported or over a limit.
             InferenceFailed: The runtime failed.
             NonFiniteOutput: The model gave NaN or infinity.
-            TimedOut: It took longer than ``timeout_s``. A file object may then still be read by the thread that
-                was left behind: neither read nor close it.
+            TimedOut: It took longer than ``timeout_s``. The thread that was left behind may still be reading a
+                file object: do not read or close it.
             TypeError: The source is none of these, or a file in text mode.
             ValueError: An array of another shape or type, or a closed file.
         """
@@ -201,20 +203,20 @@ class Classifier:
     def predict_each(
         self, sources: Iterable[ImageSource], *, batch_size: int = 1
     ) -> Iterator[Outcome]:
-        """Classify images lazily and go on past those that fail.
+        """Classify images lazily; an image that fails does not stop the others.
 
         Args:
             sources: May be endless; no more than ``batch_size`` are held.
-            batch_size: Images per run of the graph. 1 gives the same bits as ``predict``; more
-                may differ in the last digits, since onnxruntime sums in another order. With a bundle
-                whose ``quantization.method`` is ``mixed`` or ``dynamic`` more differs: activation
-                ranges are taken over the whole batch, so keep 1 there (the gate judged one by one).
+            batch_size: Images per run of the graph. 1 gives the same bits as ``predict``. A larger batch may differ
+                in the last digits, since onnxruntime sums in another order. Keep 1 for a bundle whose
+                ``quantization.method`` is ``mixed`` or ``dynamic``: there activation ranges are taken over the whole
+                batch, so answers can differ more, and the quality gate judged the images one by one.
 
         Yields:
             One outcome per source, in order.
 
         Raises:
-            TypeError: ``sources`` is a single image, such as a path: its characters are none.
+            TypeError: ``sources`` is a single image, such as a path: its characters are not images.
             ValueError: ``batch_size`` is below 1.
         """
         if batch_size < 1:
@@ -254,7 +256,7 @@ class Classifier:
         except BrainError as error:
             if len(ready) == 1:
                 return [error]
-        # One bad image must not spoil its neighbours: once more, one by one.
+        # One bad image must not fail the others of its batch: run them again, one by one.
         return [result for item in ready for result in self._answer_each([item])]
 
     def _prepare(self, source: ImageSource) -> _Ready:
@@ -262,9 +264,7 @@ class Classifier:
         try:
             return read_within(self._timeout_s, lambda: self._read(source), name)
         except MemoryError as error:
-            raise InputOverLimit(
-                f"{shown_name(name)}: there is not enough memory to read it"
-            ) from error
+            raise _no_memory(name) from error
 
     def _read(self, source: ImageSource) -> _Ready:
         started = time.perf_counter()
@@ -282,7 +282,10 @@ class Classifier:
         session = self.session
         rest = self._rest(ready)
         started = time.perf_counter()
-        pixel_values = np.concatenate([item.pixel_values for item in ready])
+        try:
+            pixel_values = np.concatenate([item.pixel_values for item in ready])
+        except MemoryError as error:  # of a batch; its images are then asked one by one
+            raise _no_memory(ready[0].source.name) from error
         try:
             logits, _, evidence = session.run(pixel_values, timeout_s=rest)
         except TimedOut as error:
@@ -296,7 +299,7 @@ class Classifier:
         ]
 
     def _rest(self, ready: list[_Ready]) -> float | None:
-        """How long the graph may run: what its slowest image has not used up by being read."""
+        """Return how long the graph may run: the time that reading the slowest image has left, in seconds."""
         if self._timeout_s is None:
             return None
         slowest = max(item.seconds for item in ready)
@@ -341,7 +344,7 @@ class Classifier:
         return (*found, *doubts_about(opened.image))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travel to another process as path, options and digest; a session cannot travel."""
+        """Return path, options and digest for another process: a session cannot be sent there."""
         return {
             "path": str(self.bundle.path.absolute()),
             "options": {
@@ -359,7 +362,7 @@ class Classifier:
                 f"{shown_name(state['path'])}: bundle has changed since it was loaded",
                 hint="load the classifier again",
             )
-        self.__init__(bundle, **state["options"])  # type: ignore[misc]  # fills the empty object
+        self.__init__(bundle, **state["options"])  # type: ignore[misc]  # pickle gives an empty object
 
 
 def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:
@@ -368,6 +371,10 @@ def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:
             raise outcome.error
         if outcome.prediction is not None:
             yield outcome.prediction
+
+
+def _no_memory(name: str) -> InputOverLimit:
+    return InputOverLimit(f"{shown_name(name)}: there is not enough memory to read it")
 
 
 def _ms(seconds: float) -> float:

@@ -1,8 +1,8 @@
-"""How many cores' worth of time Linux control groups grant this process: containers set it, affinity does not show it.
+"""How many cores of CPU time Linux control groups grant this process: containers set it, and affinity does not show it.
 
 Both versions are read: ``cpu.max`` of version 2, ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us`` of version 1 (the
 kernel's Documentation/admin-guide/cgroup-v2.rst and scheduler/sched-bwc.rst). A group cannot use more than the groups
-around it, so all of them are asked, up to where the hierarchy is mounted.
+around it, so all of them are read, up to where the hierarchy is mounted.
 """
 
 import re
@@ -16,10 +16,10 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def cpu_quota(file_system: Path = _FILE_SYSTEM) -> float | None:
-    """Return the quota in cores, such as 1.5; None without one, or where it cannot be read.
+    """Return the quota in cores, such as 1.5; None where there is no quota, or it cannot be read.
 
     Args:
-        file_system: What is the root folder; tests name another.
+        file_system: The root folder; tests pass another.
     """
     quotas = [
         quota

@@ -1,8 +1,8 @@
-"""Wait for foreign code no longer than it may take, and hear signals meanwhile.
+"""A time limit on onnxruntime's work, during which Ctrl-C and other signals still arrive.
 
-onnxruntime looks at its stop switches between two operators at best: while it folds a graph's constants or multiplies
-two huge matrices, nothing stops it, Ctrl-C included, because Python hears signals only between two of its own steps. So
-it works in a thread of its own, and who waits can leave.
+onnxruntime looks at its stop switches between two operators at best. While it folds a graph's constants or multiplies
+two huge matrices, nothing stops it. Ctrl-C does not either, because Python handles signals only between two of its own
+steps. So the work is done in another thread, and the thread that waits can give up.
 """
 
 import threading
@@ -13,10 +13,10 @@ from edge_infer.errors import TimedOut
 
 __all__ = ["LOAD_SECONDS", "within"]
 
-#: How long opening a session may take, and each image of the self-test: the models here take a second or two.
+#: Seconds that opening a session may take, and each image of the self-test. The models here need a second or two.
 LOAD_SECONDS = 120.0
 
-# Most work that is asked to stop does within this time, and then nothing is left behind.
+# Most work that is asked to stop has stopped after this time, so no thread is left behind.
 _GRACE_SECONDS = 1.0
 
 _Result = TypeVar("_Result")
@@ -25,14 +25,14 @@ _Result = TypeVar("_Result")
 def within(
     seconds: float, work: Callable[[], _Result], *, what: str, stop: Callable[[], None]
 ) -> _Result:
-    """Return or raise what the work does.
+    """Return the result of some work, or raise its error.
 
     Args:
         seconds: How long to wait.
         work: Is called in another thread.
-        what: For the message.
-        stop: Asks the work to stop; is called when nobody waits for it any more. Work that does not listen goes on
-            until it ends, or the process does.
+        what: What the work is, for the message.
+        stop: Asks the work to stop; called when the waiting is given up. Work that does not stop goes on until it
+            ends, or the process does.
 
     Raises:
         TimedOut: It takes longer.
@@ -40,7 +40,7 @@ def within(
     working = _Working(work)
     try:
         is_done = working.is_done(seconds)
-    except BaseException:  # a signal's
+    except BaseException:  # such as KeyboardInterrupt
         stop()
         raise
     if not is_done:
@@ -53,19 +53,19 @@ def within(
 
 
 class _Working(Generic[_Result]):
-    """Work that has begun."""
+    """Work that has started."""
 
     def __init__(self, work: Callable[[], _Result]) -> None:
         self._results: list[_Result] = []
         self._errors: list[BaseException] = []
         self._done = threading.Event()
-        # A daemon: the process may end before the work does.
+        # A daemon thread: the process may end before the work does.
         threading.Thread(target=self._do, args=(work,), daemon=True).start()
 
     def _do(self, work: Callable[[], _Result]) -> None:
         try:
             self._results.append(work())
-        except BaseException as error:  # is raised again where it is waited for
+        except BaseException as error:  # raised again by result()
             self._errors.append(error)
         self._done.set()
 

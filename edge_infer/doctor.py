@@ -1,6 +1,6 @@
-"""Everything that decides whether a bundle can be trusted on this machine, looked at one after the other.
+"""Check everything that decides whether a bundle can be trusted on this machine, one thing after the other.
 
-The steps stop at the first that fails: what comes after it could only mislead.
+The checks stop at the first that fails: those after it could only mislead.
 """
 
 import math
@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
+from edge_infer.bundle_session import open_bundle_session
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BrainError, SelfTestFailed
-from edge_infer.golden import golden_cases
 from edge_infer.machine import machine_facts, peak_rss_mb
 from edge_infer.names import shown_name
 from edge_infer.preprocessing import to_pixel_values
 from edge_infer.runtime import import_onnxruntime
 from edge_infer.saturation import PRECISION_OPTION, needs_precaution, products_saturate
 from edge_infer.self_test import SelfTestReport, replay
-from edge_infer.session import Device, Session, open_session
+from edge_infer.session import Device, Session
 
 __all__ = ["DOCTOR_SCHEMA_VERSION", "Check", "Examination", "examine"]
 
@@ -36,13 +36,13 @@ _TIMED_RUNS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
         name: Stable name for machines.
-        finding: What was found, in a line.
+        finding: What was found, in one line.
         facts: The same for machines.
-        error: What failed; None if all is well.
+        error: What failed; None if nothing did.
     """
 
     name: str
@@ -70,11 +70,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What came of it all.
+    """The result of all checks.
 
     Attributes:
         machine: See ``edge_infer.machine``.
-        checks: In order; those after a failure were not made.
+        checks: In their order; those after a failure were not made.
     """
 
     machine: dict[str, Any]
@@ -108,7 +108,7 @@ def examine(
     num_threads: int | None = None,
     tick: Callable[[int, int], None] | None = None,
 ) -> Examination:
-    """Look at the runtime, the bundle and its answers.
+    """Check the runtime, the bundle and its answers.
 
     Args:
         path: The bundle's folder; None takes the one shipped in this package.
@@ -127,14 +127,7 @@ def examine(
         bundle = load_bundle(shipped_bundle_path() if path is None else path)
         checks.append(_bundle(bundle))
         name = "session"
-        session = bundle.model.open(
-            lambda path: open_session(
-                path,
-                device=device,
-                num_threads=num_threads,
-                largest_weight=bundle.largest_weight,
-            )
-        )
+        session = open_bundle_session(bundle, device=device, num_threads=num_threads)
         checks.append(_session(session, bundle))
         name = "self_test"
         checks.append(_self_test(replay(bundle, session, "full", tick=tick)))
@@ -158,7 +151,7 @@ def _onnxruntime() -> Check:
 
 
 def _telemetry() -> Check:
-    # edge_infer sets it when it is imported, before onnxruntime is; the test of a sealed run holds it to that.
+    # edge_infer sets it on import, before onnxruntime is imported (tested by test_sealed_run.py).
     value = os.environ.get("ORT_DISABLE_TELEMETRY", "")
     return Check(
         name="telemetry",
@@ -239,9 +232,9 @@ def _self_test(report: SelfTestReport) -> Check:
 
 
 def _latency(bundle: Bundle, session: Session) -> Check:
-    """Time the graph on one image, alone; the interval of the median is that of its order statistics."""
+    """Time the graph on one image at a time; the median's interval comes from order statistics."""
     height, width = bundle.preprocessor.height, bundle.preprocessor.width
-    cases = golden_cases(bundle)
+    cases = bundle.golden_cases()
     grey = cases[0].grey if cases else np.zeros((height, width), dtype=np.uint8)
     times = []
     for _ in range(_WARM_UP + _TIMED_RUNS):

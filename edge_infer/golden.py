@@ -1,14 +1,14 @@
 """Golden images: a few inputs with the answers they got where the bundle was made.
 
 ``golden.png`` is one grey sheet of images, four in a row, each of the model's size, so that people can look at
-it; the answers stand in the manifest, image by image in reading order. ``edge_infer.self_test`` asks for them
-again on the machine at hand. The images are drawn, not scanned: a real scan must not travel in a bundle.
+it; the answers are in the manifest, image by image in reading order. ``edge_infer.self_test`` asks for them
+again on the machine that runs the bundle. The images are drawn, not scanned: a bundle must not carry a real scan.
 """
 
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,11 @@ from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegr
 from edge_infer.plain_json import LARGEST_LOGIT, is_number, shown_value
 from edge_infer.quiet_pillow import quiet_pillow
 
-if TYPE_CHECKING:
-    from edge_infer.bundle import Bundle
-
-__all__ = ["GOLDEN_COUNT", "GoldenCase", "check_golden", "golden_cases", "golden_sheet"]
+__all__ = ["GOLDEN_COUNT", "GoldenCase", "check_golden", "golden_sheet", "read_golden"]
 
 _COLUMNS = 4
 
-#: Most images of a sheet.
+#: Largest number of images on a sheet.
 GOLDEN_COUNT = 16
 
 
@@ -47,25 +44,30 @@ class GoldenCase:
     logits: NDArray[np.float32]
 
 
-def golden_cases(bundle: "Bundle") -> list[GoldenCase]:
-    """Read the golden images of a bundle; none in a bundle of schema 1.
+def read_golden(
+    sheet: bytes, answers: Sequence[Mapping[str, Any]], *, height: int, width: int
+) -> list[GoldenCase]:
+    """Cut a sheet into its images and put each beside its known answer.
+
+    Args:
+        sheet: golden.png.
+        answers: ``golden`` of the manifest, already checked by ``check_golden``.
+        height: Rows of each image.
+        width: Columns of each image.
 
     Raises:
-        BundleIntegrity: The sheet is no grey PNG of the size that the manifest asks for.
+        BundleIntegrity: The sheet is not a grey PNG of the size that the model's image size asks for.
     """
-    if bundle.golden_png is None:
-        return []
-    height, width = bundle.preprocessor.height, bundle.preprocessor.width
-    sheet = _read_sheet(bundle.golden_png, height, width)
+    pixels = _read_sheet(sheet, height, width)
     cases = []
-    for index, entry in enumerate(bundle.manifest["golden"]):
+    for index, answer in enumerate(answers):
         top, left = index // _COLUMNS * height, index % _COLUMNS * width
         cases.append(
             GoldenCase(
                 number=index + 1,
-                grey=sheet[top : top + height, left : left + width],
-                label=entry["label"],
-                logits=np.array(entry["logits"], dtype=np.float32),
+                grey=pixels[top : top + height, left : left + width],
+                label=answer["label"],
+                logits=np.array(answer["logits"], dtype=np.float32),
             )
         )
     return cases

@@ -1,4 +1,4 @@
-"""What this machine is, as far as answers and their speed depend on it; nothing about who uses it."""
+"""Facts about this machine that answers and their speed depend on; nothing about the person who uses it."""
 
 import math
 import os
@@ -12,7 +12,7 @@ from edge_infer.version import __version__
 
 __all__ = ["machine_facts", "peak_rss_mb", "usable_cores"]
 
-#: Processor flags that decide which 8-bit and float kernels onnxruntime and torch take.
+#: Processor flags that decide which 8-bit and float kernels onnxruntime and torch use.
 _FLAGS = (
     "sse4_1",
     "avx2",
@@ -35,8 +35,8 @@ _FLAGS = (
 def machine_facts() -> dict[str, Any]:
     """Return system, processor with its relevant flags, usable cores and versions.
 
-    Name and flags of the processor come from Linux's /proc/cpuinfo: elsewhere flags are missing, and in an emulator
-    they are those of the machine below.
+    Name and flags of the processor come from Linux's /proc/cpuinfo. On other systems the flags are missing, and in an
+    emulator they are those of the machine it runs on.
     """
     info = _colon_table(Path("/proc/cpuinfo"))
     flags = set((info.get("flags") or info.get("Features") or "").split())
@@ -51,11 +51,11 @@ def machine_facts() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: by affinity, and by the quota of its control groups.
+    """Return how many cores this process may use, by its affinity and the quota of its control groups.
 
-    More threads than the quota pays for use it up together and then all wait for the next period: with one core's
-    quota, 32 threads take 217 ms for an image instead of 5.9 (measured). A broken quota is rounded up, as Java, .NET
-    and Go do: 1.5 cores are two threads, since one alone would leave a third of what was granted.
+    More threads than that use up the quota together and then all wait for the next period: with a quota of one core,
+    32 threads take 217 ms for an image instead of 5.9 (measured). A quota such as 1.5 cores is rounded up, as Java,
+    .NET and Go do: one thread would leave a third of it unused.
     """
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
@@ -64,13 +64,13 @@ def usable_cores() -> int:
 
 
 def peak_rss_mb() -> float | None:
-    """Return the most memory this process has held, in MB of 10^6 bytes; None where only Linux can tell."""
+    """Return the peak memory of this process (resident set) in MB of 10^6 bytes; None on systems other than Linux."""
     peak = _colon_table(Path("/proc/self/status")).get("VmHWM", "").split()
     return int(peak[0]) * 1024 / 1e6 if peak else None
 
 
 def _colon_table(path: Path) -> dict[str, str]:
-    """Read ``name : value`` lines; the last of a name counts."""
+    """Read ``name : value`` lines; of lines with one name the last counts."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,8 +1,7 @@
-"""manifest.json: what a bundle is, in one canonical form that vouches for itself.
+"""manifest.json: what a bundle is, in one canonical form that includes its own digest.
 
-The file is canonical JSON and holds its own SHA-256, so any flipped bit in it is refused, as any
-flipped bit in the other files is by the digests it lists. This guards against damage and mix-ups;
-it is no signature.
+The file is canonical JSON and holds its own SHA-256, so a flipped bit in it is found, and the digests it lists find a
+flipped bit in the other files. This protects from damage and mix-ups; it is not a signature.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 _SELF_DIGEST = "manifest_sha256"
 
-# Beyond it, all classes are equally likely; below its inverse, one class is as sure as it can be.
+# Above it, all classes are equally likely; below its inverse, one class has probability 1.
 _LARGEST_TEMPERATURE = 1e6
 _LONGEST_LABEL = 200
 
@@ -46,15 +45,15 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "self_test": dict,
 }
 
-#: Fields that bundles of schema 1 did not have.
+#: Fields that bundles of schema 1 do not have.
 _SINCE_SCHEMA_2 = {"self_test"}
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:
-    """Render JSON in the one form a bundle uses: sorted keys, two spaces, UTF-8, no NaN.
+    """Render JSON in the one form that a bundle uses: sorted keys, two spaces, UTF-8, no NaN.
 
     Raises:
-        ValueError: NaN or infinity.
+        ValueError: A number is NaN or infinite.
     """
     text = json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode()
@@ -80,8 +79,8 @@ def parse_manifest(data: bytes) -> dict[str, Any]:
     """Read and check manifest.json.
 
     Raises:
-        BundleIntegrity: Not byte for byte what ``render_manifest`` writes.
-        BundleIncompatible: Made by a newer package, or a field of another type.
+        BundleIntegrity: It is not byte for byte what ``render_manifest`` writes.
+        BundleIncompatible: A newer package made it, or a field is of another type.
         BundleIncomplete: A field is missing.
     """
     try:

@@ -1,4 +1,4 @@
-"""model.onnx of a bundle: onnxruntime gets the very bytes that were verified, whatever becomes of the file."""
+"""model.onnx of a bundle: onnxruntime gets the very bytes that were verified, whatever happens to the file."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ _Opened = TypeVar("_Opened")
 
 
 class ModelFile:
-    """A verified file, which is not held in memory: its bytes are a sixth of what a small process takes.
+    """A verified file that is not kept in memory: its bytes would be a sixth of the memory of a small process.
 
     Args:
-        path: Where the file lies.
-        described: What ``describe_file`` said of the bytes that were verified.
+        path: Of the file.
+        described: What ``describe_file`` returned for the verified bytes.
     """
 
     def __init__(self, path: Path, described: Mapping[str, Any]) -> None:
@@ -26,14 +26,17 @@ class ModelFile:
         self._described = described
 
     def open(self, opener: Callable[[Path | bytes], _Opened]) -> _Opened:
-        """Let somebody have what was verified: read once, checked, and out of everybody's reach since.
+        """Read the file, check it, and pass on those bytes in a form that no other program can change.
 
         Args:
-            opener: Given the path of a sealed copy in memory, or the bytes where there is no such thing; what it
-                returns is handed on.
+            opener: Called with the path of a sealed copy in memory, or with the bytes on systems that have no such
+                copies.
+
+        Returns:
+            What ``opener`` returns.
 
         Raises:
-            BundleIntegrity: The file is gone or another one now.
+            BundleIntegrity: The file is gone, or its content has changed.
         """
         with sealed_copy(self.read) as model:
             return opener(model)
@@ -42,7 +45,7 @@ class ModelFile:
         """Return the very bytes that were checked.
 
         Raises:
-            BundleIntegrity: The file is gone or another one now.
+            BundleIntegrity: The file is gone, or its content has changed.
         """
         try:
             content = self._path.read_bytes()
@@ -54,7 +57,7 @@ class ModelFile:
 
 
 def describe_file(data: bytes) -> dict[str, str | int]:
-    """Return what a manifest says of a file: SHA-256 and size."""
+    """Return what a manifest states about a file: SHA-256 and size."""
     return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
 
 

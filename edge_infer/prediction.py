@@ -1,4 +1,4 @@
-"""What comes out of the runtime: a label, how sure, why, from what and by which model."""
+"""The answer for an image: a label, its probability, the evidence, the source and the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -46,11 +46,11 @@ class Prediction:
         source_sha256: Of the bytes that were read.
         model: Which model answered.
         provider: The execution provider that ran it.
-        warnings: What a reader should know about this image; often empty.
+        warnings: What to know about this image before trusting the answer; often empty.
         source_size: (width, height) of the image in pixels, upright.
         seen: uint8, (H, W), the image as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
-            keeps it, and neither copies nor pickles do: answers to a thousand images hold no thousand images, and
-            what is stored or sent on holds none.
+            keeps it, and copies and pickles of the prediction do not: predictions for a thousand images do not hold
+            a thousand images, and a prediction that is stored or sent holds none.
     """
 
     label: str
@@ -68,8 +68,8 @@ class Prediction:
     seen: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: IPython looks for this name."""
-        from edge_infer.notebook import prediction_html  # draws, which nobody else needs
+        """Return what a notebook shows; IPython looks for a method of this name."""
+        from edge_infer.notebook import prediction_html  # here, because only notebooks need it
 
         return prediction_html(self)
 
@@ -83,7 +83,7 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDAr
 
     Args:
         logits: float, (classes,) or (N, classes).
-        temperature: Above 1 softens, below 1 sharpens; the order never changes.
+        temperature: Above 1 makes probabilities more equal, below 1 less; their order never changes.
 
     Returns:
         float64, of the same shape, each row summing to 1.
@@ -96,17 +96,17 @@ def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDAr
 def check_outputs(
     logits: NDArray[np.float32], evidence: NDArray[np.float32], *, classes: int, source: str
 ) -> None:
-    """Check one image's outputs before anything is said about it.
+    """Check one image's outputs before an answer is made of them.
 
     Args:
         logits: float32, (classes,).
         evidence: float32, (classes, h, w).
-        classes: How many the bundle has.
-        source: For the message.
+        classes: Number of classes of the bundle.
+        source: Name of the image, for the message.
 
     Raises:
-        InferenceFailed: Another shape than the contract's.
-        NonFiniteOutput: NaN or infinity.
+        InferenceFailed: A shape is not the contract's.
+        NonFiniteOutput: A value is NaN or infinite.
     """
     if logits.shape != (classes,) or evidence.ndim != 3 or evidence.shape[0] != classes:
         raise InferenceFailed(

@@ -21,7 +21,7 @@ from edge_infer.plain_json import is_number, is_whole, shown_value, why
 
 __all__ = ["PreprocessorConfig", "preprocess", "resize_grey", "to_pixel_values"]
 
-# Wide enough for any scale, and what is computed with them stays finite in float32.
+# Wide enough for any scale, and narrow enough that all results stay finite in float32.
 _LEAST, _MOST = 1e-9, 1e9
 
 
@@ -33,7 +33,7 @@ class PreprocessorConfig:
         height: Rows of ``pixel_values``.
         width: Columns of ``pixel_values``.
         resample: Pillow's filter number: 2 bilinear, 3 bicubic.
-        rescale_factor: What a grey value of 0..255 is multiplied with.
+        rescale_factor: Factor for grey values of 0..255.
         image_mean: Per channel, subtracted after rescaling.
         image_std: Per channel, divided by after that.
     """
@@ -105,13 +105,13 @@ class PreprocessorConfig:
 
 def _whole(value: Any) -> int:
     if not is_whole(value, 0, 10**6):
-        raise ValueError(f"{shown_value(value)} is no size and no filter")
+        raise ValueError(f"{shown_value(value)} is not a size or a filter number")
     return int(value)
 
 
 def _number(value: Any) -> float:
     if not is_number(value, -_MOST, _MOST):
-        raise ValueError(f"{shown_value(value)} is no number that can be used")
+        raise ValueError(f"{shown_value(value)} is not a usable number")
     return float(value)
 
 

@@ -1,16 +1,17 @@
-"""A time limit on reading and decoding an image, which nothing in Python can stop.
+"""A time limit on reading and decoding an image, although nothing in Python can stop either.
 
-A read from a dead network file system and a decoder in C cannot be ended from outside, short of ending their process,
-and a process for each image would cost more than the image. So a thread does the work while its caller waits; when
-the time is over the caller gets its error, and the thread is left to end by itself. At most ``MAX_LEFT_BEHIND`` such
-threads are left behind in a process: with so many there, the next caller waits, as long as its own time allows, until
-one has ended. They are daemons and keep no process from ending.
+A read from a dead network file system, or a decoder in C, can only be stopped by ending its process, and a process for
+each image would cost more than the image. So a thread does the work while its caller waits. When the time is over, the
+caller gets an error, and the thread is left behind until its work ends. At most ``MAX_LEFT_BEHIND`` threads of a
+process are left behind: after that, the next caller waits for one of them to end, as long as its own time limit
+allows. They are daemon threads, so they do not keep the process from ending.
 """
 
 import os
 import threading
 import time
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, TypeVar, cast
 
 from edge_infer.errors import TimedOut
@@ -24,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 class _LeftBehind:
-    """How many threads nobody waits for any more."""
+    """The number of threads that nobody waits for any more."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -57,36 +58,43 @@ class _Job:
                 self._left_behind.changed.notify()
 
     def leave(self) -> bool:
-        """Stop waiting for it; False if it has ended just now."""
+        """Stop waiting for the job; return False if it has just ended."""
         with self._left_behind.changed:
             self._is_left = not self.done.is_set()
             self._left_behind.count += self._is_left
             return self._is_left
 
 
-def check_seconds(timeout_s: float | None) -> float | None:
-    """Return a time limit that every timer takes, or None for none.
+def check_seconds(timeout_s: object) -> float | None:
+    """Return a time limit, no longer than threads can wait.
+
+    Args:
+        timeout_s: Seconds; None for no limit.
 
     Raises:
-        ValueError: It is not above 0, NaN or infinite.
+        TypeError: It is not a number.
+        ValueError: It is 0 or less, NaN or infinite.
     """
     if timeout_s is None:
         return None
-    if not 0 < timeout_s < float("inf"):
+    if not isinstance(timeout_s, Real):
+        raise TypeError(f"timeout_s is {timeout_s!r}, expected a number of seconds or None")
+    seconds = float(timeout_s)
+    if not 0 < seconds < float("inf"):
         raise ValueError(f"timeout_s is {timeout_s}, expected a finite number above 0")
-    return float(min(timeout_s, threading.TIMEOUT_MAX))
+    return min(seconds, threading.TIMEOUT_MAX)
 
 
 def read_within(timeout_s: float | None, work: Callable[[], _Result], name: str) -> _Result:
-    """Return what some work gives, if it takes no longer than allowed.
+    """Return the result of some work, if it takes no longer than allowed.
 
     Args:
-        timeout_s: Seconds; None does it here and now, without a thread.
-        work: After a time-out it goes on alone, and what it gives is dropped.
+        timeout_s: Seconds; None calls ``work`` at once, without a thread.
+        work: After a time-out it goes on, and its result is dropped.
         name: Of the image.
 
     Raises:
-        TimedOut: It took longer, or earlier work that could not be stopped left no place for it.
+        TimedOut: It took longer, or too many threads were left behind to start another.
         BaseException: What the work raises.
     """
     if timeout_s is None:
@@ -126,7 +134,7 @@ def timed_out(timeout_s: float, name: str) -> TimedOut:
 
 
 def _forget() -> None:
-    """Start anew in a forked child, where none of these threads is."""
+    """Start from zero in a forked child, where none of these threads exists."""
     global _left_behind
     _left_behind = _LeftBehind()
 

@@ -1,15 +1,16 @@
-"""Whether 8-bit products come out wrong on this CPU, found by multiplying once; and what is done about it.
+"""Whether 8-bit products are wrong on this CPU, found by multiplying once; and the option that makes them right.
 
-x64 CPUs without VNNI multiply uint8 by int8 with ``vpmaddubsw``, which adds two products in 16 bits and cuts off what
-does not fit; onnxruntime uses it all the same. Its option ``session.x64quantprecision`` turns int8 weights into uint8
-ones, whose kernels add in 32 bits. It does so wherever there is AVX2 (``MlasPlatformU8S8Overflow`` in mlas), with VNNI
-too, where nothing is wrong and the other kernels are much slower: so the runtime sets it only where one known product
-comes out wrong. That asks the very kernels, on any system, and knows no list of CPUs.
+x64 CPUs without VNNI multiply uint8 by int8 with ``vpmaddubsw``, which adds two products in 16 bits and cuts off sums
+that do not fit; onnxruntime uses it all the same. Its option ``session.x64quantprecision`` turns int8 weights into
+uint8 weights, whose kernels add in 32 bits. The option has this effect wherever there is AVX2
+(``MlasPlatformU8S8Overflow`` in mlas): on CPUs with VNNI too, where the products are right and the other kernels are
+much slower. So the runtime sets it only where one known product is wrong. This tests the kernels themselves, on any
+system, and needs no list of CPUs.
 
-Weights of seven bits need no option: 2 * 255 * 64 fits. onnxruntime leaves such weights alone by itself, but only after
-it has looked at each of them several times, 0.25 s of the start of a CvT-13 (docs/bundle.md).
+Weights of seven bits do not need the option: 2 * 255 * 64 fits. onnxruntime would leave such weights unchanged, but
+only after it has examined each of them several times, which takes 0.25 s of the start of a CvT-13 (docs/bundle.md).
 
-Figures, and what the option does not reach: docs/bundle.md.
+Figures, and the products that the option does not reach: docs/bundle.md.
 """
 
 import functools
@@ -31,8 +32,8 @@ PRECISION_OPTION = "session.x64quantprecision"
 # Two products of 255 with weights no larger than this fit 16 bits, sign included.
 _LARGEST_SAFE = 64
 
-# MatMulInteger of a (uint8, 4 x 8) and b (int8, 8 x 16), as onnx writes it; tests/edge_infer/test_saturation.py does so
-# again and compares.
+# A graph with one MatMulInteger of a (uint8, 4 x 8) and b (int8, 8 x 16), as onnx writes it.
+# tests/edge_infer/test_saturation.py writes it again and compares.
 _ROWS, _INNER, _COLUMNS = 4, 8, 16
 _PROBE = bytes.fromhex(
     "080a3a5c0a180a01610a0162120179220d4d61744d756c496e74656765721201675a130a0161120e0a0c080212080a020804"
@@ -46,7 +47,8 @@ def products_saturate() -> bool:
     """Return whether onnxruntime gets the sum of large uint8 x int8 products wrong on this CPU.
 
     Raises:
-        InferenceFailed: No usable onnxruntime is installed.
+        MissingDependency: No onnxruntime is installed.
+        InferenceFailed: The installed onnxruntime does not load, or there are two of them.
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -60,19 +62,20 @@ def products_saturate() -> bool:
 
 
 def needs_precaution(largest_weight: int) -> bool:
-    """Return whether a model would be wrong on this CPU without the option.
+    """Return whether a model would give wrong answers on this CPU without the option.
 
     Args:
         largest_weight: Largest absolute 8-bit weight; 0 for a model without such weights.
 
     Raises:
-        InferenceFailed: No usable onnxruntime is installed.
+        MissingDependency: No onnxruntime is installed.
+        InferenceFailed: The installed onnxruntime does not load, or there are two of them.
     """
     return largest_weight > _LARGEST_SAFE and products_saturate()
 
 
 def avoid_saturation(options: Any, *, largest_weight: int = LARGEST_INT8) -> None:
-    """Make a session right where 8-bit products saturate; elsewhere leave its options as they are.
+    """Set the option where 8-bit products saturate; elsewhere leave the session's options as they are.
 
     Args:
         options: An ``onnxruntime.SessionOptions``.

@@ -1,30 +1,29 @@
-"""Ask a bundle for answers it is known to give, on the machine and the session at hand.
+"""Ask a bundle for its known answers, on this machine and with this session.
 
-A right file and a running runtime are not enough: on x64 CPUs without VNNI onnxruntime's 8-bit products can saturate
-(edge_infer/saturation.py), a driver can be faulty, a provider can compute in less precision than it says. Digests see
-none of that. A class that differs, a logit further off than the bundle's stated tolerance, NaN or infinity: refused.
+Intact files and a runtime that starts are not enough. On x64 CPUs without VNNI onnxruntime's 8-bit products can
+saturate (edge_infer/saturation.py), a driver can be faulty, and a provider can compute with less precision than it
+claims; digests show none of that. The bundle is refused if a class differs, if a logit differs by more than the
+tolerance stated in the bundle, or if a logit is NaN or infinite.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from edge_infer.bundle import Bundle
 from edge_infer.deadline import LOAD_SECONDS
 from edge_infer.errors import RunError, SelfTestFailed, TimedOut
-from edge_infer.golden import GoldenCase, golden_cases
+from edge_infer.golden import GoldenCase
 from edge_infer.prediction import check_outputs
 from edge_infer.preprocessing import to_pixel_values
-
-if TYPE_CHECKING:
-    from edge_infer.bundle import Bundle
-    from edge_infer.session import Session
+from edge_infer.session import Session
 
 __all__ = ["Replay", "SelfTest", "SelfTestReport", "replay", "require_golden_answers"]
 
-#: How much is replayed: two images, of two classes if there are; all; nothing. Each image runs every operator, and
-#: a program that classifies one scan shall not work longer on its self-test than on the scan.
+#: What is replayed: ``quick`` two images, of two classes where possible; ``full`` all; ``off`` none. Each image runs
+#: every operator, and a program that classifies one scan should not spend more time on its self-test than on the scan.
 SelfTest = Literal["quick", "full", "off"]
 
 _QUICK = 2
@@ -39,7 +38,7 @@ class Replay:
         expected: The class it got where the bundle was made.
         found: The class it got here; empty if there was no usable answer.
         drift: Largest difference of a logit; infinite if there was no usable answer.
-        failure: What is wrong, in words; empty if nothing is.
+        failure: What is wrong, in words; empty if nothing is wrong.
     """
 
     number: int
@@ -51,7 +50,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTestReport:
-    """What came of a self-test.
+    """The result of a self-test.
 
     Attributes:
         replays: One for each image; none if the bundle has no golden images.
@@ -63,7 +62,7 @@ class SelfTestReport:
 
     @property
     def largest_drift(self) -> float:
-        """Over all images that were replayed."""
+        """The largest drift of all images that were replayed."""
         return max((replay.drift for replay in self.replays), default=0.0)
 
     @property
@@ -72,10 +71,10 @@ class SelfTestReport:
         return tuple(replay.failure for replay in self.replays if replay.failure)
 
     def require_passed(self) -> None:
-        """Do nothing if all went well.
+        """Raise an error unless all images passed.
 
         Raises:
-            SelfTestFailed: Otherwise; names the first image that failed.
+            SelfTestFailed: An image failed; the message names the first.
         """
         if self.failures:
             raise SelfTestFailed(
@@ -87,26 +86,26 @@ class SelfTestReport:
 
 
 def replay(
-    bundle: "Bundle",
-    session: "Session",
+    bundle: Bundle,
+    session: Session,
     extent: SelfTest = "full",
     *,
     tick: Callable[[int, int], None] | None = None,
 ) -> SelfTestReport:
-    """Replay golden images, one by one as ``predict`` does, and say what came of it.
+    """Replay golden images, one by one as ``predict`` does, and return the result.
 
     Args:
-        bundle: Says what is expected.
-        session: Is asked.
+        bundle: Whose answers are expected.
+        session: Of this bundle.
         extent: ``quick``, ``full`` or ``off``.
-        tick: Told (done, total) after each image.
+        tick: Called with (done, total) after each image.
 
     Raises:
         TimedOut: An image takes longer than two minutes.
         ValueError: An unknown extent.
     """
-    cases = _chosen(golden_cases(bundle) if extent != "off" else [], extent)
-    # Schema 1 states none and has no images.
+    cases = _chosen(bundle.golden_cases() if extent != "off" else [], extent)
+    # A bundle of schema 1 states no tolerance and has no images.
     tolerance = float(bundle.manifest["self_test"]["tolerance_logits"]) if cases else 0.0
     replays = []
     for done, case in enumerate(cases, start=1):
@@ -116,8 +115,8 @@ def replay(
     return SelfTestReport(replays=tuple(replays), tolerance=tolerance)
 
 
-def require_golden_answers(bundle: "Bundle", session: "Session", extent: SelfTest) -> None:
-    """Replay golden images and refuse to go on if an answer is not the known one.
+def require_golden_answers(bundle: Bundle, session: Session, extent: SelfTest) -> None:
+    """Replay golden images and raise an error if an answer is not the known one.
 
     Raises:
         SelfTestFailed: A class differs, a logit is off by more than the tolerance, or is not finite.
@@ -137,7 +136,7 @@ def _chosen(cases: list[GoldenCase], extent: SelfTest) -> list[GoldenCase]:
     return [*one_of_each, *others][:_QUICK]
 
 
-def _ask(bundle: "Bundle", session: "Session", case: GoldenCase, tolerance: float) -> Replay:
+def _ask(bundle: Bundle, session: Session, case: GoldenCase, tolerance: float) -> Replay:
     name = f"golden image {case.number}"
     labels = bundle.labels
     try:
@@ -146,7 +145,7 @@ def _ask(bundle: "Bundle", session: "Session", case: GoldenCase, tolerance: floa
         logits, evidence = outputs[0][0], outputs[2][0]
         check_outputs(logits, evidence, classes=len(labels), source=name)
     except TimedOut:
-        raise  # not once more for each of the others
+        raise  # the other images would take as long
     except RunError as error:
         failure = error.message if name in error.message else f"{name}: {error.message}"
         return Replay(

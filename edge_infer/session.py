@@ -30,7 +30,7 @@ Device = Literal["cpu", "cuda", "auto"]
 
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
-# What fails is raised; below this onnxruntime also prints it, and names of nodes with it.
+# Failures are raised. At a lower level onnxruntime would print them too, with the names of nodes.
 _LOG_NOTHING = 4
 
 _live_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
@@ -42,7 +42,7 @@ class Session:
     Attributes:
         provider: The execution provider that really runs the graph.
         num_threads: Threads within one operator.
-        pid: The process it was opened in; it is of use in no other.
+        pid: The process it was opened in; it works in no other process.
     """
 
     def __init__(self, inference_session: Any, *, num_threads: int) -> None:
@@ -59,8 +59,8 @@ class Session:
 
         Args:
             pixel_values: float32, (N, 3, H, W).
-            timeout_s: Wait no longer. The graph stops after the operator that runs then; one that takes long is
-                left behind.
+            timeout_s: Longest time to wait. The graph stops after the operator that is running then; an operator
+                that does not end soon is left running on its thread.
 
         Returns:
             logits (N, classes), embeddings (N, dim) and evidence (N, classes, h, w), float32.
@@ -69,7 +69,7 @@ class Session:
             InferenceFailed: The runtime refused the input or failed.
             TimedOut: It took longer than ``timeout_s``.
         """
-        # A session is open, so the installation is checked already: not once more for each image.
+        # A session is open, so the installation has been checked; import_onnxruntime would check it for each image.
         run_options = importlib.import_module("onnxruntime").RunOptions()
         run_options.log_severity_level = _LOG_NOTHING
         feeds = {INPUT_NAME: pixel_values}
@@ -88,6 +88,13 @@ class Session:
             raise InferenceFailed(f"onnxruntime failed: {_first_line(error)}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
+    def end_profiling(self) -> Path:
+        """Write the profile of all runs so far, and return its file (JSON).
+
+        The session must have been opened with a ``profile_prefix``.
+        """
+        return Path(self._inference_session.end_profiling())
+
 
 def open_session(
     model: Path | bytes,
@@ -96,22 +103,28 @@ def open_session(
     providers: Sequence[str] | None = None,
     num_threads: int | None = None,
     largest_weight: int = LARGEST_INT8,
+    profile_prefix: Path | None = None,
 ) -> Session:
     """Open a session on exactly the provider that was asked for.
 
+    A bundle is opened with ``edge_infer.bundle_session.open_bundle_session``, which passes on what it knows.
+
     Args:
-        model: What ``ModelFile.open`` gives, or the bytes of a model.onnx: onnxruntime then needs as much memory
-            again while it opens.
-        device: ``auto`` is CUDA where it works and else the CPU; the session says which.
-        providers: onnxruntime's own names instead of a device, all of which must come up.
+        model: What ``ModelFile.open`` gives, or the bytes of a model.onnx. With bytes, onnxruntime needs twice
+            the memory while it opens.
+        device: ``cpu``, ``cuda`` or ``auto``: CUDA where it works, otherwise the CPU; the session says which.
+        providers: onnxruntime's own names instead of a device; all of them must come up.
         num_threads: Threads within one operator; by default the cores this process may use.
-        largest_weight: Largest absolute 8-bit weight of the model, 0 without any: small ones need no precaution
+        largest_weight: Largest absolute 8-bit weight of the model, 0 without any. Small weights need no guard
             against saturation (``edge_infer.saturation``).
+        profile_prefix: Folder and beginning of the name of the file that onnxruntime writes its profile to, node
+            by node; None for no profile. See ``Session.end_profiling``.
 
     Raises:
         ProviderUnavailable: The provider is not there or does not come up.
         BundleIncompatible: This onnxruntime cannot load the model.
-        InferenceFailed: No usable onnxruntime is installed.
+        MissingDependency: No onnxruntime is installed.
+        InferenceFailed: The installed onnxruntime does not load, or there are two of them.
         TimedOut: It takes longer than two minutes.
         ValueError: An unknown device or a thread count below 1.
     """
@@ -124,12 +137,13 @@ def open_session(
     available = onnxruntime.get_available_providers()
     wanted = _wanted(device, providers, available)
     may_fall_back = device == "auto" and providers is None and wanted != [_CPU]
+    options = _session_options(onnxruntime, threads, largest_weight, profile_prefix)
     try:
-        opened = _open(onnxruntime, model, wanted, threads, largest_weight)
+        opened = _open(onnxruntime, model, wanted, options)
     except ProviderUnavailable:
         if not may_fall_back:
             raise
-        opened = _open(onnxruntime, model, [_CPU], threads, largest_weight)
+        opened = _open(onnxruntime, model, [_CPU], options)
     return Session(opened, num_threads=threads)
 
 
@@ -146,28 +160,34 @@ def _wanted(device: Device, providers: Sequence[str] | None, available: Sequence
         raise ProviderUnavailable(
             f"execution provider {', '.join(absent) or '(none named)'} is not available; "
             f"this onnxruntime has {', '.join(available)}",
-            hint="take one of these, or install 'brain-edge[gpu]' for CUDA",
+            hint="choose one of these, or install 'brain-edge[gpu]' for CUDA",
         )
     return wanted
 
 
-def _open(
-    onnxruntime: Any, model: Path | bytes, providers: list[str], threads: int, largest_weight: int
+def _session_options(
+    onnxruntime: Any, threads: int, largest_weight: int, profile_prefix: Path | None
 ) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_NOTHING
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    # One block for all values of a run is reserved beside what the first run took, which is never given back: 22 MB
-    # of CvT-13 at 224 px for no time gained (measured).
+    # With this on, onnxruntime reserves one block for all values of a run, beside the memory of the first run, which it
+    # never gives back: 22 MB for CvT-13 at 224 px, and no time is gained (measured).
     options.enable_mem_pattern = False
-    # Planning which value may lie in which one's place takes a sixth of the start of CvT-13 at 224 px (0.2 of 1.3 s,
-    # medians of 8 in turn) and saves neither memory nor time beside the arena, which takes each value back after its
-    # last use anyhow.
+    # Planning which values can share a place takes a sixth of the start of CvT-13 at 224 px (0.2 of 1.3 s, medians of 8
+    # in turn). It saves no memory and no time, because the arena reuses the memory of each value after its last use.
     options.enable_mem_reuse = False
     options.add_session_config_entry("session.load_model_format", "ONNX")
     avoid_saturation(options, largest_weight=largest_weight)
+    if profile_prefix is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile_prefix)
+    return options
+
+
+def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], options: Any) -> Any:
     try:
         opened = within(
             LOAD_SECONDS,
@@ -194,13 +214,13 @@ def _open(
             hint="install a newer onnxruntime, or export the bundle again",
         ) from error
     lost = [name for name in providers if name not in opened.get_providers()]
-    if lost:  # onnxruntime drops a provider whose libraries are missing without an error
+    if lost:  # where a provider's libraries are missing, onnxruntime drops it without an error
         raise _did_not_come_up(lost, "")
     return opened
 
 
 def _readable(model: Path | bytes) -> str | bytes:
-    """Return what onnxruntime can open: it takes names in UTF-8, file systems have others too."""
+    """Return what onnxruntime can open: a path in UTF-8, or the bytes where a path has another encoding."""
     if isinstance(model, bytes):
         return model
     try:
@@ -220,7 +240,7 @@ def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailab
 def _in_time(
     work: Callable[[], Sequence[Any]], run_options: Any, timeout_s: float
 ) -> Sequence[Any]:
-    """Run with options of one run, so that other threads' runs go on when this one is stopped."""
+    """Run with options of its own, so that stopping this run does not stop those of other threads."""
     try:
         return within(
             timeout_s,
@@ -240,10 +260,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _abandon_sessions() -> None:
-    """Keep the parent's sessions alive for ever in a forked child.
+    """Keep the parent's sessions alive in a forked child until it ends.
 
-    Their threads exist only in the parent: destroying such a session in the child crashes it
-    (microsoft/onnxruntime#31961), even at its normal end. One reference too many prevents that.
+    Their threads exist only in the parent. Destroying such a session crashes the child, even at its normal end
+    (microsoft/onnxruntime#31961). One extra reference to each session prevents that.
     """
     for session in list(_live_sessions):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))

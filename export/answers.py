@@ -1,6 +1,6 @@
 """Ask a graph about images one by one, as brain-infer does, on all cores at once.
 
-A batch would be another question: a dynamic INT8 graph takes its ranges over all of it.
+A batch could give other answers: a dynamic INT8 graph takes its activation ranges over the whole batch.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ __all__ = ["Answering", "answers_one_by_one", "logits_one_by_one"]
 
 
 class Answering(Protocol):
-    """What can be asked: a ``Session``. Its ``run`` may be called by several threads at once."""
+    """What can be asked, such as a ``Session``; several threads may call ``run`` at once."""
 
     def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
         """Return logits, embeddings and evidence of pixel_values (1, 3, H, W)."""
@@ -29,10 +29,10 @@ def answers_one_by_one(
     config: PreprocessorConfig,
     tick: Callable[[], None] = lambda: None,
 ) -> list[tuple[NDArray[np.float32], ...]]:
-    """Return what the graph says of each image, in their order.
+    """Return logits, embeddings and evidence of each image, in the order of the images.
 
     Args:
-        session: Best opened with one thread: images keep the cores busy, and a graph splits badly.
+        session: Best opened with one thread: the images keep all cores busy, and one image does that badly.
         grey: uint8, (N, H, W).
         config: How they become pixel values.
         tick: Called after each image.
@@ -43,7 +43,7 @@ def answers_one_by_one(
 
     answers = []
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for outputs in pool.map(ask, grey):  # an error or Ctrl-C takes those not begun off the list
+        for outputs in pool.map(ask, grey):  # after an error or Ctrl-C, it starts no further images
             answers.append(outputs)
             tick()
     return answers
@@ -55,6 +55,6 @@ def logits_one_by_one(
     config: PreprocessorConfig,
     tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float32]:
-    """Return the logits alone: float32, (N, classes)."""
+    """Return the logits of each image: float32, (N, classes); arguments are those of ``answers_one_by_one``."""
     answers = answers_one_by_one(session, grey, config, tick)
     return np.concatenate([outputs[0] for outputs in answers])

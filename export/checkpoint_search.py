@@ -1,4 +1,4 @@
-"""Which checkpoint to export: the one named, else the newest run, else the one shipped with the project."""
+"""Which checkpoint to export: the named one, otherwise the newest run, otherwise the one shipped with the project."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ __all__ = ["find_checkpoint", "shipped_checkpoint"]
 def find_checkpoint(
     model: str, given: Path | None, *, runs: Path = Path("runs")
 ) -> tuple[Path, str]:
-    """Return a checkpoint folder and where it comes from, in words.
+    """Return the folder of a checkpoint, and in words where it comes from.
 
     Args:
         model: The model's name.
-        given: What the user named, if anything.
+        given: The folder that the user named; None for none.
         runs: Folder of training runs.
 
     Raises:
-        BundleIncompatible: There is no such model.
+        UnknownModel: There is no such model.
         BundleIncomplete: There is no checkpoint of it.
     """
     check_model_name(model)
@@ -42,5 +42,5 @@ def find_checkpoint(
 
 
 def shipped_checkpoint(model: str) -> Path:
-    """Return where a shipped checkpoint of this model would lie."""
+    """Return where a shipped checkpoint of this model would be."""
     return Path(__file__).parent / "checkpoints" / model

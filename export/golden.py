@@ -1,7 +1,8 @@
 """Golden images for a bundle: drawn, answered by the FP32 graph and by the one that ships, and chosen with care.
 
-The self-test of the runtime (edge_infer/self_test.py) refuses a bundle whose answers differ on another machine. A right
-machine must never be refused, so an image is taken only if its class leads by far more than rounding can move.
+The self-test of the runtime (edge_infer/self_test.py) refuses a bundle whose answers differ on another machine. It must
+never refuse a machine that computes correctly, so an image is taken only if its class leads by far more than rounding
+can change.
 """
 
 import functools
@@ -16,26 +17,27 @@ from PIL import Image, ImageOps
 
 from edge_infer.contract import LABELS
 from edge_infer.golden import GOLDEN_COUNT, golden_sheet
-from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
-from edge_infer.session import Session
+from edge_infer.preprocessing import PreprocessorConfig, resize_grey
+from export.answers import Answering, logits_one_by_one
 from export.int8.margins import margins
 from train.phantoms import phantom
 
 __all__ = ["CANDIDATES", "MARGIN_FACTOR", "Golden", "make_golden"]
 
-#: Images drawn at most; drawing ends when each class has its share.
+#: Largest number of images drawn; drawing ends earlier when each class has its share.
 CANDIDATES = 160
 _CHUNK = 32
 _SEED = 16
 
-#: An image's class must lead by so many tolerances.
+#: An image's class must lead by this many tolerances.
 MARGIN_FACTOR = 4.0
 
-#: Logits may always differ by so much, on any machine: sums in another order, kernels of another width.
+#: Logits may differ by this much on any machine: kernels of another width add in another order.
 _LEAST_TOLERANCE = {"fp32": 1e-3, "fp16": 0.1, "int8": 0.1}
 
-#: With 8 bits a sum that ends up on the other side of a rounding step moves an activation by a whole step. What that
-#: does to this very graph is measured by scaling its input by these; another machine may do several times as much.
+#: With 8 bits, a sum that falls on the other side of a rounding step moves an activation by a whole step. How much that
+#: changes the logits of this graph is measured by scaling its input by these factors; another machine may change them
+#: several times as much.
 _NUDGES = (1 - 1e-6, 1 + 1e-6, 1 + 1e-5)
 _NUDGE_FACTOR = 3.0
 _NUDGED_IMAGES = 8
@@ -57,11 +59,11 @@ class Golden:
 
 
 def make_golden(
-    reference: Session, shipped: Session, preprocessor: PreprocessorConfig, *, precision: str
+    reference: Answering, shipped: Answering, preprocessor: PreprocessorConfig, *, precision: str
 ) -> Golden:
     """Draw images, let both graphs answer them one by one, and take up to four of each class.
 
-    A class that the model gives to no drawn image with a sure lead is left out; others fill its place.
+    A class that the model gives to no drawn image with a sure lead is left out; other classes take its places.
 
     Args:
         reference: Of the FP32 graph.
@@ -96,16 +98,18 @@ def make_golden(
 
 
 def _answered(
-    reference: Session, shipped: Session, preprocessor: PreprocessorConfig, tolerance: float
+    reference: Answering, shipped: Answering, preprocessor: PreprocessorConfig, tolerance: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], list[int]]:
-    """Draw and ask until each class has its share; return images, both answers and the rows taken."""
+    """Draw and ask until each class has its share; return images, the logits of both graphs and the rows taken."""
     grey = np.empty((0, preprocessor.height, preprocessor.width), dtype=np.uint8)
     logits = fp32_logits = np.empty((0, len(LABELS)), dtype=np.float32)
     for start in range(0, CANDIDATES, _CHUNK):
         drawn = _drawn(preprocessor, start)
         grey = np.concatenate([grey, drawn])
-        logits = np.concatenate([logits, _logits(shipped, drawn, preprocessor)])
-        fp32_logits = np.concatenate([fp32_logits, _logits(reference, drawn, preprocessor)])
+        logits = np.concatenate([logits, logits_one_by_one(shipped, drawn, preprocessor)])
+        fp32_logits = np.concatenate(
+            [fp32_logits, logits_one_by_one(reference, drawn, preprocessor)]
+        )
         sure = _sure(logits, fp32_logits, tolerance)
         found = np.bincount(logits[sure].argmax(axis=1), minlength=len(LABELS))
         if (found >= GOLDEN_COUNT // len(LABELS)).all():
@@ -116,7 +120,7 @@ def _answered(
 def _sure(
     logits: NDArray[np.float32], fp32_logits: NDArray[np.float32], tolerance: float
 ) -> NDArray[np.bool_]:
-    """Tell on which images both graphs agree, with a lead that rounding cannot eat up."""
+    """Return on which images both graphs agree, with a lead that rounding cannot overcome: (N,)."""
     agree = logits.argmax(axis=1) == fp32_logits.argmax(axis=1)
     return np.asarray(agree & (margins(logits) >= MARGIN_FACTOR * tolerance), dtype=np.bool_)
 
@@ -133,23 +137,24 @@ def _chosen(logits: NDArray[np.float32], sure: NDArray[np.bool_]) -> list[int]:
     return sorted(rows, key=lambda row: (turn[row], int(answers[row])))[:GOLDEN_COUNT]
 
 
-def _rounding(session: Session, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig) -> float:
-    """Return how far logits move when the input is scaled by next to nothing."""
-    exact = _logits(session, grey, preprocessor)
-    moved = [_logits(session, grey, preprocessor, scale=scale) for scale in _NUDGES]
+def _rounding(
+    session: Answering, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
+) -> float:
+    """Return how far logits move when the input is scaled by very little."""
+    exact = logits_one_by_one(session, grey, preprocessor)
+    moved = [logits_one_by_one(_Scaled(session, scale), grey, preprocessor) for scale in _NUDGES]
     return float(max(np.abs(other - exact).max() for other in moved))
 
 
-def _logits(
-    session: Session,
-    grey: NDArray[np.uint8],
-    preprocessor: PreprocessorConfig,
-    *,
-    scale: float = 1.0,
-) -> NDArray[np.float32]:
-    """Ask one by one, as the self-test does."""
-    pixel_values = to_pixel_values(grey, preprocessor) * np.float32(scale)
-    return np.concatenate([session.run(row[None])[0] for row in pixel_values])
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """A session whose input is multiplied by a factor."""
+
+    session: Answering
+    factor: float
+
+    def run(self, pixel_values: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        return self.session.run(pixel_values * np.float32(self.factor))
 
 
 @functools.lru_cache(maxsize=CANDIDATES // _CHUNK)
@@ -173,7 +178,7 @@ def _brightened(image: Image.Image) -> Image.Image:
     return image.point([round(255 * (value / 255) ** 0.4) for value in range(256)])
 
 
-#: A model taught by real scans gives most plain phantoms the same class; these bring others out.
+#: A model trained on real scans gives most plain phantoms the same class; changed like this, they get others.
 _VIEWS: tuple[Callable[[Image.Image], Image.Image], ...] = (
     lambda image: image,
     ImageOps.equalize,

@@ -1,4 +1,4 @@
-"""The model card: README.md of a bundle, generated from its manifest and never typed by hand."""
+"""The model card: README.md of a bundle, generated from its manifest and never written by hand."""
 
 import json
 from collections.abc import Mapping
@@ -22,9 +22,8 @@ def model_card(manifest: Mapping[str, Any]) -> str:
     Args:
         manifest: The manifest's fields as they will be written.
     """
-    manifest = json.loads(
-        json.dumps(manifest, sort_keys=True)
-    )  # so the written one gives the same card
+    # Sorted as in manifest.json, so that the written manifest gives the same card.
+    manifest = json.loads(json.dumps(manifest, sort_keys=True))
     sections = [
         _front_matter(),
         f"# {manifest['model']}, {manifest['precision']}\n\n**{RESEARCH_USE_ONLY}**\n",

@@ -1,4 +1,4 @@
-"""An export is not done until it is compared with PyTorch: names, shapes, then values, at several batch sizes."""
+"""The comparison of an exported graph with PyTorch: names, shapes, then values, at several batch sizes."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def check_parity(
         atol: Largest absolute difference allowed.
 
     Returns:
-        For the manifest: largest difference of each output, tolerance, batch sizes.
+        ``parity`` of the manifest: largest difference of each output, tolerance, batch sizes.
 
     Raises:
         ParityFailed: A shape or a value differs.

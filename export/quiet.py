@@ -1,4 +1,4 @@
-"""A folder for onnxruntime's quantizers, and silence: stdout is for results."""
+"""Silence for onnxruntime's quantizers, which print and log, because stdout is for results."""
 
 import contextlib
 import io
@@ -7,17 +7,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["quiet_folder"]
+__all__ = ["quiet", "quiet_folder"]
 
 
 @contextlib.contextmanager
-def quiet_folder() -> Iterator[Path]:
-    """Give a folder for onnxruntime's files, and keep its root-logger chatter and prints off stdout."""
+def quiet() -> Iterator[None]:
+    """Keep prints off stdout, and messages below an error out of the root logger."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
     try:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            yield Path(folder)
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         root.setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet_folder() -> Iterator[Path]:
+    """Give a temporary folder for onnxruntime's files, and be quiet meanwhile."""
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)

@@ -16,7 +16,7 @@ __all__ = ["IR_VERSION", "OPSET", "export_graph"]
 
 
 class _NamedOutputs(nn.Module):
-    """Gives the exporter a plain tuple in the contract's order."""
+    """A model that returns a plain tuple in the order of the contract, as the exporter needs."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class _NamedOutputs(nn.Module):
 def export_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto:
     """Export a model in evaluation mode.
 
-    Traced with a batch of 2 and an explicit batch dimension: with 1 the exporter silently fixes the batch
-    (pytorch/pytorch#148886), and every other batch then fails at run time.
+    It is traced with a batch of 2 and an explicit batch dimension. With a batch of 1 the exporter silently fixes the
+    batch size (pytorch/pytorch#148886), and every other size then fails when the graph runs.
 
     Args:
         model: Takes pixel_values, float32 (B, 3, height, width).
@@ -43,7 +43,7 @@ def export_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProt
         One graph, weights inside, opset 18, IR version 10.
     """
     example = torch.rand(2, 3, height, width)
-    # The exporter reports its progress on stdout and warns of its own internals; stdout is for results.
+    # The exporter prints its progress to stdout, which is for results, and warns about its own internals.
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -60,7 +60,7 @@ def export_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProt
         raise RuntimeError("torch.onnx.export gave no program")
     graph = program.model_proto
     graph.ir_version = min(graph.ir_version, IR_VERSION)
-    # Value infos and per-node notes of the exporter hold paths of the build machine; the graph needs neither.
+    # The exporter's value infos and its notes at each node hold paths of this machine; the graph does not need them.
     for node in graph.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

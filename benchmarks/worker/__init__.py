@@ -1,4 +1,4 @@
-"""The process one engine runs in: it is asked in lines of JSON and answers in lines of JSON.
+"""The process in which one engine runs: requests and replies are lines of JSON.
 
-It imports nothing but the standard library until its engine is loaded, since import time and memory are measured.
+It imports only the standard library until its engine is loaded, because import time and memory are measured.
 """

@@ -1,7 +1,7 @@
 """``python -m benchmarks.worker CONFIG``: serve one engine over stdin and stdout until stdin ends.
 
-CONFIG is JSON: ``adapter`` and what it needs. With ``once``, an image's path, the first answer is printed and the
-process ends: that is a cold start.
+CONFIG is JSON: ``adapter`` and what it needs. If it holds ``once``, the path of an image, the first answer is printed
+and the process ends: that measures a cold start.
 """
 
 import json
@@ -30,9 +30,7 @@ def main() -> None:
                 return
             try:
                 reply = commands(request)
-            except (
-                Exception
-            ) as error:  # an engine's own errors are of any class; the parent reports them
+            except Exception as error:  # engines raise errors of any class; the parent reports them
                 lines = str(error).splitlines() or [""]
                 reply = {"error": f"{type(error).__name__}: {lines[0][:300]}"}
             _say(results, reply)
@@ -52,11 +50,11 @@ def _cold_start(config: dict[str, str], results: TextIO) -> None:
         },
     )
     results.flush()
-    os._exit(0)  # the answer is there; taking torch down again is nobody's waiting time
+    os._exit(0)  # at once: the time torch needs to shut down is not part of a cold start
 
 
 def _private_stdout() -> TextIO:
-    """Keep stdout for replies: whatever native libraries print there goes to stderr."""
+    """Keep stdout for replies: what native libraries print to it goes to stderr."""
     private = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(private, "w", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a worker can be asked: load, time, answer, tell about itself."""
+"""The requests that a worker carries out: load an engine, time it, return its answers."""
 
 import importlib
 import importlib.metadata
@@ -16,7 +16,7 @@ class Commands:
     """Carries out requests on one engine.
 
     Args:
-        config: ``adapter`` names the module in ``benchmarks.adapters``; the adapter takes the rest.
+        config: ``adapter`` names the module in ``benchmarks.adapters``; the rest is for the adapter.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -60,12 +60,12 @@ class Commands:
         }
 
     def _query(self, n: int, untimed: int) -> dict[str, Any]:
-        """Model only, one image at a time."""
+        """Time the model alone, one image at a time."""
         pixel_values = self.adapter.example(1)
         return {"ms": _timed(lambda _: self.adapter.run(pixel_values), n, untimed)}
 
     def _answer(self, scans: list[str], n: int, untimed: int) -> dict[str, Any]:
-        """File in, JSON out, taking the files in turn."""
+        """Time file to JSON, over the files in turn."""
         given: list[str] = []
         ms = _timed(
             lambda turn: given.append(self.adapter.answer(scans[turn % len(scans)])), n, untimed
@@ -82,7 +82,7 @@ class Commands:
         }
 
     def _logits(self, grey: str, rows: int, start: int, count: int) -> dict[str, Any]:
-        """Logits of rows of a .npy of grey images, one by one, as they are answered in use."""
+        """Return logits of some rows of a .npy of grey images, one by one, as in use."""
         pixels = self.adapter.grey_images(grey)
         last = min(start + count, rows)
         return {
@@ -93,11 +93,11 @@ class Commands:
         }
 
     def _labels_of_files(self, scans: list[str]) -> dict[str, Any]:
-        """Answers of an engine that has its own preprocessing."""
+        """Return the answers of an engine that has its own preprocessing."""
         return {"answers": [json.loads(self.adapter.answer(scan)) for scan in scans]}
 
     def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Something only this adapter can do, such as quantizing in its own environment."""
+        """Call a method that only this adapter has, such as quantizing in its own environment."""
         return {"result": getattr(self.adapter, method)(**arguments)}
 
 

@@ -1,4 +1,7 @@
-"""How much memory this process has held at most."""
+"""The peak memory of this process.
+
+``edge_infer.machine`` has it too, but imports numpy and Pillow, and a worker imports only the standard library.
+"""
 
 from pathlib import Path
 
@@ -8,9 +11,9 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_memory_bytes() -> int | None:
-    """Return VmHWM: the largest resident set so far; None where there is no /proc.
+    """Return the largest resident set so far (VmHWM), in bytes; None where there is no /proc.
 
-    Not getrusage's ru_maxrss, which a child inherits from the process that started it.
+    Not from getrusage's ru_maxrss, which a child inherits from the process that started it.
     """
     if not _STATUS.is_file():
         return None

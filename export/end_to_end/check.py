@@ -1,4 +1,4 @@
-"""A one-file model is not done until it has answered as the bundle does, on images of many sizes and shapes."""
+"""The comparison of a one-file model with its bundle, on images of many sizes and shapes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,22 +14,21 @@ from edge_infer.contract import LABELS
 from edge_infer.errors import ParityFailed
 from edge_infer.image_file import read_image
 from edge_infer.preprocessing import preprocess
-from edge_infer.runtime import import_onnxruntime
-from edge_infer.saturation import avoid_saturation
 from export.end_to_end.preprocessing import IMAGE_NAME, preprocessing_graph
+from export.sessions import open_other_graph
 from export.to_onnx import OPSET
 from train.phantoms import phantom
 
 __all__ = ["EVIDENCE_ATOL", "PROBABILITY_ATOL", "check_end_to_end", "open_file"]
 
-#: Largest difference of a probability from the Python path. Preprocessing gives the same bits; what is left is that
-#: onnxruntime may sum in another order.
+#: Largest difference of a probability from the bundle's. Preprocessing gives the same bits; the difference that remains
+#: comes from onnxruntime, which may sum in another order.
 PROBABILITY_ATOL = 1e-3
 
 #: Largest difference of the evidence, in logit units, relative to its largest value.
 EVIDENCE_ATOL = 1e-3
 
-#: (height, width): shrunk, enlarged, both at once, tall (Pillow turns the order of its passes), tiny.
+#: (height, width): shrunk, enlarged, both at once, tall (where Pillow swaps its two passes), tiny.
 _SIZES = (
     (512, 512),
     (225, 225),
@@ -46,14 +45,14 @@ _SIZES = (
 
 
 def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
-    """Compare a one-file model with the bundle it was made of, on grey and coloured phantoms of many sizes.
+    """Compare a one-file model with the bundle it was made from, on grey and coloured phantoms of many sizes.
 
     Args:
         data: The file.
-        bundle: Where it came from.
+        bundle: That it was made from.
 
     Returns:
-        ``images``, how many; ``max_probability_difference`` and ``max_evidence_difference`` (relative);
+        ``pictures``, the number of images; ``max_probability_difference`` and ``max_evidence_difference`` (relative);
         ``pixel_values_differing``, a share; the tolerances.
 
     Raises:
@@ -100,17 +99,12 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
 
 
 def open_file(data: bytes) -> onnxruntime.InferenceSession:
-    """Open a one-file model on one thread, as docs/end-to-end.md tells programs in other languages to."""
-    runtime = import_onnxruntime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    avoid_saturation(options)
-    return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    """Open a one-file model on one thread, as docs/end-to-end.md recommends for programs in other languages."""
+    return open_other_graph(data, num_threads=1)
 
 
 def _images(bundle: Bundle) -> Iterator[NDArray[np.uint8]]:
-    """Draw phantoms: each size once grey and once as RGB with a tint, so that the luma counts."""
+    """Draw phantoms, each size once grey and once as tinted RGB, so that the conversion to grey is tested."""
     generator = np.random.default_rng(0)
     size = bundle.preprocessor
     for number, (height, width) in enumerate((*_SIZES, (size.height, size.width))):

@@ -1,8 +1,9 @@
 """The preprocessing as standard ONNX operators: uint8 image in, ``pixel_values`` out, the same bits as Pillow.
 
-ONNX's own antialiased Resize is not Pillow's: in onnxruntime 1.31 up to 0.7 % of the pixels are one grey level off at
-best (uint8, ``exclude_outside``). So the resize is what it is in Pillow, two passes of triangle weights in 22-bit fixed
-point, each rounded to 8 bits, written as two matrix products. Doubles hold these sums exactly.
+ONNX's own antialiased Resize differs from Pillow's: in onnxruntime 1.31, with its best settings (uint8,
+``exclude_outside``), up to 0.7 % of the pixels are off by one grey level. So the resize is written out as Pillow does
+it: two passes of triangle weights in 22-bit fixed point, each rounded to 8 bits. Here they are two matrix products.
+Doubles hold these sums exactly.
 Source: Pillow 13.0.0, src/libImaging/Resample.c (weights, rounding, order of the passes) and Convert.c (luma).
 """
 
@@ -18,8 +19,8 @@ __all__ = ["IMAGE_NAME", "preprocessing_graph"]
 #: The input: uint8, (height, width, 3) RGB or (height, width) or (height, width, 1) grey.
 IMAGE_NAME = "image"
 
-# (C,) weights of the channels by their number: 65536 for grey, Pillow's 16-bit BT.601 weights for RGB. Two or four
-# channels get a slice of another length, and the product fails. All sums stay below 2**24: exact in float32.
+# Weights of the channels, (C,), chosen by C: 65536 for grey, Pillow's 16-bit BT.601 weights for RGB. For two or four
+# channels the slice has another length, so the product fails. All sums stay below 2**24: exact in float32.
 _GREY = """
   two = Constant <value_ints = [2]> ()
   one = Constant <value_ints = [1]> ()
@@ -45,7 +46,8 @@ _GREY = """
   grey = Floor (luma_scaled)
 """
 
-# (OUT, n): how much each of n pixels in a row gives to each of OUT. precompute_coeffs and normalize_coeffs_8bpc.
+# Weights, (OUT, n), of each of n pixels in a row for each of OUT results: Pillow's precompute_coeffs and
+# normalize_coeffs_8bpc.
 _WEIGHTS = """
   @_n = Cast <to = 11> (@_side)
   @_out = Constant <value = double {OUT}> ()
@@ -71,8 +73,8 @@ _WEIGHTS = """
   @_weights = Div (@_fixed, d_fixed)
 """
 
-# Pillow 13 shrinks much taller images vertically first (python-pillow/Pillow#9549), and the order shows in the
-# rounding. Without control flow both orders are computed; the one that is not wanted sees a single pixel.
+# Pillow 13 shrinks much taller images vertically first (python-pillow/Pillow#9549), and the order changes the rounding.
+# The graph has no control flow, so both orders are computed; the order that is not wanted gets a single pixel.
 _ORDER = """
   zero = Constant <value_ints = [0]> ()
   from_corner = Constant <value_ints = [0, 0]> ()
@@ -132,7 +134,7 @@ def preprocessing_graph(config: PreprocessorConfig, *, opset: int) -> onnx.Model
         From ``image``, uint8 (height, width, channels), to ``pixel_values``, float32 (1, 3, H, W).
 
     Raises:
-        BundleIncompatible: Another filter.
+        BundleIncompatible: The filter is another one.
     """
     if config.resample != Image.Resampling.BILINEAR:
         raise BundleIncompatible(
@@ -164,7 +166,7 @@ image (uint8[height, width, channels] {IMAGE_NAME})
 
 
 def _filled(text: str, prefix: str = "", **values: str | float) -> str:
-    """Put a prefix for @ and numbers for the words in capitals."""
+    """Replace @ by a prefix and the words in capitals by numbers."""
     for word, value in values.items():
         text = text.replace(word, str(value))
     return text.replace("@", prefix)

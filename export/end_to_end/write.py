@@ -1,8 +1,7 @@
 """One file for other languages: uint8 image of any size in, probabilities out, standard operators only.
 
-Preprocessing and temperature move into the graph, so that a program in Node, C# or C++ has nothing to get wrong between
-its decoder and the answer. Decoding, EXIF orientation, 16-bit scaling and refusals stay with the caller
-(docs/end-to-end.md).
+Preprocessing and temperature are in the graph, so a program in Node, C# or C++ cannot get them wrong. Decoding, EXIF
+orientation, scaling of 16-bit pixels and refusals are left to the caller (docs/end-to-end.md).
 """
 
 import json
@@ -34,14 +33,14 @@ _DEFAULT_DOMAIN = ("", "ai.onnx")
 
 
 def write_end_to_end(bundle: Bundle, target: Path) -> dict[str, Any]:
-    """Write a bundle as one file, once it has given the bundle's own answers.
+    """Write a bundle as one file, after checking that it gives the bundle's own answers.
 
     Args:
         bundle: As loaded; its graph must hold standard operators only.
         target: The file; its folder must exist.
 
     Returns:
-        What ``check_end_to_end`` found, and ``size_bytes``.
+        What ``check_end_to_end`` returns, and ``size_bytes``.
 
     Raises:
         BundleIncompatible: Operators that are not ONNX's own, or a filter other than bilinear.
@@ -55,7 +54,7 @@ def write_end_to_end(bundle: Bundle, target: Path) -> dict[str, Any]:
         labels=bundle.labels,
     )
     data = bytes(graph.SerializeToString())
-    graph_facts(data)  # what a bundle may not hold, this file may not either
+    graph_facts(data)  # it refuses what it refuses in a bundle
     figures = check_end_to_end(data, bundle)
     write_bytes_atomically(target, data)
     return {**figures, "size_bytes": len(data)}
@@ -68,18 +67,18 @@ def end_to_end_graph(
     temperature: float,
     labels: tuple[str, ...] = LABELS,
 ) -> onnx.ModelProto:
-    """Put preprocessing before a graph and the softmax behind it.
+    """Put preprocessing before a graph and the softmax after it.
 
     Args:
-        model: From ``pixel_values`` to logits, embeddings and evidence; it stays as it is.
+        model: From ``pixel_values`` to logits, embeddings and evidence; it is not changed.
         preprocessor: Size, filter and scaling of the bundle.
         temperature: What logits are divided by before the softmax.
         labels: In the order of the logits.
 
     Returns:
         From ``image``, uint8 (H, W, 3), (H, W, 1) or (H, W) of any size, to ``probabilities`` and ``evidence``.
-        The input states no rank, since it has two. ONNX wants one in a file's inputs, so ``onnx.checker`` names
-        that and nothing else; onnxruntime takes it as meant.
+        The input states no rank, since both two and three dimensions are allowed. ONNX requires a rank for a file's
+        inputs, so ``onnx.checker`` reports that, and nothing else; onnxruntime accepts such a graph.
 
     Raises:
         BundleIncompatible: Operators that are not ONNX's own, or a filter other than bilinear.
@@ -92,7 +91,7 @@ def end_to_end_graph(
     inner.opset_import.add(domain="", version=opset)
     inner.ir_version = IR_VERSION
     del inner.metadata_props[:]
-    # The fp16 converter leaves its casts at the end; onnxruntime does not mind, the checker does.
+    # The fp16 converter leaves its casts at the end; onnxruntime accepts that, the checker does not.
     OnnxModel.graph_topological_sort(inner.graph, is_deterministic=True)
     outputs = {output.name: output for output in inner.graph.output}
     logits, _, evidence = OUTPUT_NAMES
@@ -106,7 +105,9 @@ def end_to_end_graph(
     )
     del graph.opset_import[:]  # merging repeats it
     graph.opset_import.add(domain="", version=opset)
-    graph.graph.input[0].type.tensor_type.ClearField("shape")  # checked before: both ranks go in
+    graph.graph.input[0].type.tensor_type.ClearField(
+        "shape"
+    )  # both ranks are allowed; the shapes were checked by merging
     graph.graph.name, graph.graph.doc_string = "brain_edge_end_to_end", RESEARCH_USE_ONLY
     graph.producer_name, graph.producer_version = "brain-edge", __version__
     onnx.helper.set_model_props(graph, _properties(model, temperature, labels))
@@ -160,7 +161,7 @@ answer (float[batch, {classes}] logits, float[batch, {classes}, {height}, {width
 def _properties(
     model: onnx.ModelProto, temperature: float, labels: tuple[str, ...]
 ) -> dict[str, str]:
-    """Take over the bundle's properties; those about the input now tell of the image."""
+    """Return the bundle's properties; those about the input now describe the image."""
     properties = {entry.key: entry.value for entry in model.metadata_props}
     properties.pop("imgsz", None)  # any size goes in
     contract = {

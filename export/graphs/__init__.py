@@ -1,6 +1,6 @@
 """Graphs made for onnxruntime, written layer by layer from a trained model instead of traced.
 
-``build_graph`` gives the same graph in any number format: the layers are an argument.
+``build_graph`` makes a graph in any number format: the format is that of the layers it is given.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _ADD: dict[type[nn.Module], Callable[[Any, FloatLayers, Grid], Grid]] = {
 
 
 def can_build(model: nn.Module) -> bool:
-    """Tell whether there is a graph for this model; the others are traced by torch (``export.to_onnx``)."""
+    """Return whether there is a graph for this model; other models are traced by torch (``export.to_onnx``)."""
     return type(model) in _ADD
 
 
@@ -40,7 +40,7 @@ def build_graph(
 
     Args:
         model: One that ``can_build`` knows.
-        layers: Fresh ones; they decide the number format.
+        layers: New ones, not used before; they decide the number format.
         height: Rows of pixel_values.
         width: Columns of pixel_values.
     """

@@ -1,4 +1,4 @@
-"""Writes an ONNX graph node by node, under names a reader of a profile understands."""
+"""Writing an ONNX graph node by node, with names that can be understood in a profile."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,11 +37,11 @@ class GraphBuilder:
     def node(
         self, op_type: str, *inputs: str, name: str, domain: str = "", **attributes: Any
     ) -> str:
-        """Add a node with one output, and return the output's name, which is the node's.
+        """Add a node with one output, and return the name of the output, which is also that of the node.
 
         Args:
             op_type: The operator.
-            inputs: Names of values; an empty one leaves an optional input out.
+            inputs: Names of values; an empty name leaves an optional input out.
             name: Of node and output; unique in the graph.
             domain: Empty for ONNX's own operators.
             attributes: The operator's.
@@ -56,7 +56,7 @@ class GraphBuilder:
         domain: str = "",
         **attributes: Any,
     ) -> tuple[str, ...]:
-        """Add a node with several outputs, and return their names; the first is the node's too."""
+        """Add a node with several outputs, and return their names; the first is also that of the node."""
         self._nodes.append(
             helper.make_node(op_type, inputs, names, name=names[0], domain=domain, **attributes)
         )
@@ -64,11 +64,11 @@ class GraphBuilder:
         return names
 
     def has(self, name: str) -> bool:
-        """Tell whether a node of this name is there already."""
+        """Return whether there is a node of this name."""
         return name in self._names
 
     def constant(self, values: NDArray[Any], name: str) -> str:
-        """Add a constant; the same name twice is the same constant."""
+        """Add a constant and return its name; a second constant of the same name is not added."""
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
@@ -80,7 +80,7 @@ class GraphBuilder:
         )
 
     def reshape(self, value: str, shape: Sequence[int], name: str) -> str:
-        """Add a Reshape; 0 keeps a dimension and -1 is what remains."""
+        """Add a Reshape; 0 keeps a dimension, and -1 stands for what remains."""
         return self.node("Reshape", value, self.integers(*shape), name=name)
 
     def transpose(self, value: str, order: Sequence[int], name: str) -> str:
@@ -90,7 +90,7 @@ class GraphBuilder:
     def finish(
         self, *, height: int, width: int, output_shapes: dict[str, tuple[int, ...]]
     ) -> onnx.ModelProto:
-        """Close the graph with the contract's input and outputs and a free batch size.
+        """Return the graph, with the contract's input and outputs and any batch size.
 
         Args:
             height: Rows of pixel_values.
@@ -114,7 +114,7 @@ class GraphBuilder:
         return model
 
     def _drop_unused(self) -> None:
-        """Remove nodes that nobody reads, such as the float twin of a value that is only used in 8 bits."""
+        """Remove nodes that no other node reads, such as the float form of a value that is only read in 8 bits."""
         wanted = set(OUTPUT_NAMES)
         kept = []
         for node in reversed(self._nodes):  # each node comes after those it reads

@@ -1,9 +1,10 @@
 """The layers of a vision transformer as ONNX nodes in float32, in standard operators only.
 
-Written the way onnxruntime's CPU kernels like them: tokens are rows of a matrix (B*L, C), so that a linear layer is one
-Gemm with its bias inside; a batch norm is part of its convolution, the scale of attention part of the query's weights;
-GELU has the form that onnxruntime recognizes and fuses. With the bias inside the Gemm it cannot make a BiasGelu of it,
-whose CPU kernel is slower than the plain operators (measured: 10.9 against 3.0 ms for CvT-13).
+They are written in the form that is fastest with onnxruntime's CPU kernels. Tokens are rows of a matrix (B*L, C), so a
+linear layer is one Gemm that includes its bias. A batch norm is part of its convolution, and the scale of attention is
+part of the query's weights. GELU has the form that onnxruntime recognizes and fuses. Since the Gemm includes the bias,
+onnxruntime cannot fuse the two into a BiasGelu, whose CPU kernel is slower than the plain operators (measured: 10.9
+against 3.0 ms for CvT-13).
 """
 
 import math
@@ -26,7 +27,7 @@ from export.graphs.weights import (
 __all__ = ["FloatLayers"]
 
 
-#: Scores that attention holds at once, for one image: 2 MiB, about a core's cache.
+#: Number of scores that attention computes at once for an image: 2 MiB, about the cache of a core.
 _SCORES_AT_ONCE = 2**19
 
 
@@ -37,13 +38,13 @@ class FloatLayers:
     ``patch_embedding``, ``image_embedding`` and ``convolution``.
 
     Attributes:
-        builder: Where the nodes go.
+        builder: Collects the nodes.
     """
 
     def __init__(self) -> None:
         self.builder = GraphBuilder()
 
-    # --- what a subclass may give another number format ---------------------------------------------------------
+    # --- layers that a subclass may override --------------------------------------------------------------------
 
     def linear(self, x: str, weight: Weights, bias: Weights | None, name: str) -> str:
         """Map (N, in) to (N, out); ``weight`` is (out, in), ``bias`` (out,)."""
@@ -83,7 +84,7 @@ class FloatLayers:
     def convolution(
         self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str, *, relu: bool
     ) -> str:
-        """Convolve an image (B, C, H, W), with the batch norm behind it and, if asked for, a ReLU."""
+        """Convolve an image (B, C, H, W), including the batch norm after it and, if asked for, a ReLU."""
         weight, bias = folded_batch_norm(conv, norm)
         convolved = self.builder.node(
             "Conv",
@@ -98,7 +99,7 @@ class FloatLayers:
     # --- always float32 -----------------------------------------------------------------------------------------
 
     def stem_image(self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str) -> str:
-        """Convolve the input, with the batch norm and a ReLU behind it, into an image."""
+        """Convolve the input into an image, including the batch norm and the ReLU after it."""
         return FloatLayers.convolution(self, image, conv, norm, name, relu=True)
 
     def stem(self, image: str, grid: Grid, conv: nn.Conv2d, name: str) -> tuple[str, Grid]:
@@ -274,7 +275,7 @@ class FloatLayers:
         return self.builder.node("MatMul", probabilities, values, name=f"{name}.mixed")
 
     def _image(self, tokens: str, grid: Grid, channels: int) -> str:
-        """Lay tokens (B*H*W, C) out as (B, C, H, W), once for all that ask."""
+        """Arrange tokens (B*H*W, C) as an image (B, C, H, W), once for all readers."""
         name = f"{tokens}.image"
         if not self.builder.has(name):
             rows = self.builder.reshape(tokens, (-1, *grid, channels), f"{tokens}.rows")
@@ -290,9 +291,10 @@ class FloatLayers:
 
 
 def _query_parts(queries: int, keys: int, heads: int) -> int:
-    """Return into how many equal parts queries are split, lest their scores fill the memory.
+    """Return into how many equal parts queries are split, so that their scores take little memory.
 
-    CvT's first stage at 224 px has 3,136 x 784 scores: 10 MB, twice. In seven parts it costs a seventh and no time.
+    CvT's first stage at 224 px has 3,136 x 784 scores, which take 10 MB, twice. In seven parts they take a seventh of
+    that, and no more time.
     """
     most = max(1, _SCORES_AT_ONCE // (keys * heads))
     return next(

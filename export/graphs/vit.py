@@ -16,13 +16,13 @@ __all__ = ["add_vit", "add_vit_base"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """One pre-norm block, whoever wrote it.
+    """One pre-norm block, of either model.
 
     Attributes:
         norms: Before attention and before the feed-forward layer.
         projections: Weight and bias of query, key, value and output.
         mlp: The wide and the narrow linear layer.
-        heads: Of the attention.
+        heads: Number of heads of the attention.
     """
 
     norms: tuple[nn.LayerNorm, nn.LayerNorm]

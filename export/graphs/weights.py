@@ -1,4 +1,4 @@
-"""What the graphs take from PyTorch's layers: values as numpy arrays, and the sizes of convolutions."""
+"""Values of PyTorch's layers as numpy arrays, and the sizes of convolutions, for the graphs."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def window(conv: nn.Conv2d) -> dict[str, Any]:
 
 
 def grid_after(grid: Grid, conv: nn.Conv2d) -> Grid:
-    """Return the grid a convolution makes of one."""
+    """Return rows and columns of a convolution's output, given those of its input."""
 
     def side(size: int, axis: int) -> int:
         return (size + 2 * int(conv.padding[axis]) - conv.kernel_size[axis]) // conv.stride[

@@ -1,1 +1,1 @@
-"""INT8: the forms a graph can take, how one is chosen, and the gate it must pass."""
+"""INT8: the quantized forms of a graph, the choice of one of them, and the gate it must pass."""

@@ -1,8 +1,8 @@
-"""Logits of a model on images, kept by content: the float32 model answers the same images once, not per candidate.
+"""Logits of a model on images, kept by content, so that the float32 model answers an image once for all candidates.
 
-An entry is found by what it came from: the images' bytes, how they were preprocessed, the versions, and all that the
-model answers to the first of them, bit for bit. So another model, processor or image finds nothing, and nothing can
-be out of date. An entry is one file that appears in one step; a damaged one is computed again.
+The key of an entry is a digest of what it was computed from: the images' bytes, their preprocessing, the versions, and
+the model's answers to the first images, bit for bit. So another model, processor or image has another key, and no entry
+can be out of date. An entry is one file, written in one step; a damaged one is computed again.
 """
 
 import hashlib
@@ -23,19 +23,18 @@ from export.answers import Answering, answers_one_by_one, logits_one_by_one
 
 __all__ = ["AnswerCache"]
 
-_PROBES = (
-    2  # images of an entry that the model answers anew each time: under one hundredth of the work
-)
+#: Images of an entry that the model answers again each time: less than one hundredth of the work.
+_PROBES = 2
 _SUBFOLDER = "answers"
 
 
 class AnswerCache:
-    """Asks a session one image at a time, or finds what it said before.
+    """Asks a session one image at a time, or finds its former answers.
 
     Args:
         session: The model.
         config: How images become pixel values.
-        folder: Entries are kept in ``answers`` below it; None keeps nothing.
+        folder: Entries are kept in its subfolder ``answers``; None keeps none.
     """
 
     def __init__(self, session: Answering, config: PreprocessorConfig, folder: Path | None) -> None:
@@ -75,7 +74,7 @@ class AnswerCache:
 
 
 def _read(path: Path) -> NDArray[np.float32] | None:
-    """Return an entry; nothing if it is missing or its checksum, which zip files have, is wrong."""
+    """Return an entry; None if it is missing, or if its checksum is wrong (zip files have one)."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             return np.asarray(kept["logits"], dtype=np.float32)

@@ -1,8 +1,8 @@
-"""Images that show the quantizer which values occur, and images the gate judges on.
+"""Images for calibration, which shows the quantizer the range of each activation, and images for the gate.
 
-Calibration is of activation ranges, on training images only; the gate looks at validation images only. Without a
-data set both come from the kit: a few hundred scans of BRISC 2025 that lie in ``export/kit`` (see its README). Drawn
-phantoms are for tests: a model that never saw any is unsure of them, so a gate on them passes or fails by chance.
+Calibration uses training images only, the gate validation images only. Without a data set both come from the kit: a few
+hundred scans of BRISC 2025 in ``export/kit`` (see its README). Drawn phantoms are for tests: a model that was not
+trained on them is unsure of them, so a gate on them passes or fails by chance.
 """
 
 from collections.abc import Sequence
@@ -26,30 +26,30 @@ from train.splits.sample_rows import part_rows
 __all__ = ["KIT", "ExportImages", "PixelReader", "from_data_set", "from_kit", "from_phantoms"]
 
 #: In a clone and in the sdist; not in the wheel, which only classifies.
-KIT = Path(__file__).parent / "kit"
+KIT = Path(__file__).parents[1] / "kit"
 
 _BATCH = 16
 _CALIBRATION_IMAGES = 192
-# The gate allows a class half a point of recall: enough phantoms that one image is just that, not two points.
+# The gate allows each class to lose half a point of recall: with 200 phantoms of a class that is one image.
 _GATE_PHANTOMS = 800
 _CORRUPTED = 10_000
-# Of who is in a hurry: a share of 99 % is then known to within a point.
+# For --quick: a share of 99 % is then known to within one point.
 _CORRUPTED_QUICK = 1_000
-# Phantoms can tell that a quantization is broken, no more: a few hundred variants do.
+# Phantoms can show that a quantization is broken, and no more; a few hundred variants are enough for that.
 _CORRUPTED_PHANTOMS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportImages:
-    """What quantization and gate work on.
+    """The images that quantization and gate use.
 
     Attributes:
         calibration: uint8, (N, H, W), of the train part.
         gate: uint8, (M, H, W), of the validation part.
-        gate_labels: int64, (M,).
-        source: Where they come from, for the manifest and the model card.
+        gate_labels: int64, (M,), class ids.
+        source: Where the images come from, for the manifest and the model card.
         synthetic: Whether they are phantoms.
-        corrupted: How many corrupted variants of the gate's images are judged as well.
+        corrupted: Number of corrupted variants of the gate's images that are judged too.
     """
 
     calibration: NDArray[np.uint8] = field(repr=False)
@@ -75,7 +75,7 @@ class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] #
         )
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Return the next feed, or None at the end."""
+        """Return the next batch as the graph's input, or None at the end."""
         batch = next(self._batches, None)
         return None if batch is None else {INPUT_NAME: batch}
 
@@ -90,7 +90,7 @@ def from_data_set(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> ExportImages:
-    """Take calibration images from the train part, evenly by class, and all validation images for the gate.
+    """Choose calibration images from the train part, as many of each class, and all validation images for the gate.
 
     Raises:
         DataRefused: The train or val part lacks a class.
@@ -122,7 +122,7 @@ def from_kit(
     quick: bool = False,
     progress: Progress | None = None,
 ) -> ExportImages:
-    """Take the scans that come with the project.
+    """Choose from the scans that come with the project, as ``from_data_set`` does.
 
     Raises:
         UnreadableInput: The kit is not here: this is an installed wheel.
@@ -146,10 +146,10 @@ def from_kit(
 
 
 def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportImages:
-    """Draw phantoms: other ones for calibration and gate."""
+    """Draw phantoms: different ones for calibration and gate."""
     generator = np.random.default_rng(seed)
     count = _CALIBRATION_IMAGES + _GATE_PHANTOMS
-    labels = np.arange(count) % len(LABELS)  # all classes in turn, in both parts
+    labels = np.arange(count) % len(LABELS)  # each class equally often, in both parts
     images = np.stack(
         [
             resize_grey(Image.fromarray(phantom(LABELS[label], generator, 256)), config)

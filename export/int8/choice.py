@@ -1,4 +1,4 @@
-"""Choose among quantized graphs: the best that passes the gate on clean and on corrupted images."""
+"""The choice among quantized graphs: the best that passes the gate on clean and on corrupted images."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -25,31 +25,31 @@ __all__ = ["Chosen", "Tried", "choose"]
 
 _ROUNDS = 21
 
-#: A static graph does the least work and gives an image the same answer alone and in any batch; a dynamic one takes
-#: its ranges over the batch.
+#: A static graph computes least, and it answers an image alone as in any batch; a dynamic graph takes its ranges over
+#: the batch.
 _CHEAPEST_FIRST = ("static", "mixed", "dynamic")
 
 #: Up to this factor two differences from FP32 count as equal.
 _AS_GOOD = 1.25
 
-#: A difference that counts as none.
+#: A difference up to this counts as none.
 _AS_NONE = MAX_PROBABILITY_DIFFERENCE / 10
 
-#: How many of those that failed are named where all failed: those that came closest.
+#: Where all failed, the number of variants that the message names: those that came closest.
 _NAMED = 3
 
 
 @dataclass(slots=True, kw_only=True)
 class Tried:
-    """One variant and what was found.
+    """One variant, and the result of its tests.
 
     Attributes:
-        variant: The graph and how it was made.
-        report: Of the gate.
-        size_bytes: Of the graph.
-        p50_ms: Median latency of one image with one thread, measured in turn with the others; None if it was not
-            measured.
-        corrupted: Of the gate on corrupted images; None if it was not asked.
+        variant: The graph, and how it was made.
+        report: The verdict on clean images.
+        size_bytes: Size of the graph.
+        p50_ms: Median latency of one image with one thread, in milliseconds, measured in turn with the other variants;
+            None if it was not measured.
+        corrupted: The verdict on corrupted images; None if the variant was not judged on them.
     """
 
     variant: Variant = field(repr=False)
@@ -60,16 +60,16 @@ class Tried:
 
     @property
     def passed(self) -> bool:
-        """Whether no gate that was asked failed."""
+        """Whether it passed every gate that judged it."""
         return self.report.passed and (self.corrupted is None or self.corrupted.passed)
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """What did not hold, in words."""
+        """What it failed, in words."""
         return self.report.failures + (() if self.corrupted is None else self.corrupted.failures)
 
     def line(self) -> str:
-        """Say in one line what came of the gates that were asked."""
+        """Return the verdict in one line."""
         share = self.report.table["agreement"]["value"] or 0
         name = f"  {self.variant.name:<24}{100 * share:>7.2f} %"
         if self.passed:
@@ -78,7 +78,7 @@ class Tried:
         return f"{name}  failed: {self.failures[0]}" + (f" (and {more} more)" if more else "")
 
     def text(self) -> str:
-        """Render the tables of the gates that were asked."""
+        """Render the tables of the gates that judged it."""
         tables = [self.report.text()] + ([] if self.corrupted is None else [self.corrupted.text()])
         return f"{self.variant.name}\n" + "\n\n".join(tables)
 
@@ -98,9 +98,9 @@ class Chosen:
     """The result.
 
     Attributes:
-        best: What is shipped.
-        tried: All that were tried, in their order.
-        fp32_p50_ms: Latency of the FP32 graph in the same run.
+        best: The variant that ships.
+        tried: All variants that were tried, in their order.
+        fp32_p50_ms: Median latency of the FP32 graph, in milliseconds, measured in turn with the variants.
     """
 
     best: Tried
@@ -108,7 +108,7 @@ class Chosen:
     fp32_p50_ms: float
 
     def summary(self) -> str:
-        """Say in one line what was chosen."""
+        """Return in one line what was chosen."""
         best = self.best
         slower = (
             "; INT8 is slower than FP32 here: ship --fp32 where speed counts more than size"
@@ -121,7 +121,7 @@ class Chosen:
         )
 
     def text(self) -> str:
-        """Render what was tried as a table."""
+        """Render all variants that were tried as a table."""
         lines = [
             f"{'tried':<24}{'gate':>8}{'agreement':>11}{'flips by class':>18}{'p50 ms':>9}{'MB':>7}"
         ]
@@ -152,18 +152,18 @@ def choose(
 ) -> Chosen:
     """Judge the variants on the validation images and take the best that passes.
 
-    With phantoms the first that passes is taken: they can tell that a quantization is broken, not which is best.
+    With phantoms the first that passes is taken: they can show that a quantization is broken, but not which is best.
 
     Args:
-        variants: Made lazily.
+        variants: Each is made when it is asked for.
         reference: The FP32 graph.
-        images: The gate's.
+        images: For the gate.
         config: How they become pixel values.
         quick: Take the first that passes both gates, instead of the best of all.
-        cache: Folder for FP32 answers on corrupted images, so that a killed run goes on.
-        step: Told in a line what is being done and what came of it.
-        details: Told every table.
-        progress: Told how far the corrupted images are.
+        cache: Folder for FP32 answers on corrupted images, so that an interrupted export can continue.
+        step: Given one line about each step and its result.
+        details: Given every table.
+        progress: Called with (done, total) while corrupted images are judged.
 
     Raises:
         QualityGateFailed: None passes.
@@ -219,24 +219,25 @@ def _none_passed(tried: list[Tried]) -> QualityGateFailed:
     reasons = [f"{entry.variant.name}: {', '.join(entry.failures)}" for entry in closest[:_NAMED]]
     if len(closest) > _NAMED:
         reasons.append(f"{len(closest) - _NAMED} more")
-    hint = "calibrate on images like those of the training, or ship --fp16 or --fp32"
+    hint = "calibrate on images like the training images, or export with --fp16 or --fp32"
     if all(0 < largest_weight(entry.variant.graph) < 2**6 for entry in tried):
-        hint = f"take --target x64-vnni, whose 8 bits are right everywhere, {hint}"
+        hint = f"use --target x64-vnni, which is right on every processor, {hint}"
     return QualityGateFailed(
         f"no INT8 model passed the gate ({'; '.join(reasons)}); nothing was written", hint=hint
     )
 
 
 def _best_first(tried: list[Tried]) -> list[Tried]:
-    """Order those that passed so far: the cheapest form among the most faithful, then by faithfulness.
+    """Return those that passed so far, best first: the cheapest form among the most faithful, then by faithfulness.
 
-    Most faithful are those whose difference counts as none; where none has so little, those that come close to the
-    least. Of two mixed ones that count as none, the one that leaves more layers static is the cheaper.
+    The most faithful variants are those whose difference from FP32 counts as none. If there are none, they are those
+    whose difference is close to the smallest. Of two mixed variants whose difference counts as none, the one that
+    leaves more layers static is the cheaper.
 
-    A gate of some hundred images hardly tells two that pass apart, and new patients do: a CvT-13 with all ranges
-    static kept every answer on 589 validation images and changed 6 of 813 on the test part, with twice the
-    difference of the mixed one. Latency is measured and reported but decides nothing: it would make two exports of one
-    checkpoint differ by what else the machine was doing.
+    A gate of some hundred images hardly distinguishes two variants that pass, but new patients do: a CvT-13 with all
+    ranges static kept every answer on 589 validation images and changed 6 of 813 on the test part, with twice the
+    difference of the mixed variant. Latency is measured and reported, but it decides nothing: otherwise two exports of
+    one checkpoint could differ because the machine was busy.
     """
     passed = sorted((entry for entry in tried if entry.passed), key=_difference)
     if not passed:
@@ -248,7 +249,10 @@ def _best_first(tried: list[Tried]) -> list[Tried]:
 
 
 def _cost(entry: Tried) -> tuple[int, bool, int]:
-    """Order by form; within one, what counts as none by its exceptions, the rest as it stands: by difference."""
+    """Return the key to sort by: the form; then those whose difference counts as none, by layers not static.
+
+    The rest of a form stays in its order, by difference.
+    """
     form = entry.variant.description
     counts = _difference(entry) > _AS_NONE
     exceptions = 0 if counts else len(form.get("not_static", ()))
@@ -262,7 +266,7 @@ def _difference(entry: Tried) -> float:
 def _medians_ms(
     sessions: list[Session], image: NDArray[np.uint8], config: PreprocessorConfig
 ) -> list[float]:
-    """Time the sessions in turn: latencies of one run can be compared, those of two cannot."""
+    """Time the sessions in turn, because latencies of two separate runs cannot be compared."""
     pixel_values = to_pixel_values(image, config)
     taken: list[list[float]] = [[] for _ in sessions]
     for _ in range(_ROUNDS):

@@ -1,7 +1,7 @@
-"""The gate's second part: INT8 must answer as FP32 does on images that are worse than those of the data set too.
+"""The gate's second part: INT8 must answer as FP32 does, also on images that are worse than those of the data set.
 
-Every kind and severity of ``train.corruption.corruptions`` gets the same number of variants of the validation images.
-There the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
+Each kind and severity of ``train.corruption.corruptions`` is applied to the same number of validation images. On such
+images the margins are small, so a quantization that is only just good enough shows (docs/gate.md).
 """
 
 import itertools
@@ -81,7 +81,7 @@ class CorruptedReport(Verdict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Variants:
-    """Which image is made worse in which way; entry i of both belongs to variant i."""
+    """Which image is corrupted in which way: entry i of both belongs to variant i."""
 
     rows: NDArray[np.int64]
     cells: NDArray[np.int64]
@@ -97,18 +97,18 @@ def judge_corrupted(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> CorruptedReport:
-    """Compare the answers of both models, one image at a time, as brain-infer asks.
+    """Compare the answers of both models, one image at a time, as brain-infer does.
 
-    It ends before all variants are judged only when agreement can no longer be reached, or too many are too close to
-    call. Agreement and flips are of the variants that FP32 can call; the others stand apart in the table.
+    It stops before all variants are judged only if the required agreement can no longer be reached, or if too many are
+    too close to call. Agreement and flips count the variants that FP32 can call; the table lists the others apart.
 
     Args:
         reference: The float32 model.
         quantized: The model on trial; its answers are never taken from the cache.
         images: Of which ``gate`` and ``gate_labels`` are used.
         preprocessor: How images become pixel values.
-        variants: At least so many, if each corruption can have as many different images; else fewer.
-        cache: Folder for the reference's answers: the next candidate, or the next try after a stop, finds them there.
+        variants: Least number of variants; fewer if there are too few images for that many different ones.
+        cache: Folder for the reference's answers, for the next candidate, or for the next export after an interruption.
         progress: Called with (done, total).
 
     Raises:
@@ -143,7 +143,7 @@ def judge_corrupted(
 
 
 def _plan(images: int, variants: int) -> _Variants:
-    """Spread variants evenly: all kinds and severities in turn, each with other images, all images as often."""
+    """Spread variants evenly: all kinds and severities in turn, on different images, each image equally often."""
     count = len(cells())
     each = min(-(-variants // count), images)
     order = np.random.default_rng(_SEED).permutation(images)
@@ -190,7 +190,7 @@ def _verdict(
         "too_close": too_close_table(labels, before, after),
         "flips": _share(int(flipped.sum()), int(at_stake.sum())),
         "flipped_pictures": _share(len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))),
-        # Also where FP32 named another tumour than the right one: the answer "tumour" was lost all the same.
+        # These include images for which FP32 named a wrong tumour: the answer "tumour" was lost there too.
         "tumor_answers_lost": int(lost.sum()),
         "mean_abs_probability_difference": (
             float(np.abs(softmax(before) - softmax(after)).mean()) if finite else None
@@ -239,7 +239,7 @@ def _failures(table: dict[str, Any], *, finite: bool) -> tuple[str, ...]:
 
 
 def _allowed(total: int) -> int:
-    """Return how many of all planned variants may be answered differently, whole ones."""
+    """Return how many of all planned variants may be answered differently, as a whole number."""
     return math.floor((1 - MIN_CORRUPTED_AGREEMENT) * total + 1e-9)
 
 

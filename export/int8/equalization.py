@@ -1,22 +1,22 @@
-"""Give the channels of an activation like ranges before they share one 8-bit scale, without changing the function.
+"""Make the ranges of an activation's channels similar, so that they fit one 8-bit scale; the function stays the same.
 
-One channel that is ten times the others leaves these a tenth of the steps. What a layer norm or a value projection
-writes can be divided by a factor for each channel if whoever reads it multiplies by the same: in float32 nothing
-changes. Readers with one weight scale per channel (depthwise convolutions) take any factor for free; in a linear layer
-a factor moves range from activations to weights, so the two share it.
+If one channel has ten times the range of the others, these have only a tenth of the steps. The output of a layer norm
+or a value projection can be divided by a factor for each channel if the next layer multiplies by the same factor: in
+float32 nothing changes. Depthwise convolutions have one weight scale per channel, so any factor costs them nothing. In
+a linear layer a factor moves range from activations to weights, so the two share it.
 
 Cross-layer equalization, Nagel et al. 2019, arXiv 1906.04721; the compromise for linear layers is SmoothQuant's, Xiao
 et al. 2022, arXiv 2211.10438, with strength 0.5.
 
-Measured on the trained CvT-13 (root mean square difference of the logits from FP32, 148 validation images): as it is
-0.0238; the first layer norm of each block 0.0208; values 0.0209; both 0.0178. The outputs of depthwise convolutions
-(0.0266) and the second layer norm (0.0246) lose by it and are left alone, as are ViTs (0.0121 as it is, 0.0137 with
-values and second layer norm).
+Measured on the trained CvT-13 (root mean square difference of the logits from FP32, 148 validation images): 0.0238
+without equalization, 0.0208 with that of the first layer norm of each block, 0.0209 with that of the values, 0.0178
+with both. The outputs of depthwise convolutions (0.0266) and the second layer norm (0.0246) get worse and are not
+equalized, nor are ViTs (0.0121 without, 0.0137 with values and second layer norm).
 
-In cvt-slim the convolutions' channels are equalized too: a ReLU lets positive factors through, and what is added up in
-residual blocks is divided alike. With that and an embedding that keeps its sums in float, the mean difference of the
-probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation images, the changed answers from 5 to
-2 (min-max) and from 2 to 1 (percentile).
+In cvt-slim the convolutions' channels are equalized too: a positive factor passes through a ReLU, and values that
+residual blocks add up are divided by the same factors. With that and an embedding that keeps its sums in float, the
+mean difference of the probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation images; the
+number of changed answers falls from 5 to 2 (min-max) and from 2 to 1 (percentile).
 """
 
 import copy
@@ -40,12 +40,12 @@ _BATCH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Link:
-    """An activation, who writes it and who reads it.
+    """An activation, with the layers that write it and the layers that read it.
 
     Attributes:
-        writers: Layer norms, linear layers or batch norms: weight and bias have the channels along their first axis,
-            what they return along its last, or along its second where it is an image. What several write is added up;
-            the largest value of any of them stands for the sum's.
+        writers: Layer norms, linear layers or batch norms. The channels are the first axis of weight and bias, and the
+            last axis of their output, or its second where that is an image. With several writers the activation is
+            their sum, and the largest value of any of them is used as that of the sum.
         readers: Linear layers or convolutions.
     """
 
@@ -56,7 +56,7 @@ class _Link:
 def equalized(
     model: nn.Module, calibration: NDArray[np.uint8], config: PreprocessorConfig
 ) -> nn.Module:
-    """Return a copy that computes the same and quantizes better; a model that gains nothing is returned as it is.
+    """Return a copy that computes the same and quantizes better, or the model itself if it would not gain.
 
     Args:
         model: In evaluation mode.
@@ -103,12 +103,12 @@ def _largest(
             model(torch.from_numpy(to_pixel_values(calibration[start : start + _BATCH], config)))
     for hook in hooks:
         hook.remove()
-    # Made in inference mode, where tensors may not meet parameters: a copy may.
+    # Copies, because torch does not let tensors made in inference mode be used with parameters.
     return [peak.clone() for peak in found if peak is not None]
 
 
 def _factor(link: _Link, peak: Tensor) -> Tensor:
-    """Return what each channel is divided by; its geometric mean is 1."""
+    """Return the factor that each channel is divided by; the geometric mean of the factors is 1."""
     factor = peak.clamp(min=1e-5 * float(peak.max()) + 1e-12)
     if not _is_depthwise(link.readers[0]):
         weights = torch.stack([_largest_by_input(reader) for reader in link.readers]).amax(dim=0)
@@ -117,7 +117,7 @@ def _factor(link: _Link, peak: Tensor) -> Tensor:
 
 
 def _largest_by_input(reader: Any) -> Tensor:
-    """Return the largest absolute weight that reads each channel of (out, in) or (out, in, rows, columns)."""
+    """Return the largest absolute weight for each input channel of (out, in) or (out, in, rows, columns)."""
     largest: Tensor = reader.weight.abs().amax(dim=0)
     return largest.flatten(1).amax(dim=1) if largest.dim() > 1 else largest
 
@@ -133,7 +133,7 @@ def _along_inputs(reader: Any, factor: Tensor) -> Tensor:
 
 
 def _residual_links(model: CvtSlimClassifier) -> Iterator[_Link]:
-    """Yield what convolutions hand on through ReLU, which lets a positive factor through."""
+    """Yield the activations between convolutions; a positive factor passes through the ReLUs between them."""
     parts: Any = model
     writers, readers = [parts.stem[1]], []  # of the sum that runs through the blocks of a stage
     for block in parts.residual:

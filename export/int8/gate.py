@@ -1,9 +1,10 @@
 """The gate: an INT8 model is written only if it answers as the FP32 model does, class by class.
 
 One figure for all classes is not enough: a quantized detector can keep its mean and lose most classes
-(ultralytics#22644). Both models run with the session options that ship (microsoft/onnxruntime#11576). Images that
-FP32 cannot call itself are counted apart (``export.int8.margins``).
-What is asked and why: docs/gate.md. The second part, on corrupted images: ``export.int8.corrupted_gate``.
+(ultralytics#22644). Both models run with the session options of the runtime (microsoft/onnxruntime#11576). Images that
+are too close to call for FP32 itself are counted apart (``export.int8.margins``).
+The requirements and the reasons for them: docs/gate.md. The second part, on corrupted images:
+``export.int8.corrupted_gate``.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -28,11 +29,11 @@ __all__ = [
 ]
 
 MIN_AGREEMENT = 0.995
-#: Of a class, as a share. With fewer than 200 images that is none at all.
+#: Of each class, as a share. A class with fewer than 200 images may not lose any.
 MAX_RECALL_LOSS = 0.005
-#: Tumours that FP32 names rightly and INT8 calls no_tumor.
+#: Tumours that FP32 calls correctly and INT8 calls no_tumor.
 MAX_TUMOR_FLIPS = 0
-#: Mean over images and classes, of the softmax of the logits as they are.
+#: Mean over images and classes, of probabilities at temperature 1.
 MAX_PROBABILITY_DIFFERENCE = 0.01
 
 _HEALTHY = LABELS.index("no_tumor")
@@ -40,10 +41,10 @@ _HEALTHY = LABELS.index("no_tumor")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a gate says of one quantized model.
+    """A gate's verdict on one quantized model.
 
     Attributes:
-        failures: What did not hold, in words; empty if it passed.
+        failures: What the model failed, in words; empty if it passed.
         table: The figures, for manifest and model card.
     """
 
@@ -52,7 +53,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
+        """Whether the model failed nothing."""
         return not self.failures
 
 
@@ -96,8 +97,8 @@ def judge(
 ) -> GateReport:
     """Compare the answers of both models on the same validation images.
 
-    Agreement, recall and flips are of the images that FP32 can call; those too close to call stand apart, in
-    ``too_close`` of the table. The difference of the probabilities is of all images.
+    Agreement, recall and flips count the images that FP32 can call; the table lists those too close to call apart, in
+    ``too_close``. The difference of the probabilities is taken over all images.
 
     Args:
         labels: (N,), true class ids; each class must occur.
@@ -167,7 +168,9 @@ def _class_row(
 
 def _class_failures(name: str, row: dict[str, Any]) -> list[str]:
     failures: list[str] = []
-    if row["lost"] > MAX_RECALL_LOSS * row["n"] + 1e-9:  # whole images: a share would round
+    if (
+        row["lost"] > MAX_RECALL_LOSS * row["n"] + 1e-9
+    ):  # whole images, because a share would be rounded
         failures.append(
             f"{name} loses {100 * row['recall_loss']:.2f} points of recall "
             f"({row['lost']} of n {row['n']}), allowed {100 * MAX_RECALL_LOSS:g}"
@@ -182,5 +185,5 @@ def _class_failures(name: str, row: dict[str, Any]) -> list[str]:
 def _difference(fp32_logits: NDArray[np.float32], int8_logits: NDArray[np.float32]) -> float | None:
     """Return the mean absolute difference of the probabilities; None where logits are not finite."""
     if not (np.isfinite(fp32_logits).all() and np.isfinite(int8_logits).all()):
-        return None  # the table goes into JSON, which knows no NaN
+        return None  # the table is written as JSON, which has no NaN
     return float(np.abs(softmax(fp32_logits) - softmax(int8_logits)).mean())

@@ -1,4 +1,4 @@
-"""The tables of all that was tried, in a file beside the bundle: the terminal shows the chosen one's alone."""
+"""The tables of all that was tried, in a file beside the bundle; the terminal shows only that of the chosen one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +13,11 @@ __all__ = ["GateLog"]
 
 
 class GateLog:
-    """Collects texts; writes them at the end, or at an error's, to ``BUNDLE.gate.txt``; nothing where there are none.
+    """Collects texts and writes them to ``BUNDLE.gate.txt`` at the end, also after an error; no texts, no file.
 
     Args:
         bundle: Folder of the bundle; it need not exist.
-        step: Told where the file lies.
+        step: Given a line that says where the file is.
     """
 
     def __init__(self, bundle: Path, step: Callable[[str], None]) -> None:
@@ -47,5 +47,5 @@ class GateLog:
         except (CannotWrite, OSError):
             if error is None:
                 raise
-            return  # what went wrong first is what the user shall see
+            return  # the user should see the first error
         self._step(f"all that was tried: {self.path}")

@@ -1,13 +1,14 @@
 """The same layers with INT8 products and convolutions, around float32 LayerNormalization, softmax, GELU and sums.
 
-Written in standard operators, as onnxruntime recognizes them: it makes one QGemm or QLinearConv of each group and turns
-the layouts of convolutions by itself. Its own operators written out by hand are no faster (docs/decisions/0010).
+Written in standard operators, in the patterns that onnxruntime recognizes: it makes one QGemm or QLinearConv of each
+group, and changes the layouts of convolutions itself. Writing its own operators by hand is no faster
+(docs/decisions/0010).
 
-Attention stays in float: with 8-bit scores and mixtures CvT-13 gains nothing, since packing the second factor and
-writing float scores costs what the product saves (measured: 10.6 against 10.1 ms).
+Attention stays in float: CvT-13 gains nothing from 8-bit scores and mixtures, since packing the second factor and
+writing float scores takes the time that the product saves (measured: 10.6 against 10.1 ms).
 
 Weights are signed and symmetric with one scale per output channel; activations unsigned and asymmetric with one scale,
-known from calibration ("static") or taken from each image ("dynamic"). Quantizing the float parts too is what ruins
+known from calibration ("static") or taken from each image ("dynamic"). Quantizing the float parts too is what spoils
 transformers (huggingface/optimum#151, FQ-ViT's table).
 """
 
@@ -34,7 +35,7 @@ __all__ = ["Format", "Int8Layers", "Quantized", "Ranges"]
 
 Format = Literal["float", "static", "dynamic"]
 
-#: Smallest and largest value of each activation, by its name in the float graph.
+#: Smallest and largest value of each activation, by the activation's name in the float graph.
 Ranges = Mapping[str, tuple[float, float]]
 
 
@@ -60,7 +61,7 @@ class Int8Layers(FloatLayers):
 
     Args:
         ranges: From calibration.
-        format_of: Number format of each product and convolution, by its name.
+        format_of: Returns the number format of a product or convolution, given its name.
         weight_limit: Largest absolute weight: 127, or 63 where 16-bit sums of two products would saturate (x64 without
             VNNI).
     """
@@ -110,7 +111,7 @@ class Int8Layers(FloatLayers):
         source = self._in_8_bits(image)
         turned = self.builder.transpose(source.name, (0, 2, 3, 1), f"{name}.rows")
         flat = self.builder.reshape(turned, (-1, conv.in_channels), f"{name}.tokens")
-        # A product, and products give floats: nothing is rounded to 8 bits before the layer norm that follows.
+        # As a matrix product it gives floats, so nothing is rounded to 8 bits before the layer norm that follows.
         weight = as_array(conv.weight).reshape(conv.out_channels, conv.in_channels)
         values, scales = self._int8(weight.T, axis=1)
         rows = replace(source, name=flat)
@@ -125,7 +126,7 @@ class Int8Layers(FloatLayers):
         source = self._in_8_bits(image)
         weight, bias = folded_batch_norm(conv, norm)
         convolved = self._convolved(source, source.name, conv, weight, bias, name)
-        # With nothing below zero in the range, onnxruntime leaves the ReLU to the rounding.
+        # The range has no values below zero, so onnxruntime drops the ReLU: rounding to 8 bits does the same.
         rectified = self.relu(convolved, f"{name}.relu") if relu else convolved
         result = self._parameters(name, f"{name}.int8")
         self.builder.node(
@@ -139,7 +140,7 @@ class Int8Layers(FloatLayers):
     # --- activations --------------------------------------------------------------------------------------------
 
     def _in_8_bits(self, x: str, *, range_of: str | None = None) -> Quantized:
-        """Quantize an activation, once for all that use it; ``range_of`` is its name in calibration, if another."""
+        """Quantize an activation, once for all its readers; ``range_of`` is its name in ``ranges`` where it differs."""
         if x not in self._quantized:
             result = self._parameters(range_of or x, f"{x}.int8")
             self.builder.node(
@@ -201,7 +202,7 @@ class Int8Layers(FloatLayers):
     def _static_convolution(
         self, x: str, grid: Grid, conv: nn.Conv2d, weight: Weights, bias: Weights, name: str
     ) -> str:
-        """Convolve 8-bit tokens; the result is there in 8 bits and, for those who ask, in float."""
+        """Convolve 8-bit tokens; the result exists in 8 bits and, where a reader needs it, in float."""
         source = self._in_8_bits(x, range_of=f"{x}.image")
         image = f"{source.name}.image"
         if not self.builder.has(image):
@@ -243,7 +244,7 @@ class Int8Layers(FloatLayers):
         bias: Weights,
         name: str,
     ) -> str:
-        """Convolve an 8-bit image (B, C, H, W), laid out of ``source``."""
+        """Convolve ``image``: 8-bit, (B, C, H, W), with the values of ``source``."""
         values, scales = self._int8(weight, axis=0)
         return self.builder.node(
             "Conv",
@@ -278,8 +279,8 @@ class Int8Layers(FloatLayers):
             "DequantizeLinear",
             constant(values, f"{name}.weight"),
             constant(scales, f"{name}.scales"),
-            # Each its own: where 8-bit products saturate, onnxruntime writes each weight and its zero points anew, by
-            # name, and refuses a graph in which two weights share them. Without any it makes no QGemm.
+            # Zero points of its own: where 8-bit products saturate, onnxruntime writes each weight and its zero points
+            # again, by name, and refuses a graph in which two weights share them. Without any it makes no QGemm.
             constant(np.zeros(len(scales), np.int8), f"{name}.weight.zero_points"),
             name=f"{name}.weight.float",
             axis=axis,
@@ -292,7 +293,7 @@ class Int8Layers(FloatLayers):
             "DequantizeLinear",
             constant(values, f"{name}.bias"),
             constant(scales.astype(np.float32), f"{name}.bias.scales"),
-            # One constant for all of a length: of their own they took 1 % of CvT-13's file.
+            # One constant for all layers of this width: one for each layer took 1 % of CvT-13's file.
             constant(np.zeros(len(scales), np.int32), f"int32_zeros_{len(scales)}"),
             name=f"{name}.bias.float",
             axis=0,

@@ -1,9 +1,9 @@
 """Images that are too close to call: FP32 itself gives two classes nearly the same logit.
 
-Which of the two comes out on top is decided by the last bits of float sums, and so by the kernels of the processor at
-hand. A gate that counts such an image passes on one machine and fails on another with the same weights. So it is
-judged apart: reported with its number, and the gate fails where there are too many of them. Every bar holds as it
-stands for all other images (docs/gate.md, docs/decisions/0012).
+The last bits of float sums then decide which of the two classes wins, and they depend on the processor's kernels. A
+gate that counted such images could pass on one machine and fail on another with the same weights. So they are judged
+apart: their number is reported, and the gate fails if there are too many of them. All other images must meet every
+requirement (docs/gate.md, docs/decisions/0012).
 """
 
 from typing import Any
@@ -34,13 +34,13 @@ _HEALTHY = LABELS.index("no_tumor")
 
 
 def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how far the first class leads before the second: (N, classes) -> (N,)."""
+    """Return by how much the first class leads the second, in logits: (N, classes) -> (N,)."""
     ordered = np.sort(logits, axis=1)
     return np.asarray(ordered[:, -1] - ordered[:, -2], dtype=np.float32)
 
 
 def too_close(fp32_logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell which images FP32 cannot call: (N, classes) -> (N,). One with NaN is none: the gate refuses that."""
+    """Return which images FP32 cannot call: (N, classes) -> (N,). NaN does not count here: the gate fails on it."""
     finite = np.asarray(np.isfinite(fp32_logits).all(axis=1))
     lead = margins(np.where(finite[:, None], fp32_logits, 0))
     return np.asarray(finite & (lead < TOO_CLOSE_LOGITS), dtype=np.bool_)
@@ -51,7 +51,7 @@ def too_close_table(
     fp32_logits: NDArray[np.float32],
     int8_logits: NDArray[np.float32],
 ) -> dict[str, Any]:
-    """Count the images that are too close to call, and what INT8 makes of them.
+    """Count the images that are too close to call, and how INT8 answers them.
 
     Args:
         labels: (N,), true class ids.
@@ -72,7 +72,7 @@ def too_close_table(
 
 
 def too_close_text(table: dict[str, Any]) -> str:
-    """Render what ``too_close_table`` found as one line for the terminal."""
+    """Render a ``too_close_table`` as one line for the terminal."""
     return (
         f"too close to call (FP32 leads by less than {table['margin_logits']:g}), judged apart: {table['count']} of "
         f"n {table['n']}, allowed {100 * table['max_share']:g} %; {table['flips']} answered otherwise, "
@@ -81,8 +81,10 @@ def too_close_text(table: dict[str, Any]) -> str:
 
 
 def too_close_failures(table: dict[str, Any]) -> list[str]:
-    """Say that too many images are too close to call; nothing where they are few."""
-    if table["count"] <= MAX_TOO_CLOSE * table["n"] + 1e-9:  # whole images: a share would round
+    """Return a failure if too many images are too close to call, otherwise none."""
+    if (
+        table["count"] <= MAX_TOO_CLOSE * table["n"] + 1e-9
+    ):  # whole images, because a share would be rounded
         return []
     failure = (
         f"{table['count']} of n {table['n']} images are too close to call (FP32 leads by less than "

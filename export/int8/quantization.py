@@ -1,13 +1,13 @@
-"""INT8 by onnxruntime's own quantizers, for models whose graph is traced: static (calibrated activations) and dynamic.
+"""INT8 by onnxruntime's own quantizers, for models whose graph is traced: static (calibrated ranges) and dynamic.
 
 Transformers have graphs of their own instead (``export.graphs``), which are faster.
 
 - Weights are signed, symmetric, one scale per output channel; activations unsigned and asymmetric.
 - LayerNormalization, Softmax, GELU and residual additions stay in float: quantizing them is what ruins transformers
   (huggingface/optimum#151, FQ-ViT's table).
-- The stem convolution and the classifier stay in float: little work, much influence.
-- Dynamic covers MatMul only. Its default would turn every Conv into ConvInteger, which has no fast CPU kernel for
-  depthwise convolutions and none at all for signed weights (microsoft/onnxruntime#15888).
+- The stem convolution and the classifier stay in float: they take little time and matter much.
+- The dynamic graph quantizes matrix products only. By default every Conv would become a ConvInteger, which has no fast
+  CPU kernel for depthwise convolutions and no kernel at all for signed weights (microsoft/onnxruntime#15888).
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Candidate:
         name: As in the manifest.
         description: What it does, for the manifest.
         quantize: Takes the prepared graph, calibration images, their preprocessing and the largest weight: 127, or
-            63 for weights of 7 bits (see ``export.int8.targets``).
+            63 for weights of 7 bits (see ``export.int8.processors``).
     """
 
     name: str
@@ -105,7 +105,7 @@ def _kept_in_float(graph: onnx.ModelProto) -> list[str]:
     """Name the stem (the first Conv), the classifier, attention products and second uses of a weight."""
     weights = {initializer.name for initializer in graph.graph.initializer}
     kept = [node.name for node in graph.graph.node if node.op_type == "Conv"][:1]
-    # A matrix product of two activations (attention) stays in float too: its range moves with every image.
+    # A matrix product of two activations (attention) stays in float too: its range differs from image to image.
     kept += [
         node.name
         for node in graph.graph.node
@@ -113,7 +113,11 @@ def _kept_in_float(graph: onnx.ModelProto) -> list[str]:
     ]
     kept += [use.node for use in second_uses(graph)]
     classifier = _classifier(graph, weights).name
-    return [*kept, classifier, f"{classifier}_MatMul"]  # what quantize_dynamic makes of a Gemm
+    return [
+        *kept,
+        classifier,
+        f"{classifier}_MatMul",
+    ]  # the name that quantize_dynamic gives a Gemm
 
 
 def _classifier(graph: onnx.ModelProto, weights: set[str]) -> onnx.NodeProto:
@@ -135,16 +139,16 @@ def _classifier(graph: onnx.ModelProto, weights: set[str]) -> onnx.NodeProto:
 
 
 def _saved(graph: onnx.ModelProto, folder: Path) -> Path:
-    """Save a graph, because onnxruntime's quantizer takes the weights out of one that is given in memory.
+    """Save a graph, because onnxruntime's quantizer removes the weights of a graph that is given in memory.
 
-    The next candidate would find it empty (onnxruntime 1.31: "should be stored in ..., but it is not regular file").
+    The next candidate would then fail (onnxruntime 1.31: "should be stored in ..., but it is not regular file").
     """
     path = folder / "graph.onnx"
     onnx.save(graph, path)
     return path
 
 
-#: What is tried; ``export.int8.choice`` takes the fastest that passes the gate.
+#: The ways that are tried, in this order; ``export.int8.choice`` takes the best that passes the gate.
 CANDIDATES = (
     Candidate(
         name="static",

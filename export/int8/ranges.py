@@ -1,10 +1,11 @@
 """Ranges of the activations of a float graph over calibration images, by onnxruntime's own calibrators.
 
-``lp-norm`` is ours, on their histograms: the range whose rounding and clipping errors, to the power 2.4, are least.
-Min-max gives the largest value room and all others coarse steps; the power says how much a rare large error may cost.
-2.4 is what Nahshan et al. 2019 (arXiv 1911.07190) start from. Both ends shrink by one share: each by its own gave a
-smaller error and far worse answers, for what is rare on one side can be all that one channel says. On the trained
-cvt-slim the mean difference of the probabilities is 0.0012 instead of 0.0015 (589 validation images).
+``lp-norm`` is ours, from their histograms: the range with the smallest sum of rounding and clipping errors to the power
+2.4. Min-max makes room for the largest value, which makes the steps coarse for all others; the power sets the cost of a
+rare large error. 2.4 is the first value of Nahshan et al. 2019 (arXiv 1911.07190). Both ends shrink by the same share.
+With a share for each end the error was smaller and the answers far worse, because rare values on one side can be all
+that one channel has. On the trained cvt-slim the mean difference of the probabilities is 0.0012 instead of 0.0015 (589
+validation images).
 """
 
 from typing import Literal
@@ -43,10 +44,10 @@ def activation_ranges(
     *,
     method: Method = "min-max",
 ) -> Ranges:
-    """Run the images through the graph and note what values occur.
+    """Run the images through the graph and return the range of each activation.
 
     Args:
-        graph: Of ``FloatLayers``.
+        graph: Made with ``FloatLayers``.
         calibration: uint8, (N, H, W), training images.
         config: How they become pixel values.
         method: Which part of the values the range covers.
@@ -77,7 +78,7 @@ def activation_ranges(
 def _least_error(
     counts: NDArray[np.int64], edges: NDArray[np.float64], lowest: float, highest: float
 ) -> tuple[float, float]:
-    """Return the share of a range, zero included, that 256 steps represent best.
+    """Return the part of a range, zero included, that 256 steps represent best.
 
     Args:
         counts: Of values in each bin, (bins,).

@@ -1,6 +1,6 @@
-"""Which products lose most when they are quantized: measured one group at a time, on training images.
+"""Which layers cost most accuracy when they are quantized, measured one group at a time on training images.
 
-A group is one kind of layer in one stage, such as ``stage3.wide``: a CvT-13 has seventeen, few enough to try each.
+A group is one kind of layer in one stage, such as ``stage3.wide``. A CvT-13 has seventeen, few enough to try each.
 """
 
 import re
@@ -18,7 +18,7 @@ _CONVOLUTIONS = ("depthwise", "embedding", "conv1", "conv2", "shortcut")
 
 
 def group_of(name: str) -> str:
-    """Return the group of a product or convolution: that of ``stage3.block7.wide`` is ``stage3.wide``."""
+    """Return the group of a layer by its name: ``stage3.block7.wide`` belongs to ``stage3.wide``."""
     without_block = re.sub(r"block\d+\.", "", name)
     return re.sub(r"attention\.(query|key|value)", "attention.qkv", without_block)
 
@@ -33,9 +33,9 @@ def errors_by_group(
     """Quantize one group at a time.
 
     Args:
-        groups: All of them.
-        build: Makes the graph for a choice of formats.
-        logits_of: Runs a graph on the images: float32, (N, classes).
+        groups: All groups.
+        build: Makes a graph, given the number format of each layer by its name.
+        logits_of: Returns a graph's logits of the images: float32, (N, classes).
         reference: Logits of the float graph, (N, classes).
         advance: Called after each group.
 
@@ -65,7 +65,7 @@ def _only(group: str) -> Callable[[str], Format]:
 
 
 def mixed_formats(worst: list[str]) -> Callable[[str], Format]:
-    """Give the worst groups another format: products take each image's own range, convolutions stay in float."""
+    """Make the worst groups not static: matrix products become dynamic, convolutions stay in float."""
 
     def format_of(name: str) -> Format:
         if group_of(name) not in worst:

@@ -1,10 +1,10 @@
 """Weights that a graph uses twice, quantized once.
 
-The stacked autoencoder's evidence multiplies by the encoders' weights a second time, backwards. Such a second product
-stays in float, reading the int8 values of the first use. onnxruntime's quantizers cannot do that by themselves: they
-keep the float weights beside the int8 ones, and quantize_dynamic turns a Gemm's weight over: where it lies up to
-onnxruntime 1.31, so that a second use reads it with its axes swapped; under another name since 1.32. So a second use
-gets a copy before and int8 values after.
+The stacked autoencoder's evidence multiplies by the encoders' weights a second time, transposed. Such a second product
+stays in float and reads the int8 values of the first use. onnxruntime's quantizers cannot do that: they keep the float
+weights beside the int8 weights. Besides, quantize_dynamic transposes a Gemm's weight: in place up to onnxruntime 1.31,
+so that a second use reads it with its axes swapped; under another name since 1.32. So a second use gets a copy of the
+weights before quantization, and the int8 values instead of the copy after it.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ PRODUCTS = ("MatMul", "Gemm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondUse:
-    """A product whose weights an earlier one has too.
+    """A product with the weights of an earlier product.
 
     Attributes:
         node: Name of the product.
         weight: Name of the initializer.
-        first_is_turned: The earlier product is a Gemm that takes the weight transposed.
+        first_is_turned: Whether the earlier product is a Gemm that takes the weight transposed.
     """
 
     node: str
@@ -39,7 +39,7 @@ class SecondUse:
 
 
 def second_uses(graph: onnx.ModelProto) -> list[SecondUse]:
-    """Find them, in the graph's order."""
+    """Return all second uses, in the order of the graph."""
     weights = {initializer.name for initializer in graph.graph.initializer}
     first: dict[str, bool] = {}
     found: list[SecondUse] = []
@@ -69,11 +69,11 @@ def with_own_weights(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def share_weights(quantized: onnx.ModelProto, uses: list[SecondUse]) -> onnx.ModelProto:
-    """Let the second uses read the int8 values of the first, in place.
+    """Make the second uses read the int8 values of the first, in place.
 
     Args:
-        quantized: Made of ``with_own_weights``.
-        uses: Of the graph before.
+        quantized: Quantized from the graph of ``with_own_weights``.
+        uses: ``second_uses`` of the graph before that.
     """
     graph = quantized.graph
     stored = {initializer.name: initializer for initializer in graph.initializer}
@@ -82,9 +82,8 @@ def share_weights(quantized: onnx.ModelProto, uses: list[SecondUse]) -> onnx.Mod
     for use in uses:
         first = use.weight if f"{use.weight}_quantized" in stored else f"{use.weight}_Transposed"
         int8 = f"{first}_quantized"
-        dequantize = dequantized.get(
-            int8
-        )  # none: dynamic, where a MatMulInteger reads them, channels last
+        # None in a dynamic graph, where a MatMulInteger reads the weights, channels last.
+        dequantize = dequantized.get(int8)
         source = _in_float(
             graph, int8, stored[f"{first}_scale"], _axis(dequantize) if dequantize else 1, use.copy
         )
@@ -104,8 +103,8 @@ def _in_float(
 ) -> str:
     """Multiply symmetric int8 weights by their scales, and return the product's name.
 
-    A second DequantizeLinear of the same weights would do, but for processors without VNNI: there onnxruntime writes
-    the weights of each such node anew, under one name, and refuses the second.
+    A second DequantizeLinear of the same weights would fail on processors without VNNI: there onnxruntime writes the
+    weights of each such node again, under the same name, and refuses the second.
     """
     shape = [-1 if dimension == axis else 1 for dimension in range(2)]
     scales = numpy_helper.to_array(scale).reshape(shape)

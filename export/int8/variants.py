@@ -1,4 +1,4 @@
-"""The ways to quantize a model that are tried, from the trained weights or from the traced graph."""
+"""The quantized graphs that an export tries, made from the trained weights or from the traced graph."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,12 +10,14 @@ import onnx
 from numpy.typing import NDArray
 from torch import nn
 
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.preprocessing import PreprocessorConfig
+from export.answers import logits_one_by_one
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
 from export.int8.bias_correction import with_biases_of, with_corrected_biases
 from export.int8.equalization import equalized
 from export.int8.layers import Format, Int8Layers, Ranges
+from export.int8.processors import ProcessorFamily
 from export.int8.quantization import CANDIDATES, prepare
 from export.int8.ranges import METHODS, activation_ranges
 from export.int8.sensitivity import (
@@ -25,7 +27,6 @@ from export.int8.sensitivity import (
     rms_difference,
     worst_groups,
 )
-from export.int8.targets import Target
 from export.sessions import open_graph
 from train.data.samples import Progress
 
@@ -42,10 +43,11 @@ _KEPT_IN_FLOAT = [
     "sums",
 ]
 
-#: Shares of the error whose causes leave the static format.
+#: Share of the error, in percent: the layers that cause it are not static in ``mixed`` variants.
 _MIXED_PERCENT = (30, 50, 70, 80, 90)
 
-#: Images for what needs many runs or gains nothing by more of them: sensitivity, biases, rare large values.
+#: Images for steps that need many runs or gain nothing from more images: sensitivity, bias correction, and ranges
+#: that ignore rare large values.
 _FEW = 32
 
 
@@ -69,7 +71,7 @@ def quantized_variants(
     float_graph: onnx.ModelProto,
     calibration: NDArray[np.uint8],
     config: PreprocessorConfig,
-    target: Target,
+    processors: ProcessorFamily,
     progress: Progress,
     *,
     quick: bool = False,
@@ -81,18 +83,18 @@ def quantized_variants(
         float_graph: Its graph, as exported.
         calibration: uint8, (N, H, W), training images only.
         config: How they become pixel values.
-        target: Processors to suit.
-        progress: Told of each step within a variant.
-        quick: Begin with those that take least time to make, for who takes the first that passes.
+        processors: Processors that the graphs are made for.
+        progress: Called with (done, total) after each step within a variant.
+        quick: Begin with the variant that takes least time to make, because the first that passes is taken.
     """
     if not can_build(model):
         prepared = prepare(float_graph)
         for candidate in CANDIDATES:
-            graph = candidate.quantize(prepared, calibration, config, target.weight_limit)
+            graph = candidate.quantize(prepared, calibration, config, processors.weight_limit)
             graph.ir_version = min(graph.ir_version, float_graph.ir_version)
             yield Variant(name=candidate.name, description=candidate.description, graph=graph)
         return
-    builder = _Builder(model, calibration, config, target)
+    builder = _Builder(model, calibration, config, processors)
     if not quick:
         yield from builder.variants(progress)
         return
@@ -108,7 +110,7 @@ class _Builder:
         model: nn.Module,
         calibration: NDArray[np.uint8],
         config: PreprocessorConfig,
-        target: Target,
+        processors: ProcessorFamily,
     ) -> None:
         self.model = equalized(model, calibration, config)
         self.given = model
@@ -117,8 +119,8 @@ class _Builder:
         )
         self.calibration = calibration
         self.config = config
-        self.target = target
-        # Evenly over the images, which are ordered by class and patient.
+        self.processors = processors
+        # Evenly spaced, because the images are ordered by class and patient.
         self.few = calibration[:: max(1, len(calibration) // _FEW)]
 
     def variants(self, progress: Progress) -> Iterator[Variant]:
@@ -159,7 +161,7 @@ class _Builder:
         yield self.dynamic()
 
     def dynamic(self) -> Variant:
-        """Make the one that looks at no calibration image."""
+        """Make the variant that needs no calibration images."""
         graph = self.build({}, lambda _: "dynamic")
         return self.variant("dynamic", graph, "dynamic", "range of each image")
 
@@ -183,18 +185,14 @@ class _Builder:
         )
 
     def build(self, ranges: Ranges, format_of: Callable[[str], Format]) -> onnx.ModelProto:
-        layers: FloatLayers = Int8Layers(ranges, format_of, weight_limit=self.target.weight_limit)
+        layers: FloatLayers = Int8Layers(
+            ranges, format_of, weight_limit=self.processors.weight_limit
+        )
         return build_graph(self.model, layers, height=self.config.height, width=self.config.width)
 
     def logits(self, graph: onnx.ModelProto) -> NDArray[np.float32]:
-        """Run the few images one by one: a dynamic range is an image's own."""
-        session = open_graph(graph)
-        return np.concatenate(
-            [
-                session.run(to_pixel_values(self.few[row : row + 1], self.config))[0]
-                for row in range(len(self.few))
-            ]
-        )
+        """Return a graph's logits of the few images, (N, classes)."""
+        return logits_one_by_one(open_graph(graph, num_threads=1), self.few, self.config)
 
     def variant(
         self, name: str, graph: onnx.ModelProto, method: str, activations: str, **more: Any
@@ -203,8 +201,8 @@ class _Builder:
             "method": method,
             "equalized": self.model is not self.given,
             "form": "graph built for onnxruntime, standard operators, QDQ",
-            "target": self.target.name,
-            "weights": f"{_WEIGHTS}, largest {self.target.weight_limit}",
+            "target": self.processors.name,
+            "weights": f"{_WEIGHTS}, largest {self.processors.weight_limit}",
             "activations": f"uint8 asymmetric, {activations}",
             "kept_in_float": _KEPT_IN_FLOAT,
             **more,

@@ -115,7 +115,7 @@ def test_files_may_be_links_to_files_with_the_right_digests(own_bundle: Path, co
 def test_a_link_to_nothing_is_incomplete(own_bundle: Path, name: str) -> None:
     (own_bundle / name).unlink()
     (own_bundle / name).symlink_to("gone")
-    with pytest.raises(BundleIncomplete, match=f"{name} is a link to nothing"):
+    with pytest.raises(BundleIncomplete, match=f"{name} is a broken link"):
         load_bundle(own_bundle)
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_file_is_refused_linked_or_not(
         pytest.skip("devices are made by root only")
     if is_linked:
         path.symlink_to(place)
-    with pytest.raises(BundleIntegrity, match=r"README\.md is no regular file"):
+    with pytest.raises(BundleIntegrity, match=r"README\.md is not a regular file"):
         load_bundle(own_bundle)
 
 
@@ -461,8 +461,8 @@ def test_without_a_shipped_bundle_the_error_says_what_to_do(
     monkeypatch.setattr(bundle_module, "__file__", str(tmp_path / "bundle.py"))
     with pytest.raises(BundleIncomplete, match="--bundle"):
         shipped_bundle_path()
-    (tmp_path / "bundle").mkdir()
-    assert shipped_bundle_path() == tmp_path / "bundle"
+    (tmp_path / "shipped").mkdir()
+    assert shipped_bundle_path() == tmp_path / "shipped"
 
 
 def test_a_name_too_long_for_any_folder_is_no_bundle() -> None:

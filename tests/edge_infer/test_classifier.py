@@ -1,3 +1,4 @@
+import itertools
 import multiprocessing
 import os
 import subprocess
@@ -5,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from edge_infer.errors import (
     BundleIntegrity,
     CorruptImage,
     InferenceFailed,
+    InputOverLimit,
+    MissingDependency,
     NonFiniteOutput,
     ProviderUnavailable,
 )
@@ -196,17 +200,43 @@ def test_an_outcome_shows_the_name_of_its_source_and_not_its_content(
     assert "DOE" not in repr(outcome)
 
 
+@pytest.mark.parametrize("step", ["open_source", "resize_grey", "to_pixel_values"])
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
 def test_too_little_memory_is_the_error_of_one_image(
-    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, timeout_s: float | None
 ) -> None:
-    def greedy(_: object) -> None:
-        raise MemoryError
+    classifier = Classifier.load(bundle_path, timeout_s=timeout_s)
+    module = sys.modules[Classifier.__module__]
+    original, calls = getattr(module, step), itertools.count(1)
+
+    def greedy(*arguments: Any) -> Any:
+        if next(calls) == 2:
+            raise MemoryError
+        return original(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("edge_infer.classifier.open_source", greedy)
-        (outcome,) = classifier.predict_each([b"large"])
-    assert outcome.error is not None
-    assert outcome.error.exit_code == 24
+        patched.setattr(module, step, greedy)
+        first, second, third = classifier.predict_each([scan()] * 3, batch_size=3)
+    assert isinstance(second.error, InputOverLimit)
+    assert second.error.message == "<image>: there is not enough memory to read it"
+    assert first.prediction is not None
+    assert third.prediction is not None
+
+
+def test_without_memory_for_a_batch_its_images_are_asked_one_by_one(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, original = [scan()] * 3, np.concatenate
+
+    def greedy(arrays: list[Any]) -> Any:
+        if len(arrays) > 1:
+            raise MemoryError
+        return original(arrays)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "concatenate", greedy)
+        outcomes = list(classifier.predict_each(images, batch_size=3))
+    assert all(outcome.prediction is not None for outcome in outcomes)
 
 
 def test_no_batch_is_a_bug_of_the_caller(classifier: Classifier) -> None:
@@ -271,9 +301,9 @@ def test_without_onnxruntime_the_error_names_the_extra(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InferenceFailed, match=r"brain-edge\[cpu\]") as caught:
+    with pytest.raises(MissingDependency, match=r"brain-edge\[cpu\]") as caught:
         Classifier.load(bundle_path)
-    assert caught.value.exit_code == 80
+    assert caught.value.exit_code == 87
 
 
 def test_two_onnxruntimes_are_refused(

@@ -122,7 +122,7 @@ def test_without_onnxruntime_it_says_which_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result = run("--bundle", bundle_path)
-    assert result.exit_code == 80
+    assert result.exit_code == 87
     assert "onnxruntime  FAILED" in result.stdout
     assert "brain-edge[cpu]" in result.stderr
 

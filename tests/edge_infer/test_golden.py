@@ -14,7 +14,7 @@ from edge_infer.bundle import load_bundle, write_bundle
 from edge_infer.classifier import Classifier
 from edge_infer.contract import GOLDEN_FILE
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
-from edge_infer.golden import golden_cases, golden_sheet
+from edge_infer.golden import golden_sheet
 
 
 def png(image: Image.Image, form: str = "PNG") -> bytes:
@@ -24,7 +24,7 @@ def png(image: Image.Image, form: str = "PNG") -> bytes:
 
 
 def test_each_image_comes_back_with_its_answer(bundle_path: Path) -> None:
-    cases = golden_cases(load_bundle(bundle_path))
+    cases = load_bundle(bundle_path).golden_cases()
     assert [case.number for case in cases] == list(range(1, 17))
     for case, grey, answer in zip(cases, GOLDEN, golden_answers(), strict=True):
         assert np.array_equal(case.grey, grey)
@@ -35,7 +35,7 @@ def test_each_image_comes_back_with_its_answer(bundle_path: Path) -> None:
 def test_fewer_images_leave_the_rest_of_the_sheet_black(make_bundle: Callable[..., Path]) -> None:
     files = {**bundle_files(), GOLDEN_FILE: golden_sheet(GOLDEN[:5])}
     bundle = load_bundle(make_bundle(files=files, golden=golden_answers()[:5]))
-    assert np.array_equal([case.grey for case in golden_cases(bundle)], GOLDEN[:5])
+    assert np.array_equal([case.grey for case in bundle.golden_cases()], GOLDEN[:5])
     with Image.open(bundle.path / GOLDEN_FILE) as sheet:
         assert sheet.size == (4 * SIZE, 4 * SIZE)
         assert not np.asarray(sheet)[2 * SIZE :].any()
@@ -43,7 +43,7 @@ def test_fewer_images_leave_the_rest_of_the_sheet_black(make_bundle: Callable[..
 
 def test_a_bundle_of_schema_1_loads_and_has_none(own_bundle: Path) -> None:
     as_schema_1(own_bundle)
-    assert golden_cases(load_bundle(own_bundle)) == []
+    assert load_bundle(own_bundle).golden_cases() == []
     classifier = Classifier.load(own_bundle, self_test="full")  # nothing to replay, nothing to fail
     assert classifier.predict(GOLDEN[0]).label == golden_answers()[0]["label"]
 

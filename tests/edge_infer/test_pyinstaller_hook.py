@@ -40,7 +40,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_the_shipped_bundle_is_taken_whole_to_where_it_is_looked_for(hook: dict[str, Any]) -> None:
-    bundle = [Path(file).name for file, place in hook["datas"] if place == "edge_infer/bundle"]
+    bundle = [Path(file).name for file, place in hook["datas"] if place == "edge_infer/shipped"]
     assert sorted(bundle) == sorted(BUNDLE_FILES)
 
 

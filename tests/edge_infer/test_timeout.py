@@ -48,6 +48,9 @@ def test_a_classifier_hands_it_on_also_to_another_process(bundle_path: Path) -> 
     for wrong in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="timeout_s"):
             Classifier.load(bundle_path, timeout_s=wrong)
+    for wrong in ("3", b"3", [3]):
+        with pytest.raises(TypeError, match=r"timeout_s is .*, expected a number of seconds"):
+            Classifier.load(bundle_path, timeout_s=wrong)  # type: ignore[arg-type]
     assert Classifier.load(bundle_path, timeout_s=1e300).predict(scan()).label
 
 

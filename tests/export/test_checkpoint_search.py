@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.errors import BundleIncompatible, BundleIncomplete
+from edge_infer.errors import BundleIncomplete, UnknownModel
 from export import checkpoint_search as checkpoints
 from export.checkpoint_search import find_checkpoint, shipped_checkpoint
 
@@ -39,7 +39,7 @@ def test_the_one_named_comes_first_then_the_newest_run_then_the_shipped_one(
 
 
 def test_an_unknown_model_is_refused_even_with_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(BundleIncompatible, match="'vgg'"):
+    with pytest.raises(UnknownModel, match="'vgg'"):
         find_checkpoint("vgg", tmp_path)
 
 

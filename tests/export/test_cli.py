@@ -169,9 +169,15 @@ def test_a_wheel_has_no_kit_and_says_where_it_is(
     ("arguments", "code", "said"),
     [
         ([], 2, "--model"),
-        (["--model", "vgg"], 32, "'vgg'"),
+        (["--model", "vgg"], 34, "'vgg'"),
         (["--model", "cvt_test"], 30, "brain-train --model cvt_test"),
         (["--model", "cvt_test", "--checkpoint", "none"], 30, "config.json is missing"),
+        (["--model", "cvt_test", "--checkpoint", "x" * 300], 20, "be read (File name too long)"),
+        (
+            ["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--data", "x" * 300],
+            20,
+            "be read (File name too long)",
+        ),
         (["--model", "resnet18", "--checkpoint", "CHECKPOINT"], 32, "is of cvt_test"),
         (["--model", "cvt_test", "--dataset", "x"], 2, "--manifest"),
         (

@@ -13,20 +13,11 @@ from edge_infer.bundle import Bundle, write_bundle
 from edge_infer.classifier import Classifier
 from edge_infer.contract import BUNDLE_FILES, LABELS
 from edge_infer.errors import SelfTestFailed
-from edge_infer.golden import golden_cases
 from edge_infer.preprocessing import to_pixel_values
 from edge_infer.self_test import replay
 from edge_infer.session import Session, open_session
-from export import golden as golden_module
-from export.golden import (
-    _CHUNK,
-    CANDIDATES,
-    MARGIN_FACTOR,
-    _drawn,
-    _logits,
-    _sure,
-    make_golden,
-)
+from export.answers import logits_one_by_one
+from export.golden import _CHUNK, CANDIDATES, MARGIN_FACTOR, Golden, _drawn, _sure, make_golden
 
 PRECISIONS = ("fp32", "fp16", "int8")
 each_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -39,14 +30,14 @@ def test_a_bundle_carries_sixteen_images_four_of_each_class_that_is_sure_so_ofte
     bundle = bundles[precision]
     answers = bundle.manifest["golden"]
     assert [answer["label"] for answer in answers[:4]] == list(LABELS)  # quick replays the first
-    images = [case.grey.tobytes() for case in golden_cases(bundle)]
+    images = [case.grey.tobytes() for case in bundle.golden_cases()]
     assert len(set(images)) == 16
     # How far rounding moves 8-bit answers is measured where the bundle is made, and so is which lead is sure.
     drawn = np.concatenate(
         [_drawn(bundle.preprocessor, start) for start in range(0, CANDIDATES, _CHUNK)]
     )
     given, fp32 = (
-        _logits(session, drawn, bundle.preprocessor)
+        logits_one_by_one(session, drawn, bundle.preprocessor)
         for session in (open_session(bundle.model_bytes), reference)
     )
     sure = _sure(given, fp32, bundle.manifest["self_test"]["tolerance_logits"])
@@ -64,7 +55,7 @@ def test_the_answers_are_those_of_both_graphs(
 ) -> None:
     bundle = bundles[precision]
     session = open_session(bundle.model_bytes)
-    for case, answer in zip(golden_cases(bundle), bundle.manifest["golden"], strict=True):
+    for case, answer in zip(bundle.golden_cases(), bundle.manifest["golden"], strict=True):
         pixel_values = to_pixel_values(case.grey[None], bundle.preprocessor)
         assert np.array_equal(session.run(pixel_values)[0][0], case.logits)
         fp32 = reference.run(pixel_values)[0][0]
@@ -76,7 +67,7 @@ def test_the_answers_are_those_of_both_graphs(
 def test_each_class_leads_by_several_tolerances(bundles: dict[str, Bundle], precision: str) -> None:
     stated = bundles[precision].manifest["self_test"]
     leads = [
-        float(np.diff(np.sort(case.logits)[-2:])[0]) for case in golden_cases(bundles[precision])
+        float(np.diff(np.sort(case.logits)[-2:])[0]) for case in bundles[precision].golden_cases()
     ]
     assert min(leads) >= MARGIN_FACTOR * stated["tolerance_logits"]
     assert min(leads) == pytest.approx(stated["least_margin_logits"])
@@ -130,11 +121,9 @@ class Answering:
         return (np.array([self._answer(mean)], dtype=np.float32),)
 
 
-def made(
-    answer: Callable[[float], list[float]], bundle: Bundle, precision: str = "int8"
-) -> golden_module.Golden:
+def made(answer: Callable[[float], list[float]], bundle: Bundle, precision: str = "int8") -> Golden:
     session = Answering(answer)
-    return make_golden(session, session, bundle.preprocessor, precision=precision)  # type: ignore[arg-type]
+    return make_golden(session, session, bundle.preprocessor, precision=precision)
 
 
 def test_a_model_of_one_class_still_gets_sixteen(bundles: dict[str, Bundle]) -> None:

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from edge_infer.bundle import load_bundle
+from edge_infer.bundle_session import open_bundle_session
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
-from edge_infer.session import Session, open_session
+from edge_infer.session import Session
 from train.checkpoint import load_checkpoint
 from train.threads import keep_threads_within_quota
 
@@ -27,7 +28,7 @@ class Predictor:
     Attributes:
         name: For titles, such as ``cvt13 int8``.
         identity: Digest of a bundle's manifest, or the run's name.
-        digest: sha256 of a bundle's manifest, or of a checkpoint's weights: another one is another model.
+        digest: SHA-256 of a bundle's manifest, or of a checkpoint's weights: two models never share one.
         preprocessor: Size and scaling.
         temperature: What logits are divided by before the softmax.
         outputs: Turns pixel_values, float32 (N, 3, H, W), into logits, float32 (N, classes), and evidence, float32
@@ -59,9 +60,7 @@ def predictor(path: Path) -> Predictor:
     """
     if (path / "manifest.json").is_file():
         bundle = load_bundle(path)
-        session = bundle.model.open(
-            lambda file: open_session(file, largest_weight=bundle.largest_weight)
-        )
+        session = open_bundle_session(bundle)
         return Predictor(
             name=f"{bundle.manifest['model']} {bundle.manifest['precision']}",
             identity=f"bundle {bundle.manifest['manifest_sha256']}",
@@ -89,7 +88,7 @@ def predictor(path: Path) -> Predictor:
 
 
 def _one_by_one(session: Session, pixel_values: _Floats) -> tuple[_Floats, _Floats]:
-    """Run images as brain-infer does: dynamic INT8 takes its ranges over a whole batch."""
+    """Run images one at a time, as brain-infer does: in a batch, dynamic INT8 would take its ranges over all of it."""
     runs = [session.run(pixel_values[row : row + 1]) for row in range(len(pixel_values))]
     logits, _, evidence = (np.concatenate(output) for output in zip(*runs, strict=True))
     return logits, evidence

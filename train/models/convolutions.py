@@ -1,13 +1,13 @@
-"""Convolutions that take another way through torch than its own: the same weights and answers, and why.
+"""Convolutions that are computed another way than torch would: the same weights and answers, and why.
 
-- Depthwise ones leave bf16 autocast: their bf16 backward is ten times slower on CPUs.
-- Those of one pixel with a stride and fewer than 16 input channels, such as the shortcut of a narrow residual block,
-  choose their pixels themselves while they learn, and then need no stride. In channels_last torch 2.14.1 (oneDNN 3.12)
-  computes the gradient of such weights with ``jit_avx512_common_1x1_convolution_bwd_weights_t``, or its kin for bf16,
-  which leaves its memory where threads share an image, such as in an odd batch on two threads: on processors with
-  AVX-512, in float32 as in bf16, the process dies there, dies later and elsewhere, or goes on with what it has
-  overwritten. Without a stride, with 16 channels or more, with the channels first, or with a larger kernel nothing of
-  that kind was seen.
+- Depthwise convolutions leave bf16 autocast: their backward pass in bf16 is ten times slower on CPUs.
+- 1 x 1 convolutions with a stride and fewer than 16 input channels, such as the shortcut of a narrow residual block,
+  select their pixels before they compute, during training; then they need no stride. The reason is an error in torch
+  2.14.1 (oneDNN 3.12): with channels_last it computes the gradient of such weights with
+  ``jit_avx512_common_1x1_convolution_bwd_weights_t``, or the same for bf16, which writes outside of its memory where
+  threads share an image, such as in an odd batch on two threads. On processors with AVX-512, in float32 and in bf16,
+  the process then crashes at once or later, or goes on with overwritten values. Nothing of that kind was seen without a
+  stride, with 16 channels or more, with channels first, or with a larger kernel.
 """
 
 import torch
@@ -19,11 +19,11 @@ _WIDE_ENOUGH = 16  # channels
 
 
 def mend_convolutions(module: nn.Module) -> None:
-    """Give a module's convolutions the way that is fast and safe to train."""
+    """Make a module's convolutions fast and safe to train, in place."""
     for child in module.modules():
         if not isinstance(child, nn.Conv2d):
             continue
-        # Same parameters, same names, another forward.
+        # The parameters and their names stay; only forward changes.
         if child.groups > 1:
             child.__class__ = _Float32Convolution
         elif _is_narrow_shortcut(child):
@@ -50,11 +50,11 @@ class _Float32Convolution(nn.Conv2d):
 
 
 class _SubsampledConvolution(nn.Conv2d):
-    """A convolution of one pixel that strides before it computes; what is exported has its stride."""
+    """A 1 x 1 convolution that applies its stride before it computes; in evaluation mode it is as torch has it."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name is torch's
         if not self.training:
             return super().forward(input)
         down, across = self.stride
-        chosen = input[:, :, ::down, ::across]  # (B, C, H, W) -> (B, C, H/down, W/across)
-        return nn.functional.conv2d(chosen, self.weight, self.bias)
+        selected = input[:, :, ::down, ::across]  # (B, C, H, W) -> (B, C, H/down, W/across)
+        return nn.functional.conv2d(selected, self.weight, self.bias)

@@ -5,24 +5,23 @@ https://arxiv.org/abs/2103.15808; reference code microsoft/CvT. How ours differs
 
 - No class token: the logits are the mean over the last stage's tokens (see ``models.output``). transformers'
   ``CvtForImageClassification`` raises IndexError without a class token (seen in 4.57), so only ``CvtModel`` is used.
-  Parameter names are kept (``cvt.*``, ``layernorm.*``, ``classifier.*``): its checkpoints load.
-- Started from nothing, the weights are drawn so that a block begins as a small convolution with attention to similar
-  tokens (see ``models.mimetic``).
-- Attention is scaled by the full width, not the head's (microsoft/CvT lib/models/cls_cvt.py:100). That is
-  transformers' behaviour too, and the pretrained weights expect it.
+  The parameters keep its names (``cvt.*``, ``layernorm.*``, ``classifier.*``), so its checkpoints load.
+- Without pretrained weights, a block begins as a small convolution with attention to similar tokens (see
+  ``models.cvt_initialization``).
+
+What does not differ, and may surprise: attention is scaled by the full width, not by the width of a head
+(microsoft/CvT lib/models/cls_cvt.py:100, and transformers). The pretrained weights expect that.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import CvtConfig, CvtModel
 
-from train.models.mimetic import mimetic_query_key, mimetic_value_output
+from train.models.cvt_initialization import initialize_cvt
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
-__all__ = ["CvtClassifier", "cvt13", "cvt_test", "initialize_cvt"]
+__all__ = ["CvtClassifier", "cvt13", "cvt_test"]
 
 
 class CvtClassifier(nn.Module):
@@ -86,10 +85,10 @@ def cvt13(num_classes: int, _image_size: int) -> CvtClassifier:
 
 
 def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
-    """Build a small CvT for tests: same code, little work.
+    """Build a small CvT for tests: the same code, and little to compute.
 
-    transformers takes one drop-path rate per stage at the stage's own index (modeling_cvt.py, CvtStage), so a stage
-    needs more blocks than its index.
+    transformers spreads a stage's drop-path rate over its blocks and takes the value at the stage's index
+    (modeling_cvt.py, CvtStage), so a stage needs more blocks than its index.
     """
     return CvtClassifier(
         num_classes,
@@ -98,39 +97,3 @@ def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
         num_heads=(1, 2, 4),
         drop_path_rate=0.1,
     )
-
-
-def initialize_cvt(model: nn.Module, cvt: nn.Module) -> None:
-    """Draw the first weights.
-
-    Args:
-        model: With all its layers.
-        cvt: The part of it that is transformers' CvtModel.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Conv2d) and module.groups > 1:
-            # The centre tap passes its channel on, the others disturb it: the projections begin as near-identity.
-            nn.init.normal_(module.weight, std=0.15)
-            with torch.no_grad():
-                module.weight[:, :, 1, 1] += 1.0
-        elif isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    for module in cvt.modules():
-        if type(module).__name__ == "CvtAttention":
-            _initialize_attention(module)
-
-
-def _initialize_attention(attention: Any) -> None:
-    heads = attention.attention  # transformers' CvtSelfAttention
-    dim, num_heads = int(heads.embed_dim), int(heads.num_heads)
-    query, key = mimetic_query_key(dim, num_heads)
-    value, output = mimetic_value_output(dim)
-    with torch.no_grad():
-        heads.projection_query.weight.copy_(query)
-        heads.projection_key.weight.copy_(key)
-        heads.projection_value.weight.copy_(value)
-        attention.output.dense.weight.copy_(output)

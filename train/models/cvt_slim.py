@@ -1,11 +1,12 @@
-"""cvt-slim: residual convolutions down to a sixteenth of the image, then CvT's attention over what is left.
+"""cvt-slim: residual convolutions down to a sixteenth of the image's sides, then CvT's attention over that grid.
 
-CvT (arXiv 2103.15808) attends in all three stages. From nothing, on a few thousand images, that learns slowly what a
-convolution is born with: a ResNet-18 reaches in one epoch what CvT-13 reaches in ten, and a CvT whose last stage alone
-attends is still behind (docs/experiments.md). So here a convolutional stem (early convolutions help transformers see:
-Xiao et al. 2021, arXiv 2106.14881) and three stages of residual blocks (He et al. 2015, arXiv 1512.03385) come first;
-two CvT blocks, convolutional projections and all, then relate distant places. 4.4 M parameters by default; an image of
-192 px takes less time than CvT-13 takes for one of 128.
+CvT (arXiv 2103.15808) has attention in all three stages. Trained without pretrained weights on a few thousand images,
+it learns slowly what a convolution has by design: a ResNet-18 reaches in one epoch what CvT-13 reaches in ten, and a
+CvT with attention in its last stage alone is still behind (docs/experiments.md). So this model begins with a
+convolutional stem (early convolutions help transformers: Xiao et al. 2021, arXiv 2106.14881) and three stages of
+residual blocks (He et al. 2015, arXiv 1512.03385). Two CvT blocks, with their convolutional projections, then relate
+distant places. It has 4.4 M parameters by default, and an image of 192 px takes less time than CvT-13 takes for one of
+128 px.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 from transformers import CvtConfig, CvtModel
 
-from train.models.cvt import initialize_cvt
+from train.models.cvt_initialization import initialize_cvt
 from train.models.output import ClassifierOutput, standardize, token_evidence
 
 __all__ = ["CvtSlimClassifier", "cvt_slim"]
@@ -85,7 +86,7 @@ class CvtSlimClassifier(nn.Module):
     def forward_features(self, pixel_values: Tensor) -> Tensor:
         """Return the feature map, (B, dim, H/16, W/16), for pixel_values (B, 3, H, W)."""
         standardized = standardize(pixel_values)
-        if self.training:  # a third faster on CPUs; exporting needs it not
+        if self.training:  # a third faster on CPUs; an exported graph does not need it
             standardized = standardized.contiguous(memory_format=torch.channels_last)
         local = self.residual(self.stem(standardized))
         features: Tensor = self.cvt(local.contiguous())[0]
@@ -110,7 +111,7 @@ def cvt_slim(
     depth: int = 2,
     num_heads: int = 4,
 ) -> CvtSlimClassifier:
-    """Build cvt-slim; its sizes may stand in a recipe's ``[model]``."""
+    """Build cvt-slim; a recipe can set its sizes under ``[model]``."""
     return CvtSlimClassifier(
         num_classes,
         widths=widths,
@@ -121,7 +122,7 @@ def cvt_slim(
 
 
 def _stage(channels_in: int, channels: int, blocks: int) -> list[nn.Module]:
-    """Halve rows and columns in the first of some residual blocks."""
+    """Return residual blocks, the first of which halves rows and columns."""
     shortcut = nn.Sequential(conv1x1(channels_in, channels, 2), nn.BatchNorm2d(channels))
     first = BasicBlock(channels_in, channels, stride=2, downsample=shortcut)
     return [first, *(BasicBlock(channels, channels) for _ in range(blocks - 1))]

@@ -19,9 +19,9 @@ from export.graphs import build_graph, can_build, float_layers
 from export.graphs.float_layers import FloatLayers
 from export.int8.equalization import equalized
 from export.int8.layers import Format, Int8Layers, Ranges
+from export.int8.processors import PROCESSORS
 from export.int8.ranges import METHODS, _least_error, activation_ranges
 from export.int8.sensitivity import errors_by_group, group_of, mixed_formats, worst_groups
-from export.int8.targets import TARGETS
 from export.parity import check_parity
 from export.sessions import largest_weight
 from train.models import create_model
@@ -187,11 +187,11 @@ def test_onnxruntime_loads_it_where_8_bit_products_saturate(
     np.testing.assert_allclose(logits(graph, grey), given, rtol=0, atol=0.02)
 
 
-@pytest.mark.parametrize("name", list(TARGETS))
+@pytest.mark.parametrize("name", list(PROCESSORS))
 def test_weights_keep_within_what_the_target_can_sum(
     model: nn.Module, ranges: Ranges, name: str
 ) -> None:
-    limit = TARGETS[name].weight_limit
+    limit = PROCESSORS[name].weight_limit
     graph = int8(model, ranges, "static", limit)
     weights = [
         numpy_helper.to_array(tensor)
