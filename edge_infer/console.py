@@ -1,4 +1,4 @@
-"""What every command of the project shares: how it ends, and that stdout carries results only."""
+"""What all commands share: --debug and --version, how a command ends, and that stdout carries results only."""
 
 import contextlib
 import io
@@ -17,13 +17,15 @@ from typing import Any, NoReturn
 
 import click
 
-from edge_infer.errors import BrainError, CannotWrite, InferenceFailed
+from edge_infer.errors import BrainError, CannotWrite
 from edge_infer.names import shown_name, shown_text
 from edge_infer.results import KEEP_NAMES, Results, WholeRecords, mend_standard_streams, silence
 from edge_infer.system_errors import as_brain_error
+from edge_infer.version import __version__
 
 __all__ = [
     "Command",
+    "DefaultGroup",
     "FiniteRange",
     "Group",
     "NamedPath",
@@ -39,23 +41,8 @@ _INTERRUPTED, _BROKEN_PIPE, _TERMINATED = 130, 141, 143
 
 _BETWEEN_LINES_S = 30.0  # of progress in a log
 
-#: Which extra brings a module. Any other missing module is a bug and shows as one.
-_EXTRAS = {
-    "accelerate": "train",
-    "jinja2": "train",
-    "matplotlib": "train",
-    "onnx": "export",
-    "onnxruntime": "cpu",
-    "onnxscript": "export",
-    "pyarrow": "train",
-    "safetensors": "train",
-    "sklearn": "train",
-    "tensorboard": "train",
-    "torch": "train",
-    "torchvision": "train",
-    "tqdm": "train",
-    "transformers": "train",
-}
+#: Where a context keeps that --debug was given; click shares it between a group and its commands.
+_DEBUG = "edge_infer.console.debug"
 
 
 class _Terminated(BaseException):
@@ -63,7 +50,12 @@ class _Terminated(BaseException):
 
 
 class _Guarded:
-    """What ``Command`` and ``Group`` add to click's: streams that are there, and no traceback from --help."""
+    """What ``Command`` and ``Group`` add to click's: --debug, --version, and errors shown as ``shown_to_user`` says."""
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.params: list[click.Parameter]
+        self.params += [_debug_option(), _version_option()]
 
     def main(self, *args: Any, **extra: Any) -> Any:
         mend_standard_streams()
@@ -74,22 +66,79 @@ class _Guarded:
             return super().make_context(*args, **extra)  # type: ignore[misc]
 
     def invoke(self, context: click.Context) -> Any:
-        with shown_to_user():
+        with shown_to_user(debug=_DEBUG in context.meta):
             return super().invoke(context)  # type: ignore[misc]
 
 
 class Command(_Guarded, click.Command):
-    """A command that ends as ``shown_to_user`` says, its ``--help`` too."""
+    """A command with --debug and --version that ends as ``shown_to_user`` says."""
 
 
 class Group(_Guarded, click.Group):
-    """A group of such commands."""
+    """A group of such commands; ``--help`` lists them in the order in which they were added."""
 
     command_class = Command
+    group_class: type[click.Group] | type[type] | None = type  # groups within it are of its class
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Return the names of the commands."""
+        return list(self.commands)
+
+
+class DefaultGroup(Group):
+    """A group whose command's name may be left out: words that begin with an option are those of ``default``.
+
+    So ``brain-train --model cvt13`` is ``brain-train run --model cvt13``. The group's own options must be flags: they
+    may stand before the command.
+    """
+
+    group_class = Group
+
+    def __init__(self, *args: Any, default: str, **extra: Any) -> None:
+        super().__init__(*args, subcommand_metavar="[COMMAND] [ARGS]...", **extra)
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert the default command's name where it was left out."""
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        start = next((place for place, word in enumerate(args) if word not in own), len(args))
+        if args[start : start + 1] and args[start].startswith("-"):
+            args = [*args[:start], self.default, *args[start:]]
+        return super().parse_args(ctx, args)
+
+
+def _debug_option() -> click.Option:
+    def remember(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        if given:
+            context.meta[_DEBUG] = True
+
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="Show the traceback of an error.",
+    )
+
+
+def _version_option() -> click.Option:
+    def show(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        if given and not context.resilient_parsing:
+            click.echo(f"{context.find_root().command.name}, version {__version__}")
+            context.exit()
+
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=show,
+        help="Show the version and exit.",
+    )
 
 
 class NamedPath(click.Path):
-    """A path that has a name: an empty one, as of a shell's variable that is not set, would be the current folder."""
+    """A path that is not empty: a shell variable that is not set would otherwise mean the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty name, as a usage error."""
@@ -99,10 +148,10 @@ class NamedPath(click.Path):
 
 
 class FiniteRange(click.FloatRange):
-    """A number within bounds; NaN and infinity, which no comparison keeps out, are none."""
+    """A number within bounds; NaN and infinity are refused, which no comparison keeps out."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is not finite, as a usage error."""
+        """Refuse NaN and infinity, as a usage error."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -113,9 +162,10 @@ class FiniteRange(click.FloatRange):
 def shown_to_user(*, debug: bool = False) -> Iterator[None]:
     """End a command the way its user expects.
 
-    A ``BrainError`` becomes two lines on stderr and its exit code, what the system refuses (a full disk, a forbidden
-    folder, no memory) the one that fits (``edge_infer.system_errors``), a missing extra the command that installs it,
-    wrong usage 2, Ctrl-C 130, SIGTERM 143, a closed pipe silence. Anything else is a bug: traceback, 1.
+    A ``BrainError`` becomes two lines on stderr and its exit code. What the machine refuses or lacks (a full disk, a
+    forbidden folder, no memory, a package that is not installed) becomes the ``BrainError`` that fits
+    (``edge_infer.system_errors``). Wrong usage ends with 2, Ctrl-C with 130, SIGTERM with 143, and a closed pipe with
+    141 and no message. Anything else is a bug: a traceback and 1.
 
     Args:
         debug: Show the traceback of these errors too.
@@ -136,7 +186,7 @@ def shown_to_user(*, debug: bool = False) -> Iterator[None]:
         silence(sys.stdout)
         raise SystemExit(_BROKEN_PIPE) from None
     except (BrainError, ModuleNotFoundError, OSError, UnicodeEncodeError, MemoryError) as error:
-        named = _as_brain_error(error)
+        named = error if isinstance(error, BrainError) else as_brain_error(error)
         if named is None:
             raise
         if isinstance(named, CannotWrite):  # stdout, perhaps: Python would complain at its end
@@ -155,7 +205,7 @@ def report_error(error: BrainError, *, prefix: str = "error") -> None:
 
 
 def say(line: str) -> None:
-    """Print a line to stderr; if nobody can be told, go on: results do not hang on that."""
+    """Print a line to stderr. If that fails, go on: results do not depend on it."""
     try:
         click.echo(line, err=True)
     except (OSError, ValueError):
@@ -163,17 +213,17 @@ def say(line: str) -> None:
 
 
 def typed_command(name: str) -> str:
-    """Return the command as typed, for reports and bundles, which travel.
+    """Return the command as typed, for reports and bundles, which are passed on to others.
 
-    Paths that lead out of the working folder, absolute ones and those by ``..`` or ``~``, are shortened to their names.
+    Paths that lead out of the working folder (absolute, or with ``..`` or ``~``) are shortened to their last name.
     """
-    return shown_name(shlex.join([name, *map(_travelling, sys.argv[1:])]))
+    return shown_name(shlex.join([name, *map(_without_folders, sys.argv[1:])]))
 
 
-def _travelling(word: str) -> str:
+def _without_folders(word: str) -> str:
     option, equals, value = word.partition("=")
     if equals and option.startswith("-"):
-        return f"{option}={_travelling(value)}"
+        return f"{option}={_without_folders(value)}"
     path = PurePath(word)
     leads_out = path.is_absolute() or ".." in path.parts or word.startswith("~")
     return Path(os.path.abspath(word)).name if leads_out else word  # noqa: PTH100 -- what .. is called, links unread
@@ -181,9 +231,9 @@ def _travelling(word: str) -> str:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr where that is a terminal; yields what is to be told (done, total).
+    """Show a bar on stderr if that is a terminal. Yields a function that is called with (done, total).
 
-    Elsewhere long work says a line now and then, short work nothing.
+    In a log, long work prints a line every half minute and short work nothing.
     """
     if not sys.stderr.isatty():
         yield _sparse_lines(label)
@@ -203,13 +253,13 @@ def results_stream(
 ) -> Iterator[Results]:
     """Yield a stream to stdout for results, while anything else that prints there goes to stderr.
 
-    Native libraries write to the descriptor, so it is the descriptor that is turned over.
+    Native libraries write to the file descriptor, so the descriptor itself is redirected.
 
     Args:
         encoding: Of the results; by default stdout's own, which the locale decides.
-        errors: By default names that are no UTF-8 leave as the bytes they came in, and letters that the encoding lacks
-            as escapes.
-        must_be_open: Results go nowhere else, so without a stdout there is nothing to be done.
+        errors: By default names that are not UTF-8 are written as the bytes they were read as, and letters that the
+            encoding lacks as escapes.
+        must_be_open: Fail if stdout is closed, because results go nowhere else.
 
     Raises:
         CannotWrite: ``must_be_open`` and stdout is closed.
@@ -261,19 +311,6 @@ def _show(error: click.ClickException) -> None:
         error.show()
     except OSError:  # nobody can be told
         silence(sys.stderr)
-
-
-def _as_brain_error(error: Exception) -> BrainError | None:
-    if isinstance(error, BrainError):
-        return error
-    if not isinstance(error, ModuleNotFoundError):
-        return as_brain_error(error)
-    extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
-        return None
-    return InferenceFailed(
-        f"{error.name} is not installed", hint=f"pip install 'brain-edge[{extra}]'"
-    )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""``brain-doctor``: can this bundle be trusted on this machine?"""
+"""``brain-doctor``: does this bundle give its known answers on this machine?"""
 
 import json
 from pathlib import Path
@@ -10,22 +10,19 @@ from edge_infer.console import (
     Command,
     NamedPath,
     progress_bar,
-    report_error,
     results_stream,
-    shown_to_user,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
-from edge_infer.version import __version__
 
 if TYPE_CHECKING:
     from edge_infer.doctor import Examination
 
 __all__ = ["main"]
 
-_HELP = f"""Look at this machine, its onnxruntime and a bundle, and replay all golden images.
+_HELP = f"""Check this machine, its onnxruntime and a bundle, and classify all golden images.
 
-It needs no scan and no network, writes nothing, and says nothing about patients.
+No scan and no network is needed, nothing is written, and the report holds nothing about patients.
 
 {RESEARCH_USE_ONLY}
 
@@ -36,43 +33,41 @@ Example:
 
 \b
 Exit status:
-  0 all is well, 2 usage, 30-33 bundle, 80 onnxruntime, 81 device,
-  84 the bundle does not give its known answers here; docs/cli.md lists them all.
+  0 all is well, 2 usage, 30-33 bundle, 80 onnxruntime fails, 81 device,
+  84 the bundle does not give its known answers here, 87 onnxruntime is not
+  installed; docs/cli.md lists them all.
 """
 
 
-@click.command(cls=Command, help=_HELP)
+@click.command("brain-doctor", cls=Command, help=_HELP)
 @click.option(
     "--bundle",
     metavar="DIR",
     type=NamedPath(path_type=Path, readable=False),
-    help="Model bundle; default: the shipped one.",
+    help="Folder of the model bundle; default: the bundle shipped in the package.",
 )
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda", "auto"]),
     default="cpu",
     show_default=True,
-    help="Where to run; auto takes CUDA if it works.",
+    help="Processor to run on; auto uses CUDA if it works, else the CPU.",
 )
 @click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(1, 1024),
-    help="Threads within one image; default: the usable cores.",
+    help="Number of threads for one image; default: the number of usable cores.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.version_option(__version__, prog_name="brain-doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
     bundle: Path | None,
     device: Literal["cpu", "cuda", "auto"],
     threads: int | None,
     as_json: bool,
-    debug: bool,
 ) -> None:
     """Examine machine and bundle."""
-    with shown_to_user(debug=debug), results_stream(must_be_open=True) as results:
+    with results_stream(must_be_open=True) as results:
         from edge_infer.doctor import examine
 
         with progress_bar("Golden images") as progress:
@@ -83,10 +78,7 @@ def main(
             results.write(_text(examination))
         results.flush()
         if examination.error is not None:
-            if debug:
-                raise examination.error
-            report_error(examination.error)
-            raise SystemExit(examination.error.exit_code)
+            raise examination.error
 
 
 def _text(examination: "Examination") -> str:

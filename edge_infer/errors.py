@@ -6,13 +6,14 @@
     │   ├── UnsupportedImage  23   ├── InputOverLimit  24   └── DataRefused    26
     ├── BundleError           the model
     │   ├── BundleIncomplete  30   ├── BundleIntegrity 31
-    │   ├── BundleIncompatible 32  └── ContentRefused  33
+    │   ├── BundleIncompatible 32  ├── ContentRefused  33
+    │   └── UnknownModel      34
     ├── OutputError           what is to be written
     │   ├── CannotWrite       40   └── OutputLocked    41
     └── RunError              what happens while running
         ├── InferenceFailed   80   ├── ProviderUnavailable 81   ├── TimedOut       82
         ├── NonFiniteOutput   83   ├── SelfTestFailed      84   ├── ParityFailed   85
-        └── QualityGateFailed 86
+        ├── QualityGateFailed 86   └── MissingDependency 87
 
 Exit codes follow DCMTK's ranges (ofexit.h: 20-39 input, 40-59 output, 80-99 processing). 0 is success,
 2 a usage error (click), 100 a batch in which some files failed, 130 and 143 signals. **1 means a bug.**
@@ -37,6 +38,7 @@ __all__ = [
     "InferenceFailed",
     "InputError",
     "InputOverLimit",
+    "MissingDependency",
     "NoInputs",
     "NonFiniteOutput",
     "OutputError",
@@ -47,6 +49,7 @@ __all__ = [
     "RunError",
     "SelfTestFailed",
     "TimedOut",
+    "UnknownModel",
     "UnreadableInput",
     "UnsupportedImage",
 ]
@@ -144,7 +147,7 @@ class BundleIntegrity(BundleError):
 
 
 class BundleIncompatible(BundleError):
-    """The bundle needs a newer package or runtime."""
+    """The bundle or checkpoint does not fit this package, the runtime or the model."""
 
     code = "bundle_incompatible"
     exit_code = 32
@@ -155,6 +158,13 @@ class ContentRefused(BundleError):
 
     code = "content_refused"
     exit_code = 33
+
+
+class UnknownModel(BundleError):
+    """There is no model of this name, or the model cannot be built with these sizes."""
+
+    code = "unknown_model"
+    exit_code = 34
 
 
 class OutputError(BrainError):
@@ -180,14 +190,14 @@ class RunError(BrainError):
 
 
 class InferenceFailed(RunError):
-    """The runtime failed on this input, or is not installed."""
+    """The runtime failed on this input, or its installation is broken."""
 
     code = "inference_failed"
     exit_code = 80
 
 
 class ProviderUnavailable(RunError):
-    """The execution provider that was asked for is not there."""
+    """The execution provider that was asked for is not available."""
 
     code = "provider_unavailable"
     exit_code = 81
@@ -226,3 +236,10 @@ class QualityGateFailed(RunError):
 
     code = "quality_gate_failed"
     exit_code = 86
+
+
+class MissingDependency(RunError):
+    """A package that the command needs is not installed."""
+
+    code = "missing_dependency"
+    exit_code = 87

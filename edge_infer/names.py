@@ -1,10 +1,15 @@
-"""How a file's name is shown to people: nothing in it may steer a terminal or break a line."""
+"""How names and counts are shown to people: nothing in a name may steer a terminal or break a line."""
 
 from collections.abc import Sequence
 
-__all__ = ["shown_name", "shown_names", "shown_text"]
+__all__ = ["counted", "shown_name", "shown_names", "shown_text"]
 
 _SHOWN = 3
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 image``, ``2 images``; for nouns that form their plural with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shown_name(name: object) -> str:

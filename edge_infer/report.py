@@ -1,4 +1,4 @@
-"""Outcomes as text for people, JSON lines (docs/result.schema.json) and CSV for machines."""
+"""Results as text for people, and as JSON lines (docs/result.schema.json) and CSV for programs."""
 
 import csv
 import io
@@ -102,7 +102,7 @@ def csv_header(labels: Sequence[str]) -> str:
 def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
     """Return one outcome as a line of CSV, with its line end, that UTF-8 can hold.
 
-    Names stand as in messages (``shown_name``), and an apostrophe stands before what a spreadsheet would run.
+    Names are written as in messages (``shown_name``), with an apostrophe before what a spreadsheet would run.
     """
     model = context["model"]
     shared = [

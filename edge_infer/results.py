@@ -1,4 +1,4 @@
-"""Standard output for results: each record whole or not at all, every name in it, and an error when it is full."""
+"""Standard output for results: a record is written whole or not at all, and any file name can be written."""
 
 import codecs
 import contextlib
@@ -13,8 +13,8 @@ from edge_infer.errors import CannotWrite
 
 __all__ = ["KEEP_NAMES", "Results", "WholeRecords", "mend_standard_streams", "silence"]
 
-#: How names are written in an encoding that lacks their letters: bytes that were no UTF-8 leave as they came in, and
-#: letters that it lacks become escapes such as ``\u010d``. Each of Python's own handlers does only one of the two.
+#: How names are written in an encoding that lacks their letters: bytes that were not UTF-8 are written as they were
+#: read, and letters that it lacks as escapes such as ``\u010d``. Each of Python's own handlers does one of the two.
 KEEP_NAMES = "brain_edge_names"
 
 
@@ -29,23 +29,23 @@ class Results(Protocol):
         """Write one record, with its line end."""
 
     def flush(self) -> None:
-        """Send on what is held back."""
+        """Write what is buffered."""
 
 
 class WholeRecords:
-    """Writes text to a descriptor without a buffer; a record that does not fit into a file is taken back.
+    """Writes text to a file descriptor without a buffer; of a record that does not fit on the disk nothing is left.
 
     Args:
         descriptor: Stays open.
         encoding: Of the text.
-        errors: What becomes of characters that the encoding lacks.
+        errors: How characters that the encoding lacks are written: a handler of Python, or ``KEEP_NAMES``.
     """
 
     def __init__(self, descriptor: int, *, encoding: str, errors: str) -> None:
         self.encoding = encoding
         # One encoder for all records: UTF-16 has one byte order mark, at the very start.
         self._encoder = codecs.getincrementalencoder(encoding)(errors)
-        # Not os.write: on Windows, Python's own class writes Unicode to a terminal.
+        # Not os.write: on Windows, only Python's own class writes Unicode to a terminal.
         self._raw = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 -- is kept
 
     def write(self, text: str, /) -> int:
@@ -71,15 +71,15 @@ class WholeRecords:
             self._take_back(written)
             raise CannotWrite(
                 f"standard output: results cannot be written ({error.strerror})",
-                hint="make room, or send them elsewhere; what stands there is whole",
+                hint="make room, or write them elsewhere; the records written so far are whole",
             ) from error
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
     def _take_back(self, written: int) -> None:
-        """Cut the beginning of a record off a file, if nobody has written behind it."""
+        """Remove a half-written record from the end of a file, unless somebody has written after it."""
         with contextlib.suppress(OSError):
             status = os.fstat(self._raw.fileno())
             end = self._raw.seek(0, os.SEEK_CUR)
@@ -89,10 +89,10 @@ class WholeRecords:
 
 
 def mend_standard_streams() -> None:
-    """Give a command streams that it can rely on, whatever it was started with.
+    """Make sure that stdin, stdout and stderr are there, however the command was started.
 
-    A closed descriptor (``>&-``) leads to nowhere instead: else the next file that is opened takes its number, and what
-    is printed lands in it. Names never fail to be printed.
+    A closed descriptor (``>&-``) is opened to the null device. Otherwise the next file that is opened would take its
+    number, and printed text would land in that file. From then on any name can be printed.
     """
     for descriptor in range(3):
         _open_to_nowhere(descriptor)
@@ -105,13 +105,13 @@ def mend_standard_streams() -> None:
 
 
 def silence(stream: object) -> None:
-    """Let a stream whose reader is gone, or which is full, lead to nowhere.
+    """Redirect a stream whose reader is gone, or which is full, to the null device.
 
-    Python flushes standard streams once more at its end, and would complain then.
+    Python flushes the standard streams when it ends, and would report an error then.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]  # what has none is left alone
+        os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]  # a stream without one is left alone
         os.close(nowhere)
 
 

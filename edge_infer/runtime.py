@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import PIL
 
-from edge_infer.errors import InferenceFailed
+from edge_infer.errors import InferenceFailed, MissingDependency
 
 __all__ = ["import_onnxruntime", "versions"]
 
-#: Other packages whose names begin alike. Whatever else does is onnxruntime for some processor: -gpu, -directml,
-#: -openvino, -qnn, -rocm, -migraphx, -training, ...
+#: Packages whose names begin alike but which are no runtimes. All others are onnxruntime for some processor: -gpu,
+#: -directml, -openvino, -qnn, -rocm, -migraphx, -training, ...
 _ADDITIONS = ("onnxruntime-extensions", "onnxruntime-genai", "onnxruntime-tools")
 _ENDINGS = (".dist-info", ".egg-info")
 
@@ -22,10 +22,11 @@ def import_onnxruntime() -> Any:
     """Import onnxruntime, with its telemetry off.
 
     Raises:
-        InferenceFailed: None is installed, more than one is, or it does not load.
+        MissingDependency: None is installed.
+        InferenceFailed: More than one is installed, or the one there is does not load.
     """
     found = list(_onnxruntimes())
-    if len(found) > 1:  # in one folder: they all install a folder of one name there
+    if len(found) > 1:  # they all install a folder of the same name
         raise InferenceFailed(
             f"{' and '.join(found)} are both installed and overwrite each other's files",
             hint=f"pip uninstall {' '.join(found)}, then install one: "
@@ -35,7 +36,7 @@ def import_onnxruntime() -> Any:
     try:
         return importlib.import_module("onnxruntime")
     except ModuleNotFoundError as error:
-        raise InferenceFailed(
+        raise MissingDependency(
             "onnxruntime is not installed",
             hint="pip install 'brain-edge[cpu]', or 'brain-edge[gpu]' for an NVIDIA card",
         ) from error
@@ -52,10 +53,10 @@ def versions() -> dict[str, str]:
 
 
 def _onnxruntimes() -> dict[str, str]:
-    """Find which are installed where Python finds the first, by the names of the folders pip leaves: version of each.
+    """Return name and version of each onnxruntime in the first folder of ``sys.path`` that has one.
 
-    importlib.metadata would say the same, and import the standard library's e-mail, CSV and compression for it: 30 ms
-    of a start that shall take 700.
+    The names of pip's folders tell. importlib.metadata gives the same, but imports the standard library's e-mail, CSV
+    and compression modules, which takes 30 ms of a start of 700 ms.
     """
     for place in sys.path:
         found = _installed_in(place)
@@ -66,8 +67,8 @@ def _onnxruntimes() -> dict[str, str]:
 
 def _installed_in(place: str) -> dict[str, str]:
     try:
-        names = os.listdir(place or ".")  # noqa: PTH208 -- names are what is asked for
-    except OSError:  # missing, forbidden or an archive: Python passes such a place by, too
+        names = os.listdir(place or ".")  # noqa: PTH208 -- only names are needed
+    except OSError:  # missing, forbidden or an archive: Python skips it, too
         return {}
     found = {}
     for name in sorted(names):

@@ -9,16 +9,23 @@ import click
 
 from edge_infer.console import (
     Command,
-    NamedPath,
     progress_bar,
     results_stream,
     say,
-    shown_to_user,
     typed_command,
 )
 from edge_infer.contract import BUNDLE_FILES, RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
 from edge_infer.names import shown_name
+from export.int8.processors import PROCESSORS
+from train.commands.data_options import (
+    CACHE_HELP,
+    DATASET_HELP,
+    FILE,
+    FOLDER,
+    MANIFEST_HELP,
+    check_data,
+)
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -28,64 +35,77 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
-_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
+_METRICS_HINT = "pass a metrics.json that brain-train wrote"
 
 
-@click.command(cls=Command, epilog=RESEARCH_USE_ONLY)
-@click.option("--model", required=True, help=f"Which model: {', '.join(MODEL_NAMES)}.")
+@click.command("brain-export", cls=Command, epilog=RESEARCH_USE_ONLY)
+@click.option("--model", required=True, help=f"Model to export: {', '.join(MODEL_NAMES)}.")
 @click.option(
-    "--int8", "precision", flag_value="int8", help="Quantize, and write only what passes the gate."
+    "--int8",
+    "precision",
+    flag_value="int8",
+    help="Quantize to 8-bit integers. Only a model that passes the quality gate is written.",
 )
-@click.option("--fp16", "precision", flag_value="fp16", help="Half-precision weights.")
+@click.option("--fp16", "precision", flag_value="fp16", help="Write the weights in half precision.")
 @click.option(
-    "--fp32", "precision", flag_value="fp32", default="fp32", help="As trained (the default)."
+    "--fp32",
+    "precision",
+    flag_value="fp32",
+    default="fp32",
+    help="Write the weights as trained (the default).",
 )
 @click.option(
     "--target",
-    type=click.Choice(["x64-vnni", "x64-avx2", "arm64", "portable"]),
+    type=click.Choice(list(PROCESSORS)),
     default="x64-vnni",
     show_default=True,
-    help="Processors an INT8 model is written for; x64-avx2 is for Intel and AMD without VNNI (brain-doctor says so).",
+    help="Processors to write an INT8 model for; brain-doctor tells which this machine has. "
+    + "; ".join(f"{name}: {family.meaning}" for name, family in PROCESSORS.items())
+    + ".",
 )
-@click.option("--portable", is_flag=True, help="Short for --target portable.")
+@click.option("--portable", is_flag=True, help="Short for --target portable: runs on all of them.")
 @click.option(
     "--end-to-end",
     is_flag=True,
-    help="Also write one graph that takes a uint8 image of any size, for other languages.",
+    help="Also write one ONNX graph from a uint8 image of any size to probabilities, for programs in other languages.",
 )
 @click.option(
-    "--checkpoint", type=_Folder, help="Default: the newest run of the model, else the shipped one."
+    "--checkpoint",
+    type=FOLDER,
+    help="Checkpoint to export; default: the newest run of the model in runs/, else the one shipped with the project.",
 )
 @click.option(
-    "--output", type=_Folder, help="The bundle's folder; default: bundles/MODEL-PRECISION."
+    "--output", type=FOLDER, help="The bundle's folder; default: bundles/MODEL-PRECISION."
 )
 @click.option(
     "--data",
-    type=_Folder,
+    type=FOLDER,
     help="Data set for calibration and gate; default: the kit, a few hundred scans that come with the project.",
 )
-@click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels.")
-@click.option("--dataset", default="", help="Only the manifest's rows of this data set.")
+@click.option("--manifest", type=FILE, help=MANIFEST_HELP)
+@click.option("--dataset", default="", help=DATASET_HELP)
 @click.option(
-    "--cache", type=_Folder, default=Path("runs/cache"), show_default=True, help="Decoded images."
+    "--cache", type=FOLDER, default=Path("runs/cache"), show_default=True, help=CACHE_HELP
 )
 @click.option(
-    "--metrics", type=_File, multiple=True, help="metrics.json of brain-train, for the model card."
+    "--metrics",
+    type=FILE,
+    multiple=True,
+    help="metrics.json that brain-train wrote, for the model card; may be repeated.",
 )
 @click.option(
     "--quick",
     is_flag=True,
-    help="Take the first INT8 form that passes instead of the best of all, and judge fewer corrupted images.",
+    help="Write the first INT8 model that passes the gate instead of the best of all, and judge it on fewer corrupted "
+    "images.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Of the calibration images.",
+    help="Random seed that chooses the calibration images.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(
     model: str,
     precision: str,
@@ -101,20 +121,19 @@ def main(
     metrics: tuple[Path, ...],
     quick: bool,
     seed: int,
-    debug: bool,
 ) -> None:
     """Export a checkpoint to a bundle that brain-infer loads.
 
-    The graph is compared with PyTorch. With --int8 it is quantized and judged on validation images, class by class;
-    what does not pass is not written (exit status 86). The tables of all that was tried go to OUTPUT.gate.txt.
+    The graph must give what PyTorch gives. With --int8 it is quantized and judged on validation images, class by
+    class; if nothing passes, no bundle is written and the exit status is 86. Tables of everything that was tried are
+    written to OUTPUT.gate.txt.
 
     \b
     Example:
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
     """
-    with shown_to_user(debug=debug), results_stream() as results:
-        if dataset and manifest is None:
-            raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+    check_data(data, manifest, dataset)
+    with results_stream() as results:
         from edge_infer.atomic import refuse_other_content
         from export.bundling import export_bundle
         from export.checkpoint_search import find_checkpoint
@@ -205,7 +224,7 @@ def _images(
 
 
 def _metrics(checkpoint: Path, given: tuple[Path, ...]) -> dict[str, Any]:
-    """Collect evaluations: those named, and those that lie beside the checkpoint's weights."""
+    """Collect the evaluations beside the checkpoint's weights and those given by --metrics."""
     paths = [*sorted(checkpoint.glob("*.metrics.json")), *given]
     return {
         f"{number}-{path.parent.name if path.name == 'metrics.json' else path.name.partition('.')[0]}": _evaluation(
@@ -219,15 +238,17 @@ def _evaluation(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UnreadableInput(f"{path}: {error.strerror}") from error
+        raise UnreadableInput(
+            f"{path}: cannot be read ({error.strerror})", hint="check the name and the permissions"
+        ) from error
     except ValueError as error:
-        raise UnreadableInput(f"{path}: is not JSON ({error})") from error
+        raise UnreadableInput(f"{path}: is not JSON ({error})", hint=_METRICS_HINT) from error
     given = fields if isinstance(fields, dict) else {}
     missing = {"title", "model", "baselines", "provenance"} - set(given)
     if missing:
         raise UnreadableInput(
             f"{path}: lacks {', '.join(sorted(missing))}",
-            hint="pass a metrics.json that brain-train wrote",
+            hint=_METRICS_HINT,
         )
     return given
 

@@ -13,7 +13,13 @@ from torch import nn
 
 from edge_infer.atomic import replace_folder_atomically
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
-from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.errors import (
+    BundleIncompatible,
+    BundleIncomplete,
+    BundleIntegrity,
+    UnknownModel,
+    UnreadableInput,
+)
 from edge_infer.preprocessing import PreprocessorConfig
 from train.models import MODEL_TYPES, create_model
 
@@ -22,16 +28,17 @@ __all__ = [
     "Checkpoint",
     "load_checkpoint",
     "model_config",
+    "read_json_object",
     "save_checkpoint",
 ]
 
-#: What is in such a folder, beside evaluations.
+#: The files of a checkpoint folder; evaluations may lie beside them.
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "training.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A trained model and what is known of it.
+    """A trained model and what is known about it.
 
     Attributes:
         path: The folder.
@@ -79,17 +86,17 @@ def save_checkpoint(
     dtype: torch.dtype = torch.float32,
     more_files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a checkpoint folder in one piece; an older one at the same place stays whole until then.
+    """Write a checkpoint folder atomically; an older one at the same place is kept until the new one is complete.
 
     Args:
         target: The folder.
         name: The model's name.
-        model: Its weights are written.
-        preprocessor: Goes beside it.
-        training: Goes into training.json.
-        sizes: What the model was built with, as ``create_model`` takes them.
-        dtype: float16 halves the size, for shipping.
-        more_files: Files to lie beside it, by name.
+        model: The model whose weights are written.
+        preprocessor: Written to preprocessor_config.json.
+        training: Written to training.json.
+        sizes: Sizes the model was built with, as ``create_model`` takes them.
+        dtype: Of the weights; float16 halves the size, for shipping.
+        more_files: Contents of further files to write into the folder, by name.
     """
     tensors = {
         key: value.detach().to(dtype).contiguous()
@@ -114,31 +121,40 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint folder.
 
     Raises:
+        UnreadableInput: The folder or a file in it cannot be read.
         BundleIncomplete: A file is missing.
         BundleIncompatible: The model is unknown or its weights have other names or shapes.
         BundleIntegrity: A file is damaged.
     """
     for needed in ("config.json", "preprocessor_config.json", "model.safetensors"):
-        if not (path / needed).is_file():
+        if not _is_file(path / needed):
             raise BundleIncomplete(
                 f"checkpoint {path}: {needed} is missing",
                 hint="pass the folder that brain-train wrote",
             )
-    config = _read_json(path / "config.json")
-    preprocessor = PreprocessorConfig.from_dict(_read_json(path / "preprocessor_config.json"))
-    training = _read_json(path / "training.json") if (path / "training.json").is_file() else {}
+    config = read_json_object(path / "config.json")
+    preprocessor = PreprocessorConfig.from_dict(read_json_object(path / "preprocessor_config.json"))
+    training = read_json_object(path / "training.json") if _is_file(path / "training.json") else {}
     name = str(config.get("brain_edge_model", ""))
     labels = tuple(config.get("id2label", {}).get(str(index)) for index in range(len(LABELS)))
     if labels != LABELS:
         raise BundleIncompatible(f"checkpoint {path}: id2label is {labels}, expected {LABELS}")
-    model = create_model(
-        name,
-        len(LABELS),
-        image_size=preprocessor.height,
-        sizes=config.get("brain_edge_sizes"),
-    )
+    try:
+        model = create_model(
+            name,
+            len(LABELS),
+            image_size=preprocessor.height,
+            sizes=config.get("brain_edge_sizes"),
+        )
+    except UnknownModel as error:  # nobody typed that name: the checkpoint is of another version
+        raise BundleIncompatible(
+            f"checkpoint {path}: config.json: {error.message}",
+            hint="update brain-edge, or pass a checkpoint of one of these models",
+        ) from error
     try:
         tensors = load_file(path / "model.safetensors")
+    except OSError as error:
+        raise _unreadable(path / "model.safetensors", error) from error
     except SafetensorError as error:
         raise BundleIntegrity(
             f"checkpoint {path}: model.safetensors is damaged ({error})"
@@ -164,9 +180,31 @@ def _json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise _unreadable(path.parent, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> UnreadableInput:
+    return UnreadableInput(
+        f"checkpoint {path}: cannot be read ({error.strerror})",
+        hint="check the name and the permissions",
+    )
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run or checkpoint.
+
+    Raises:
+        UnreadableInput: It cannot be read.
+        BundleIntegrity: It is not JSON, or not an object.
+    """
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except ValueError as error:
         raise BundleIntegrity(f"{path}: not valid JSON ({error})") from error
     if not isinstance(fields, dict):

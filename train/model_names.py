@@ -1,6 +1,6 @@
-"""Names of the models, for help texts: to import the models themselves takes torch and seconds."""
+"""Names of the models, for help texts: importing the models themselves needs torch and takes seconds."""
 
 __all__ = ["MODEL_NAMES"]
 
-#: All of ``train.models.MODELS`` but the one for tests, in the order in which users meet them.
+#: All of ``train.models.MODELS`` except the one for tests, the most used first.
 MODEL_NAMES = ("cvt13", "cvt-slim", "vit", "vit-base", "sae", "resnet18")

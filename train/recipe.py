@@ -31,29 +31,29 @@ class Recipe:
         epochs: Passes over the training part.
         batch_size: Images per step.
         learning_rate: Peak of the schedule.
-        weight_decay: AdamW's, on matrices only.
-        warmup_ratio: Share of the steps with rising learning rate.
+        weight_decay: Weight decay of AdamW, on matrices only.
+        warmup_ratio: Share of the steps in which the learning rate rises.
         schedule: ``cosine`` or ``linear``.
         label_smoothing: Share spread over all classes.
         max_grad_norm: Gradients are clipped to this norm.
         image_size: Side of ``pixel_values`` in pixels.
         image_sizes: Smaller sides to begin with: pairs of side and share of the training, in order; the last side is
             ``image_size``, the shares add up to 1. Empty: ``image_size`` throughout.
-        bf16: Autocast to bfloat16 where the machine has units for it, and not where it would imitate it.
+        bf16: Autocast to bfloat16 on processors that compute in it; others would only emulate it.
         one_of_each_copy: Train on one image of each copy group only.
-        sample_copies: Train on one image of each copy group an epoch, another one each time.
+        sample_copies: Train on one image of each copy group per epoch, on another one each time.
         balance_classes: Draw each class equally often.
-        keep_originals: Show each image twice an epoch, as it is and varied, as the seed's doubled train set does.
-        ema_decay: Of the exponential moving average of the weights, a step; it is what is validated and kept.
-            0: the weights themselves are.
+        keep_originals: Show each image twice per epoch, unchanged and augmented.
+        ema_decay: Decay per step of the exponential moving average of the weights; the average is then validated and
+            kept. 0: no average, the weights themselves are validated and kept.
         ema_every: Steps between two updates of that average.
-        average_last: Epochs at the end whose weights' mean is tried as well; 0 for none.
-        seed: Of weights, order and augmentation.
-        augmentation: See there.
-        mixing: Of images with one another.
-        mask: Used where tumour masks are known.
-        distillation: Used with a teacher only.
-        autoencoder: Used for ``sae`` only.
+        average_last: Number of last epochs whose mean weights are tried as well; 0 for none.
+        seed: Random seed of weights, order and augmentation.
+        augmentation: How images are varied.
+        mixing: How images are mixed with one another.
+        mask: How tumour masks guide the evidence, where they are known.
+        distillation: How a teacher guides; used with ``--teacher`` only.
+        autoencoder: How the layers are trained; used for ``sae`` only.
         model: Sizes of the model itself, such as ``dim`` and ``depth``; see ``train.models``.
     """
 
@@ -107,6 +107,12 @@ _SECTIONS: dict[str, type] = {
     "mixing": Mixing,
 }
 
+_TOP_LEVEL = {entry.name for entry in dataclasses.fields(Recipe)} - {"name"}  # the file's name
+#: Names that recipes had until 0.1.
+_FORMER_NAMES = {"seed": "sartaj-fine-tuning", "seed-from-scratch": "sartaj-from-scratch"}
+_REQUIRED = {"epochs", "batch_size", "learning_rate", "weight_decay"}  # all that has no default
+_CORRECT_VALUE = "correct the value; docs/training.md explains every key"
+
 
 def builtin_recipes() -> dict[str, Path]:
     """Return the recipes shipped with the project, by name."""
@@ -122,40 +128,79 @@ def read_recipe(name_or_path: str, **overrides: Any) -> Recipe:
         overrides: Top-level fields that replace the file's, where not None.
 
     Raises:
-        UnreadableInput: There is no such recipe.
+        UnreadableInput: There is no such recipe, or its file cannot be read.
         DataRefused: A key is unknown or a value is out of range.
     """
-    shipped = builtin_recipes()
-    path = shipped.get(name_or_path, Path(name_or_path))
-    if not path.is_file():
-        raise UnreadableInput(
-            f"recipe {name_or_path!r} is neither a file nor one of {', '.join(shipped)}",
-            hint="pass --recipe with a name from the list or a TOML file",
+    path, fields = _parsed(name_or_path)
+    fields.update({key: value for key, value in overrides.items() if value is not None})
+    for name, kind in _SECTIONS.items():
+        fields[name] = _section(path, name, kind, fields.get(name, {}))
+    _refuse_unknown_keys(path, "", fields, _TOP_LEVEL)
+    missing = sorted(_REQUIRED - set(fields))
+    if missing:
+        raise DataRefused(
+            f"recipe {path.name}: {', '.join(missing)} missing", hint="add what is missing"
         )
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        fields.update({key: value for key, value in overrides.items() if value is not None})
-        for name, kind in _SECTIONS.items():
-            fields[name] = _section(kind, fields.pop(name, {}))
         fields["image_sizes"] = _pairs(fields.get("image_sizes", ()))
         return Recipe(name=path.stem, **fields)
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        known = ", ".join(sorted(entry.name for entry in dataclasses.fields(Recipe)))
-        raise DataRefused(f"recipe {path.name}: {error}", hint=f"known keys: {known}") from error
+    except (TypeError, ValueError) as error:
+        raise DataRefused(f"recipe {path.name}: {error}", hint=_CORRECT_VALUE) from error
 
 
 def recipe_defaults() -> dict[str, Any]:
     """Return every number that has a default, as a run's folder notes them."""
     recipe = Recipe(name="", epochs=1, batch_size=1, learning_rate=1.0, weight_decay=0.0)
-    given = ("name", "epochs", "batch_size", "learning_rate", "weight_decay")
+    given = {"name", *_REQUIRED}
     return {key: value for key, value in dataclasses.asdict(recipe).items() if key not in given}
 
 
-def _section(kind: type, values: dict[str, Any]) -> Any:
-    if "scale" in values:
-        smallest, largest = values["scale"]
-        values = {**values, "scale": (float(smallest), float(largest))}
-    return kind(**values)
+def _parsed(name_or_path: str) -> tuple[Path, dict[str, Any]]:
+    """Return the file of a recipe and its fields."""
+    shipped = builtin_recipes()
+    path = shipped.get(_FORMER_NAMES.get(name_or_path, name_or_path), Path(name_or_path))
+    try:
+        if not path.is_file():
+            raise UnreadableInput(
+                f"recipe {name_or_path!r} is neither a file nor one of {', '.join(shipped)}",
+                hint="pass --recipe with a name from the list or a TOML file",
+            )
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnreadableInput(
+            f"recipe {name_or_path!r}: cannot be read ({error.strerror})",
+            hint="check the name and the permissions",
+        ) from error
+    except ValueError as error:
+        raise DataRefused(
+            f"recipe {path.name}: is not TOML in UTF-8 ({error})", hint="correct the file"
+        ) from error
+
+
+def _section(path: Path, name: str, kind: type, values: Any) -> Any:
+    if not isinstance(values, dict):
+        raise DataRefused(
+            f"recipe {path.name}: {name} is {values!r}, expected a section",
+            hint=f"write [{name}] on a line of its own, and its keys below",
+        )
+    _refuse_unknown_keys(path, name, values, {entry.name for entry in dataclasses.fields(kind)})
+    try:
+        if "scale" in values:
+            smallest, largest = values["scale"]
+            values = {**values, "scale": (float(smallest), float(largest))}
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise DataRefused(f"recipe {path.name}: [{name}]: {error}", hint=_CORRECT_VALUE) from error
+
+
+def _refuse_unknown_keys(path: Path, section: str, given: dict[str, Any], known: set[str]) -> None:
+    unknown = ", ".join(sorted(set(given) - known))
+    if unknown:
+        where = f" in [{section}]" if section else ""
+        raise DataRefused(
+            f"recipe {path.name}: unknown key{where}: {unknown}",
+            hint=f"known keys{where}: {', '.join(sorted(known))}",
+        )
 
 
 def _pairs(sizes: Any) -> tuple[tuple[int, float], ...]:

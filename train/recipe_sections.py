@@ -12,25 +12,25 @@ class Augmentation:
     Attributes:
         rotation_degrees: Uniform in plus or minus this.
         scale: Smallest and largest side of the crop relative to the image (over 1 zooms out, black around).
-        aspect: Uniform stretch of width against height, plus or minus this share.
+        aspect: Uniform stretch of the width relative to the height, plus or minus this share.
         shift: Uniform shift, plus or minus this share of the side.
         horizontal_flip: Probability.
         vertical_flip: Probability.
-        brightness: Uniform factor 1 plus or minus this.
-        contrast: Uniform factor around the image's mean, 1 plus or minus this.
+        brightness: Grey levels are multiplied with a uniform factor, 1 plus or minus this.
+        contrast: Differences from the image's mean are multiplied with a uniform factor, 1 plus or minus this.
         gamma: The exponent's natural logarithm is uniform in plus or minus this.
         noise: Largest standard deviation of Gaussian noise, in grey levels of 0..1.
         blur: Probability of a 3 x 3 binomial blur.
-        erase: Probability of one erased rectangle (random erasing, arXiv 1708.04896).
+        erase: Probability that one rectangle is erased (random erasing, arXiv 1708.04896).
         quarter_turns: Probability of a turn by 90, 180 or 270 degrees.
         contrast_curve: A random rising curve of grey levels, its six slopes' natural logarithms uniform in plus or
             minus this.
         non_monotone: Probability of a random curve that rises and falls: other sequences show other tissues bright.
             Black stays black.
         bias_field: Largest amplitude of a smooth field that grey levels are multiplied with.
-        low_resolution: Probability of being shrunk and enlarged again, by up to 2.2.
-        jpeg: Probability of JPEG's losses, at a quality of 10 to 80.
-        frame: Probability of a black, grey or white frame, or of a mark like text near a corner.
+        low_resolution: Probability that the image is shrunk and enlarged again, by a factor of up to 2.2.
+        jpeg: Probability of JPEG compression, at a quality of 10 to 80.
+        frame: Probability of a black, grey or white frame, or of a text-like mark near a corner.
         strength_from: Share of full strength in the first epoch, rising linearly to 1 at half time.
     """
 
@@ -95,7 +95,7 @@ class MaskGuidance:
     """How tumour masks guide the evidence, where they are known (``train.loop.mask_loss``).
 
     Attributes:
-        weight: Of the mask loss beside the loss on the labels; 0 switches it off.
+        weight: Weight of the mask loss relative to the loss on the labels; 0 switches it off.
     """
 
     weight: float = 0.0
@@ -106,10 +106,10 @@ class Mixing:
     """How images are mixed with one another: mixup (arXiv 1710.09412) and CutMix (arXiv 1905.04899).
 
     Attributes:
-        mixup_alpha: Of the beta distribution of the shares; 0 switches mixup off.
+        mixup_alpha: Parameter of the beta distribution of the shares; 0 switches mixup off.
         cutmix_alpha: The same for CutMix. With both, each batch takes one of them at random.
-        probability: Of an image being mixed.
-        until: Share of the training after which images are left unmixed.
+        probability: Probability that an image is mixed.
+        until: Share of the training after which images are no longer mixed.
     """
 
     mixup_alpha: float = 0.0

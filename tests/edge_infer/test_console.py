@@ -5,8 +5,9 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from edge_infer.console import FiniteRange, shown_to_user, typed_command
+from edge_infer.console import DefaultGroup, FiniteRange, shown_to_user, typed_command
 from edge_infer.errors import CannotWrite
 
 
@@ -22,7 +23,7 @@ def test_an_error_is_two_lines_and_its_status(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_of(ModuleNotFoundError("no", name="torch.nn")) == 80
+    assert status_of(ModuleNotFoundError("no", name="torch.nn")) == 87
     assert "pip install 'brain-edge[train]'" in capsys.readouterr().err
 
 
@@ -80,6 +81,7 @@ def test_what_the_system_refuses_is_no_bug(
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert "Traceback" not in said
+    assert "or written" not in said, "it is not known which"
     assert said.isascii()
 
 
@@ -117,3 +119,60 @@ def test_only_finite_numbers_are_numbers(text: str) -> None:
     for bounds in (FiniteRange(), FiniteRange(0, 1), FiniteRange(0, min_open=True)):
         with pytest.raises(click.BadParameter):
             bounds.convert(text, None, None)
+
+
+@click.group("tool", cls=DefaultGroup, default="work")
+@click.option("-v", "--verbose", is_flag=True)
+def tool(verbose: bool) -> None:
+    click.echo(f"verbose {verbose}")
+
+
+@tool.command()
+@click.option("--size", type=int, required=True)
+@click.option("-v", "--verbose", is_flag=True)
+def work(size: int, verbose: bool) -> None:
+    click.echo(f"work {size} {verbose}")
+
+
+@tool.command()
+def look() -> None:
+    click.echo("look")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("work --size 3", "verbose False\nwork 3 False\n"),
+        ("--size 3", "verbose False\nwork 3 False\n"),
+        ("--size=3 -v", "verbose False\nwork 3 True\n"),
+        ("-v --size 3", "verbose True\nwork 3 False\n"),
+        ("look", "verbose False\nlook\n"),
+        ("-v --debug look", "verbose True\nlook\n"),
+    ],
+)
+def test_the_default_command_may_be_left_out(words: str, said: str) -> None:
+    result = CliRunner().invoke(tool, words.split())
+    assert (result.exit_code, result.stdout) == (0, said), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--sise 3", "--sise"),
+        ("--size", "--size"),
+        ("--size 3 look", "look"),
+        ("wrok", "No such command 'wrok'"),
+        ("-v", "Missing command"),
+    ],
+)
+def test_wrong_words_are_named_although_the_command_may_be_left_out(words: str, said: str) -> None:
+    result = CliRunner().invoke(tool, words.split())
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_the_help_of_a_default_group_lists_its_commands_in_their_order() -> None:
+    for words in ([], ["--help"]):
+        shown = CliRunner().invoke(tool, words).output
+        assert "Usage: tool [OPTIONS] [COMMAND] [ARGS]...\n" in shown
+        assert shown.index("\n  work") < shown.index("\n  look")

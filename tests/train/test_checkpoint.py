@@ -6,7 +6,12 @@ import torch
 from torch import nn
 
 from edge_infer.contract import LABELS
-from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.errors import (
+    BundleIncompatible,
+    BundleIncomplete,
+    BundleIntegrity,
+    UnreadableInput,
+)
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.models import create_model
@@ -123,3 +128,16 @@ def test_a_checkpoint_of_something_else_is_incompatible(
     with pytest.raises(BundleIncompatible) as refused:
         load_checkpoint(folder)
     assert refused.value.exit_code == 32
+
+
+def test_a_checkpoint_of_an_unknown_model_says_which_file_names_it(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "brain_edge_model": "vgg"}))
+    with pytest.raises(BundleIncompatible, match=r"config\.json: model is 'vgg'") as refused:
+        load_checkpoint(folder)
+    assert "--model" not in refused.value.hint, "nobody typed that name"
+
+
+def test_a_folder_whose_name_is_too_long_is_unreadable_for_that_reason() -> None:
+    with pytest.raises(UnreadableInput, match=r"cannot be read \(File name too long\)"):
+        load_checkpoint(Path("x" * 300))

@@ -15,6 +15,8 @@ from train.cli import main
 from train.data.samples import Sample
 from train.models import create_model
 
+LONG = "x" * 300
+
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
@@ -70,9 +72,9 @@ def test_evaluate_measures_a_checkpoint(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--data", "DATA"], 2, "--model and --data"),
-        (["--model", "cvt_test"], 2, "--model and --data"),
-        (["--model", "vgg", "--data", "DATA"], 32, "'vgg'"),
+        (["--data", "DATA"], 2, "--model"),
+        (["--model", "cvt_test"], 2, "--data"),
+        (["--model", "vgg", "--data", "DATA"], 34, "'vgg'"),
         (["--model", "cvt_test", "--data", "DATA"], 20, "cvt_test-cpu"),  # has no recipe
         (["--model", "cvt_test", "--data", "DATA", "--recipe", "no"], 20, "'no'"),
         (["--model", "cvt_test", "--data", "none", "--recipe", "RECIPE"], 20, "none"),
@@ -84,6 +86,14 @@ def test_evaluate_measures_a_checkpoint(
         (["--model", "cvt_test", "--data", "DATA", "--report-to", "mail"], 2, "mail"),
         (["evaluate", "none", "--data", "DATA", "--output", "out"], 30, "config.json"),
         (["evaluate", "none", "--output", "out"], 2, "--data"),
+        (
+            ["evaluate", LONG, "--data", "DATA", "--output", "out"],
+            20,
+            "File name too long",
+        ),
+        (["run", "--model", "cvt_test", "--data", LONG, "--recipe", "RECIPE"], 20, "too long)"),
+        (["--model", "cvt_test", "--data", "DATA", "--recipe", LONG], 20, "be read (File name"),
+        (["--modle", "cvt_test", "--data", "DATA"], 2, "--modle"),
     ],
 )
 def test_a_wrong_call_has_its_exit_code_and_says_why(
@@ -100,6 +110,7 @@ def test_a_wrong_call_has_its_exit_code_and_says_why(
     given, out, err = run(*(named.get(argument, argument) for argument in arguments))
     assert (given, out) == (code, "")
     assert said in err
+    assert "or written" not in err, "these are only read"
     assert not (tmp_path / "out").exists()
 
 
@@ -156,7 +167,7 @@ def test_an_experiment_leaves_the_test_part_alone_and_keeps_apart_from_another_s
         *("--apart-from", tmp_path / "other"),
     )
     assert code == 0
-    assert "left out 1 images with a copy in the test part of other" in err
+    assert "left out 1 image with a copy in the test part of other" in err
     assert json.loads((tmp_path / "run/checkpoint/training.json").read_text())["n_train"] == 27
     assert "val part" in out
     assert "test part" not in out
@@ -200,7 +211,16 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["evaluate"], ["pack"], ["report"], ["pointing"], ["robustness"], ["folds", "split"]],
+    [
+        [],
+        ["run"],
+        ["evaluate"],
+        ["pack"],
+        ["report"],
+        ["pointing"],
+        ["robustness"],
+        ["folds", "split"],
+    ],
 )
 def test_help_shows_its_example_on_a_line_of_its_own(command: list[str]) -> None:
     code, out, _ = run(*command, "--help")
@@ -208,9 +228,28 @@ def test_help_shows_its_example_on_a_line_of_its_own(command: list[str]) -> None
     assert f"\n  Example:\n    {' '.join(['brain-train', *command])} " in out
 
 
+def test_a_bare_call_shows_the_commands_and_how_to_train_first() -> None:
+    shown = CliRunner().invoke(main, []).output
+    assert shown == CliRunner().invoke(main, ["--help"]).output
+    assert "\n  run  " in shown
+    assert "\n  Example:\n    brain-train --model cvt13 --data " in shown
+
+
+def test_a_mistyped_option_is_one_of_run_and_names_what_was_meant() -> None:
+    code, _, err = run("--modle", "cvt13")
+    assert code == 2
+    assert "brain-train run" in err
+    assert "Did you mean" in err
+
+
+def test_run_is_what_is_meant_when_no_command_is_named(recipe: Path, tmp_path: Path) -> None:
+    words = ["--model", "cvt_test", "--data", tmp_path / "none", "--recipe", recipe]
+    assert run("run", *words) == run(*words) == run("-v", *words)
+
+
 def test_packing_leaves_a_folder_with_other_things_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     result = CliRunner().invoke(main, ["pack", str(tmp_path / "run"), "--output", str(tmp_path)])
     assert result.exit_code == 40
-    assert "holds what is no part of a checkpoint, such as mine.txt" in result.output
+    assert "holds files that do not belong to a checkpoint, such as mine.txt" in result.output
     assert (tmp_path / "mine.txt").read_text() == "precious"

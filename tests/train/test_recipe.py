@@ -18,8 +18,8 @@ def written(folder: Path, text: str) -> str:
 
 def test_every_shipped_recipe_can_be_read() -> None:
     assert set(builtin_recipes()) >= {
-        "seed",
-        "seed-from-scratch",
+        "sartaj-fine-tuning",
+        "sartaj-from-scratch",
         "cvt13-cpu",
         "resnet18-cpu",
         "sae-cpu",
@@ -30,6 +30,14 @@ def test_every_shipped_recipe_can_be_read() -> None:
         assert read_recipe(name).name == name
 
 
+@pytest.mark.parametrize(
+    ("former", "name"),
+    [("seed", "sartaj-fine-tuning"), ("seed-from-scratch", "sartaj-from-scratch")],
+)
+def test_former_names_of_recipes_are_still_accepted(former: str, name: str) -> None:
+    assert read_recipe(former) == read_recipe(name)
+
+
 def test_every_recipe_of_an_experiment_can_be_read() -> None:
     paths = sorted((Path(__file__).parents[2] / "docs/experiments/recipes").glob("*.toml"))
     assert paths
@@ -38,12 +46,12 @@ def test_every_recipe_of_an_experiment_can_be_read() -> None:
         assert read_recipe(str(path)).name == path.stem
 
 
-def test_the_seed_recipe_has_the_seed_reports_numbers() -> None:
-    seed = read_recipe("seed")
-    assert (seed.learning_rate, seed.epochs, seed.batch_size) == (2e-5, 10, 16)
-    assert (seed.weight_decay, seed.image_size, seed.schedule) == (0.01, 224, "linear")
-    assert seed.keep_originals, "2,296 images become 4,592"
-    views = seed.augmentation
+def test_a_recipe_has_the_numbers_of_the_second_report() -> None:
+    recipe = read_recipe("sartaj-fine-tuning")
+    assert (recipe.learning_rate, recipe.epochs, recipe.batch_size) == (2e-5, 10, 16)
+    assert (recipe.weight_decay, recipe.image_size, recipe.schedule) == (0.01, 224, "linear")
+    assert recipe.keep_originals, "2,296 images become 4,592"
+    views = recipe.augmentation
     assert (views.rotation_degrees, views.scale) == (15, (0.8, 1.0))
     assert (views.horizontal_flip, views.vertical_flip) == (0.5, 0.5)
     assert (views.brightness, views.contrast) == (0.2, 0.2)
@@ -80,6 +88,26 @@ def test_a_wrong_recipe_is_refused_and_what_is_wrong_is_named(
     with pytest.raises(DataRefused, match=named) as refused:
         read_recipe(written(tmp_path, text))
     assert refused.value.exit_code == 26
+
+
+def test_the_hint_lists_the_keys_of_the_section_with_the_error(tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match=r"unknown key in \[mixing\]: alpha") as refused:
+        read_recipe(written(tmp_path, NUMBERS + "[mixing]\nalpha = 1.0\n"))
+    assert refused.value.hint.startswith("known keys in [mixing]: cutmix_alpha, mixup_alpha, ")
+    assert "epochs" not in refused.value.hint
+    with pytest.raises(DataRefused, match="unknown key: name, ratio") as refused:
+        read_recipe(written(tmp_path, NUMBERS + 'ratio = 1.0\nname = "x"\n'))
+    assert "epochs" in refused.value.hint
+    assert "cutmix_alpha" not in refused.value.hint
+    with pytest.raises(DataRefused, match="mixing is 3, expected a section"):
+        read_recipe(written(tmp_path, NUMBERS + "mixing = 3\n"))
+    with pytest.raises(DataRefused, match=r"epochs missing"):
+        read_recipe(written(tmp_path, NUMBERS.replace("epochs = 1\n", "")))
+
+
+def test_a_recipe_whose_name_is_too_long_is_unreadable_for_that_reason() -> None:
+    with pytest.raises(UnreadableInput, match=r"cannot be read \(File name too long\)"):
+        read_recipe("x" * 300)
 
 
 def test_a_recipe_that_is_not_there_is_unreadable_and_the_shipped_ones_are_listed() -> None:

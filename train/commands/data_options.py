@@ -1,4 +1,4 @@
-"""The options of brain-train that say which images, and the images they name."""
+"""Options that several commands share: which images of which data set. And the images they name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,15 +6,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_infer.console import NamedPath, progress_bar, typed_command
+from edge_infer.errors import UnreadableInput
+from edge_infer.names import shown_name
 
 if TYPE_CHECKING:
     from train.data.samples import Sample
 
-__all__ = ["data_options", "given_samples", "measured_on", "part_option"]
+__all__ = [
+    "CACHE_HELP",
+    "DATASET_HELP",
+    "FILE",
+    "FOLDER",
+    "MANIFEST_HELP",
+    "check_data",
+    "data_options",
+    "given_samples",
+    "measured_on",
+    "part_option",
+]
 
-_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
-_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
+# What may not be read is an error of its own, not one of usage: click does not look.
+FOLDER = NamedPath(path_type=Path, file_okay=False, readable=False)
+FILE = NamedPath(path_type=Path, dir_okay=False, readable=False)
 
+MANIFEST_HELP = (
+    "manifest.csv with each image's split, group and label (docs/data.md); default: the names of "
+    "the folders say split and label."
+)
+CACHE_HELP = "Folder that keeps decoded images, so that the next run starts sooner."
+DATASET_HELP = "Use only the manifest's rows of this data set; default: all rows."
 
 #: Which part of the data set a measurement is made on.
 part_option = click.option(
@@ -23,48 +43,69 @@ part_option = click.option(
     type=click.Choice(["train", "val", "test"]),
     default="test",
     show_default=True,
-    help="One of each copy, without label conflicts.",
+    help="Part of the data set to measure on. Images with conflicting labels are left out, and of the copies of an "
+    "image one is counted.",
 )
 
 
 def data_options(command: Any, *, required: bool = True) -> Any:
-    """Add the options to a command; ``required`` says whether it can do nothing without ``--data``."""
+    """Add --data, --manifest, --dataset and --cache to a command; ``required`` is that of ``--data``."""
     for option in (
         click.option(
             "--cache",
-            type=_Folder,
+            type=FOLDER,
             default=Path("runs/cache"),
             show_default=True,
-            help="Decoded images.",
+            help=CACHE_HELP,
         ),
-        click.option("--dataset", default="", help="Only the manifest's rows of this data set."),
-        click.option("--manifest", type=_File, help="manifest.csv with splits, groups and labels."),
+        click.option("--dataset", default="", help=DATASET_HELP),
+        click.option("--manifest", type=FILE, help=MANIFEST_HELP),
         click.option(
             "--data",
-            type=_Folder,
+            type=FOLDER,
             required=required,
-            help="Folder of the data set; see docs/data.md for layouts.",
+            help="Folder of the data set; docs/data.md shows the layouts.",
         ),
     ):
         command = option(command)
     return command
 
 
+def check_data(folder: Path | None, manifest: Path | None, dataset: str) -> None:
+    """Refuse what can be known to be wrong before anything is read.
+
+    Raises:
+        UnreadableInput: The folder may not be entered, its name is too long, and the like.
+    """
+    if dataset and manifest is None:
+        raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+    if folder is None:
+        return
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        pass  # load_samples says it
+    except OSError as error:
+        raise UnreadableInput(
+            f"{shown_name(folder)}: folder cannot be read ({error.strerror})",
+            hint="check the name and the permissions",
+        ) from error
+
+
 def given_samples(data: Path, manifest: Path | None, dataset: str) -> "list[Sample]":
     """Load the images that the options name."""
     from train.data.layouts import load_samples
 
-    if dataset and manifest is None:
-        raise click.UsageError("--dataset chooses rows of a manifest: give --manifest too")
+    check_data(data, manifest, dataset)
     with progress_bar("Checking") as progress:
-        # A manifest tells sizes and modes; damaged files are then named by the cache, which decodes all anyway.
+        # A manifest holds sizes and modes. Damaged files are then found by the cache, which decodes every image.
         return load_samples(
             data, manifest=manifest, dataset=dataset, verify=manifest is None, progress=progress
         )
 
 
 def measured_on(identity: str, *, data: str, part: str) -> dict[str, Any]:
-    """Say where a measurement comes from: the command as typed, the model, the data and the part of it."""
+    """Return where a measurement comes from: the command as typed, the model, the data set and its part."""
     return {
         "command": typed_command("brain-train"),
         "model": identity,

@@ -1,37 +1,56 @@
-"""``brain-train folds``: manifests of k folds, and what their evaluations come to together."""
+"""``brain-train folds``: write the manifests of k folds, and sum up their evaluations."""
 
 import json
 from pathlib import Path
 
 import click
 
-from edge_infer.console import FiniteRange, NamedPath, progress_bar, shown_to_user
+from edge_infer.console import FiniteRange, Group, progress_bar
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.commands.data_options import data_options, given_samples
+from train.commands.data_options import FILE, FOLDER, data_options, given_samples
 
 __all__ = ["folds"]
 
-_Folder = NamedPath(path_type=Path, file_okay=False, readable=False)
-_File = NamedPath(path_type=Path, dir_okay=False, readable=False)
 
-
-@click.group()
+@click.group(cls=Group, epilog=RESEARCH_USE_ONLY)
 def folds() -> None:
-    """Test every patient once: divide k times, and sum up what was measured."""
+    """Cross-validate: divide a data set, sum up evaluations.
+
+    The data set is divided k times, so that every patient is tested once.
+
+    \b
+    Example:
+      brain-train folds split --data DATA --output runs/folds
+      brain-train --model cvt13 --data DATA --manifest runs/folds/fold-1.csv --output runs/fold-1
+      brain-train folds summary runs/fold-*/evaluation/test
+    """
 
 
-@folds.command()
+@folds.command(epilog=RESEARCH_USE_ONLY)
 @data_options
-@click.option("--output", type=_Folder, required=True, help="Gets fold-1.csv, fold-2.csv, ...")
-@click.option("--folds", "count", type=click.IntRange(2, 20), default=5, show_default=True)
+@click.option("--output", type=FOLDER, required=True, help="Folder for fold-1.csv, fold-2.csv, ...")
+@click.option(
+    "--folds",
+    "count",
+    type=click.IntRange(2, 20),
+    default=5,
+    show_default=True,
+    help="Number of folds; each has its own test part.",
+)
 @click.option(
     "--val",
     type=FiniteRange(0.01, 0.5),
     default=0.1,
     show_default=True,
-    help="Share for validation of what is not test.",
+    help="Share of the images outside the test part that goes to validation.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Random seed of the division.",
+)
 def split(
     data: Path,
     manifest: Path | None,
@@ -42,7 +61,9 @@ def split(
     val: float,
     seed: int,
 ) -> None:
-    """Write a manifest for each fold, by patient and copy group, each class in even shares.
+    """Write a manifest for each fold.
+
+    Patients and copy groups are never divided, and each class has the same share in every fold.
 
     \b
     Example:
@@ -50,48 +71,50 @@ def split(
           --output runs/folds
       brain-train --model cvt13 --data DATA --manifest runs/folds/fold-1.csv --output runs/fold-1
     """
-    with shown_to_user():
-        from edge_infer.errors import CannotWrite
-        from train.data.manifest_csv import write_manifest
-        from train.splits.division_text import class_table
-        from train.splits.folds import folds_by_group
+    from edge_infer.errors import CannotWrite
+    from train.data.manifest_csv import write_manifest
+    from train.splits.division_text import class_table
+    from train.splits.folds import folds_by_group
 
-        samples = given_samples(data, manifest, dataset)
-        with progress_bar("Comparing") as progress:
-            divided = folds_by_group(
-                samples, folds=count, val=val, seed=seed, cache=cache, progress=progress
-            )
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(f"{output}: cannot be made ({error.strerror})") from error
-        former = {sample.name: sample.split for sample in samples}
-        paths = [output / f"fold-{number}.csv" for number in range(1, count + 1)]
-        for path, fold in zip(paths, divided, strict=True):
-            write_manifest(path, fold, official=former)
-        for path, fold in zip(paths, divided, strict=True):
-            click.echo(click.format_filename(path))
-            click.echo(class_table(fold), nl=False)
-        click.echo(RESEARCH_USE_ONLY)
+    samples = given_samples(data, manifest, dataset)
+    with progress_bar("Comparing") as progress:
+        divided = folds_by_group(
+            samples, folds=count, val=val, seed=seed, cache=cache, progress=progress
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{output}: cannot be made ({error.strerror})") from error
+    former = {sample.name: sample.split for sample in samples}
+    paths = [output / f"fold-{number}.csv" for number in range(1, count + 1)]
+    for path, fold in zip(paths, divided, strict=True):
+        write_manifest(path, fold, official=former)
+    for path, fold in zip(paths, divided, strict=True):
+        click.echo(click.format_filename(path))
+        click.echo(class_table(fold), nl=False)
+    click.echo(RESEARCH_USE_ONLY)
 
 
-@folds.command()
-@click.argument("evaluations", type=_Folder, metavar="EVALUATION...", nargs=-1, required=True)
-@click.option("--json", "json_file", type=_File, help="Write the figures as JSON.")
+@folds.command(epilog=RESEARCH_USE_ONLY)
+@click.argument("evaluations", type=FOLDER, metavar="EVALUATION...", nargs=-1, required=True)
+@click.option("--json", "json_file", type=FILE, help="File to write the figures to, as JSON.")
 def summary(evaluations: tuple[Path, ...], json_file: Path | None) -> None:
-    """Sum up the evaluations of all folds: mean, spread, and all images together.
+    """Sum up the evaluations of all folds.
+
+    Gives the mean and spread over the folds, and the figures of all images together.
+
+    EVALUATION is the folder of a fold's evaluation, one for each fold.
 
     \b
     Example:
       brain-train folds summary runs/fold-*/evaluation/test --json runs/folds/summary.json
     """
-    with shown_to_user():
-        from edge_infer.atomic import write_bytes_atomically
-        from train.evaluation.fold_summary import fold_summary, fold_summary_text
+    from edge_infer.atomic import write_bytes_atomically
+    from train.evaluation.fold_summary import fold_summary, fold_summary_text
 
-        figures = fold_summary(evaluations)
-        if json_file is not None:
-            text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
-            write_bytes_atomically(json_file, text.encode())
-        click.echo(fold_summary_text(figures))
-        click.echo(RESEARCH_USE_ONLY)
+    figures = fold_summary(evaluations)
+    if json_file is not None:
+        text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
+        write_bytes_atomically(json_file, text.encode())
+    click.echo(fold_summary_text(figures))
+    click.echo(RESEARCH_USE_ONLY)

@@ -1,6 +1,6 @@
 """The models by name: one explicit dict.
 
-Training and export ask of each: ``feature_dim``, ``classifier``, ``forward_features`` and ``forward_head``.
+Training and export need of each: ``feature_dim``, ``classifier``, ``forward_features`` and ``forward_head``.
 """
 
 import inspect
@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models.convolutions import mend_convolutions
 from train.models.cvt import cvt13, cvt_test
 from train.models.cvt_slim import cvt_slim
@@ -52,17 +52,17 @@ def create_model(
     Args:
         name: In ``MODELS``.
         num_classes: Classes of the classifier.
-        image_size: Side of ``pixel_values``; those with learned positions keep to it.
+        image_size: Side of ``pixel_values`` in pixels; models with learned positions take no other.
         sizes: Arguments of the model itself, such as ``dim`` and ``depth``: a recipe's ``[model]``.
 
     Raises:
-        BundleIncompatible: There is no model of this name, or it cannot be built with such a size.
+        UnknownModel: There is no model of this name, or it cannot be built with these sizes.
     """
     check_model_name(name)
     known = list(inspect.signature(MODELS[name]).parameters)[2:]
     unknown = sorted(set(sizes or {}) - set(known))
     if unknown:
-        raise BundleIncompatible(
+        raise UnknownModel(
             f"{name} has no size {', '.join(unknown)}; it has {', '.join(known) or 'none'}",
             hint="correct [model] in the recipe",
         )
@@ -76,13 +76,16 @@ def create_model(
 
 
 def check_model_name(name: str) -> None:
-    """Refuse a name that is no model's.
+    """Refuse an unknown name.
 
     Raises:
-        BundleIncompatible: There is no model of this name.
+        UnknownModel: There is no model of this name.
     """
     if name not in MODELS:
-        raise BundleIncompatible(f"model is {name!r}, expected one of {', '.join(sorted(MODELS))}")
+        raise UnknownModel(
+            f"model is {name!r}, expected one of {', '.join(sorted(MODELS))}",
+            hint="check the spelling of --model",
+        )
 
 
 def _built(name: str, num_classes: int, image_size: int, sizes: Mapping[str, Any]) -> nn.Module:
@@ -90,7 +93,7 @@ def _built(name: str, num_classes: int, image_size: int, sizes: Mapping[str, Any
         return MODELS[name](num_classes, image_size, **sizes)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         given = ", ".join(f"{key} = {value!r}" for key, value in sizes.items())
-        raise BundleIncompatible(
+        raise UnknownModel(
             f"{name} cannot be built with {given} ({type(error).__name__}: {error})",
             hint="correct [model] in the recipe",
         ) from error

@@ -41,7 +41,7 @@ def test_split_of_a_leaking_set_does_not_leak(leaky_folder: Path, tmp_path: Path
     output = tmp_path / "manifest.csv"
     code, out, _ = run("split", leaky_folder, "--output", output, "--seed", 1)
     assert code == 0
-    assert "6 images are copies, 2 carry two labels" in out
+    assert "6 images are copies, 2 have two labels" in out
     samples = load_samples(leaky_folder, manifest=output)
     assert len(samples) == 46
     assert {sample.split for sample in samples} == {"train", "val", "test"}
@@ -65,9 +65,9 @@ def test_split_can_keep_the_test_part_and_divide_the_rest_by_image(
 ) -> None:
     output = tmp_path / "manifest.csv"
     keep = ("split", leaky_folder, "--keep-test", "--val", 0.2, "--seed", 42, "--output", output)
-    code, _, err = run(*keep, "--by", "picture")
+    code, _, err = run(*keep, "--by", "image")
     assert code == 0
-    assert "warning: --by picture does not keep copies and patients together" in err
+    assert "warning: --by image does not keep copies and patients together" in err
     assert "4 of 12 test images share a patient, a group or a copy with an earlier part" in err
     samples = load_samples(leaky_folder, manifest=output)
     test = {s.name for s in samples if s.split == "test"}
@@ -80,8 +80,21 @@ def test_split_can_keep_the_test_part_and_divide_the_rest_by_image(
     assert find_leaks(samples)
     code, _, err = run(*keep)
     assert code == 0
-    assert "--by picture" not in err
+    assert "--by image" not in err
     assert "4 of 12 test images" in err
+
+
+def test_the_former_name_of_a_unit_is_taken_but_not_shown(
+    leaky_folder: Path, tmp_path: Path
+) -> None:
+    manifests = []
+    for name in ("image", "picture"):
+        output = tmp_path / f"{name}.csv"
+        assert run("split", leaky_folder, "--by", name, "--output", output)[0] == 0
+        manifests.append(output.read_text())
+    assert manifests[0] == manifests[1]
+    assert "picture" not in run("split", "--help")[1]
+    assert run("split", leaky_folder, "--by", "patient", "--output", output)[0] == 2
 
 
 def test_a_share_for_a_test_part_that_is_kept_is_a_usage_error(
@@ -125,6 +138,9 @@ def test_errors_go_to_stderr_with_their_exit_code(leaky_folder: Path, tmp_path: 
     assert (code, out) == (26, "")
     assert "train/cyst: unknown class" in err
     assert run("audit", tmp_path / "none")[0] == 20
+    code, _, err = run("audit", tmp_path / ("x" * 300))
+    assert code == 20
+    assert "cannot be read (File name too long)" in err
     assert run("phantoms", leaky_folder)[0] == 40
     assert run("audit", leaky_folder, "--dataset", "x")[0] == 2
     assert run("show", leaky_folder, "--output", tmp_path / "shown")[0] == 26
