@@ -24,9 +24,11 @@ check: $(VENV)/.installed
 	$(BIN)/lint-imports
 	@test -z "$$(find tests -name __init__.py)" || { echo "tests/ must hold no __init__.py"; exit 1; }
 
+# Every generated page; tests/architecture/test_docs.py compares them. docs/make_kit.py needs BRISC 2025 and stays out.
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_cli_docs.py
 	$(BIN)/python docs/make_benchmarks.py
+	$(BIN)/python docs/make_results.py
 	$(BIN)/python docs/make_robustness.py
 
 # Beside every peer, on an otherwise idle machine: the first time an hour, later minutes. DATA_ARGS names the data set.

@@ -1,11 +1,11 @@
-"""Choose the kit: a few hundred images of BRISC 2025 to calibrate and judge INT8 models with where no data set is.
+"""Choose the kit: a few hundred images of BRISC 2025 to calibrate and judge INT8 models without a data set.
 
     python docs/make_kit.py ../shared/data
 
 Writes export/kit/pictures and export/kit/manifest.csv. Calibration images come from the train part of the
 patient-disjoint split, the same number of each class and as many groups (patients) as there are; judging images are
-the validation part, one of each copy. Nothing of the test part, nothing of BRISC's own test folder, no label conflict:
-the files are those of the data set, byte for byte, so the kit and the data set give the very same pixel values.
+the validation part, one of each copy. There is nothing of the test part, nothing of BRISC's own test folder, no label
+conflict. The files are those of the data set, byte for byte, so both give the very same pixel values.
 """
 
 import csv
@@ -22,7 +22,7 @@ from train.data.manifest_csv import COLUMNS
 KIT = Path(__file__).parents[1] / "export" / "kit"
 CALIBRATION_PER_CLASS = 48
 SEED = 17
-#: Names of patients' folders have no use in the kit; ``group`` keeps what belongs together.
+#: The kit does not need the names of patients; ``group`` says what belongs together.
 LEFT_OUT = {"patient_id"}
 
 Row = dict[str, str]

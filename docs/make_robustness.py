@@ -35,18 +35,18 @@ _HEADER = f"""# Robustness
 
 {RESEARCH_USE_ONLY}
 
-What is left of an accuracy when images are worse or stripped of cues, and whether a model looks at the tumour. The
-images are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
+How much accuracy is left when images are worse or have lost cues, and whether a model looks at the tumour. The images
+are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
 Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these images.
 
 - **Corruptions**: `train/corruption/corruptions.py` names the kinds and their strengths. The first severity is hardly
-  seen, the fifth is as bad as a reader would still accept.
+  visible, the fifth is the worst that a reader would still accept.
 - **Cues taken away** (`train/corruption/neutralised.py`): without `extent`, every head is cut out and stretched over
-  the image, so that its size, shape and position tell nothing; without `rim`, every image stands in the same black
-  frame; without `orientation`, each is turned and mirrored at random; without `intensity`, every head has the same
+  the image, so that its size, shape and position say nothing; without `rim`, every image has the same black frame;
+  without `orientation`, each is turned and mirrored at random; without `intensity`, every head has the same
   distribution of greys; `all` is all of it. `change` is paired with the unchanged images. It is an upper bound on
-  what a cue was worth: images of a kind that training never showed cost accuracy too. The nearest training
-  thumbnail, whose training images lose the cue as well, stands beside it.
+  what a cue was worth: images of a kind that training never showed cost accuracy too. Beside it is the nearest
+  training thumbnail, whose training images lose the cue as well.
 - **Pointing game** (Zhang et al. 2016, arXiv 1608.00507): whether the largest evidence lies inside the outline of the
   tumour.
 """

@@ -2,11 +2,11 @@
 
     python docs/experiments/gates_by_processor.py --model cvt-slim --model vit --model cvt13
 
-Each export runs in a process of its own that believes it has fewer instruction sets (tests/processors/processors.py),
+Each export runs in a process of its own from which instruction sets are hidden (tests/processors/processors.py),
 calibrates and judges on the kit, and writes nothing. It tries the dynamic form and the four static ones: mixed ones and
-corrected biases take ten times as long. The shipped bundle is asked about the kit's
-validation images in the same way. Can be stopped and started again; another machine adds its rows. Results:
-gates_by_processor.json, whose table stands in docs/gate.md.
+corrected biases take ten times as long. The shipped bundle answers the kit's validation images in the same way. It can
+be stopped and started again; another machine adds its rows. Results: gates_by_processor.json, whose tables are in
+docs/gate.md.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
     from export.checkpoint_search import shipped_checkpoint
     from export.int8.calibration import from_kit
     from export.int8.choice import choose
-    from export.int8.targets import TARGETS
+    from export.int8.processors import PROCESSORS
     from export.int8.variants import quantized_variants
     from export.sessions import open_graph
     from train.checkpoint import load_checkpoint
@@ -72,7 +72,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
                     graph,
                     images.calibration,
                     config,
-                    TARGETS[target],
+                    PROCESSORS[target],
                     lambda *_: None,
                     quick=True,
                 ),

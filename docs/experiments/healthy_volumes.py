@@ -5,7 +5,7 @@
     brain-train --data COMMON-PARENT --manifest HEALTHY/manifest.csv ...
 
 MNI152 2009a (an average of 152 heads, skull-stripped) in three planes, and two DICOM series whose licences allow it
-(7T T1; MPRAGE). Three heads are few: whether they gain stands in docs/experiments.md. Needs nibabel and pydicom, which
+(7T T1; MPRAGE). Three heads are few; docs/experiments.md says whether they help. Needs nibabel and pydicom, which
 the project does not ask for. The product does not import this.
 """
 

@@ -6,7 +6,7 @@ r"""Masked-image pre-training of cvt-slim on the training images: first weights 
 
 SimMIM (Xie et al. 2021, arXiv 2111.09886): squares of an image are hidden, a linear layer on the feature map guesses
 their pixels, the loss is the absolute error of the hidden ones. Labels are not used, nor images of the val and test
-parts. Whether it gains stands in docs/experiments.md. The product does not import this.
+parts. docs/experiments.md says whether it helps. The product does not import this.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def main() -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = reconstruction_loss(model, decoder, pixel_values, hidden)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call, unused-ignore] # typed in some versions of torch only
         nn.utils.clip_grad_norm_(learnt, 1.0)
         optimizer.step()
         schedule.step()

@@ -2,8 +2,8 @@
 
     python docs/experiments/mean_answers.py DATA MANIFEST DATASET CHECKPOINT...
 
-One image of each copy. Says whether answers averaged without training gain, and so whether several teachers may teach
-more than one (docs/experiments.md). The product does not import this.
+One image of each copy. Says whether averaging answers helps without training, and so whether several teachers may
+teach more than one (docs/experiments.md). The product does not import this.
 """
 
 import dataclasses
@@ -29,13 +29,13 @@ from train.splits.sample_rows import part_rows
 __all__ = ["main", "probabilities"]
 
 _BATCH = 32
-_LARGER = (0, 16, 32)  # pixels more than the model learnt with
+_LARGER = (0, 16, 32)  # pixels more than in training
 
 
 def probabilities(
     checkpoint: Checkpoint, samples: list[Sample], rows: list[int], *, more: int, mirrored: bool
 ) -> NDArray[np.float64]:
-    """Return probabilities, (rows, classes), of images ``more`` pixels larger than the model learnt with."""
+    """Return probabilities, (rows, classes), of images ``more`` pixels larger than in training."""
     learnt = checkpoint.preprocessor
     config = dataclasses.replace(learnt, height=learnt.height + more, width=learnt.width + more)
     grey = PixelCache.build(samples, config, Path("runs/cache")).pixels[rows]

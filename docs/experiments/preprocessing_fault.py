@@ -60,7 +60,7 @@ _COPY = Augmentation(rotation_degrees=15, horizontal_flip=0.5, scale=(0.9, 1.1),
 
 def main() -> None:
     """Run what is not yet in the result file, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="sartaj, as distributed")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--checkpoint", type=Path, default=Path("export/checkpoints/cvt13"))
@@ -163,6 +163,8 @@ def standardization_table(result: dict[str, Any]) -> str:
 
 def _figure(value: float, n: int) -> str:
     interval = wilson_interval(round(value * n), n)
+    if interval.low is None or interval.high is None:
+        return f"{n} | - | -"
     return f"{n} | {100 * value:.1f} % | {100 * interval.low:.1f}..{100 * interval.high:.1f} %"
 
 
@@ -228,14 +230,14 @@ def _run(
     doubled = torch.cat([grey * originals_end_at, copies])
     known = torch.from_numpy(labels[parts["train"]]).repeat(2)
     loss = _fit(model, logits, doubled, known, epochs=epochs, seed=seed)
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call, unused-ignore] # typed in some versions only
     accuracy = {}
     for part, rows in parts.items():
         if part == "train":
             continue
         given = _grey(pixels, rows) * originals_end_at
         with torch.inference_mode():
-            answers = torch.cat([logits(batch).argmax(dim=1) for batch in given.split(256)])
+            answers = torch.cat([logits(batch).argmax(dim=1) for batch in torch.split(given, 256)])
         accuracy[part] = _share(answers.numpy(), labels[rows])
     shown = {part: round(figure["value"], 3) for part, figure in accuracy.items()}
     print(arm, seed, f"{time.monotonic() - started:.0f} s", f"loss {loss:.3f}", shown, flush=True)
@@ -262,7 +264,7 @@ def _small_vit() -> ViTForImageClassification:
             num_hidden_layers=4,
             num_attention_heads=4,
             intermediate_size=512,
-            num_labels=len(LABELS),
+            id2label=dict(enumerate(LABELS)),
         )
     )
 
@@ -286,10 +288,10 @@ def _fit(
     for _ in range(epochs):
         shuffled = torch.randperm(len(images), generator=order)
         losses = []
-        for rows in shuffled.split(_BATCH):
+        for rows in torch.split(shuffled, _BATCH):
             loss = F.cross_entropy(logits(images[rows]), known[rows])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call, unused-ignore] # typed in some versions only
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
@@ -314,7 +316,7 @@ def _standardized_in_graph(
         model.eval()
         with torch.inference_mode():
             small, large = (
-                torch.cat([model((x * end - 0.5) / 0.5).logits for x in grey.split(64)])
+                torch.cat([model((x * end - 0.5) / 0.5).logits for x in torch.split(grey, 64)])
                 for end in (1.0, 255.0)
             )
         compared[name] = {

@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python docs/experiments/sabotaged_calibration.py --data DATA --manifest DATA/manifest.csv \
         --dataset brisc2025 --checkpoint runs/vit-vit-cpu/checkpoint
 
-For each sabotage an older bundle lies where the export writes; afterwards it is compared byte for byte. Only
+For each sabotage an older bundle lies at the export's output; afterwards it is compared byte for byte. Only
 quantizations whose ranges all come from the calibration images are tried: one that measures each image's own range
-does not look at them, so no set can spoil it, and the export would rightly write it. The tables go to stdout, the
+does not look at them, so no set can spoil it, and the export would write it, correctly. The tables go to stdout, the
 figures to sabotaged_calibration.json beside this file; what is there is not run again. The product does not import
 this.
 """

@@ -1,9 +1,9 @@
-"""What the models of k folds answer on the images of another division's test part, and where the folds err.
+"""What the models of k folds answer on the images of another division's test part, and where the folds are wrong.
 
     python docs/experiments/same_images.py TEST-EVALUATION FOLD-EVALUATION...
 
 Both as ``brain-train evaluate`` writes them. An image is tested in one fold only, so each is answered by a model that
-never saw its patient: the accuracy on these images beside that on all says whether the test part is a harder one.
+never saw its patient: the accuracy on these images beside that on all says whether the test part is harder.
 Images are matched by file name. The product does not import this.
 """
 
