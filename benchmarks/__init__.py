@@ -1,1 +1,1 @@
-"""Measures everything: latency beside accuracy, in one run, with the environment stored beside each figure."""
+"""Measures latency and accuracy together, in one run, and stores the environment with each figure."""

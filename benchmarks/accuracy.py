@@ -1,4 +1,4 @@
-"""What each engine answers on the test part: accuracy, macro F1, ECE, agreement with PyTorch. Kept between runs."""
+"""Each engine's answers on the test part: accuracy, macro F1, ECE, agreement with PyTorch. Cached between runs."""
 
 import hashlib
 import json
@@ -36,23 +36,23 @@ def answers_of(
     threads: int,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """Return an engine's logits on the test part, from the folder if it has answered before.
+    """Return an engine's logits on the test part, from the folder if they are cached there.
 
     Args:
-        engine: Which.
-        config: For its adapter.
-        files: Its own files: with other content it answers anew.
-        part: The images.
-        folder: For the answers.
-        python: Its interpreter.
-        threads: For its pool.
+        engine: The engine.
+        config: Its adapter's configuration.
+        files: Its own files; if their content changes, it is asked again.
+        part: The test images.
+        folder: Where answers are cached.
+        python: Its interpreter; None is this one.
+        threads: Number of threads of its pool.
         progress: Called with (done, total).
 
     Returns:
-        (N, classes); logarithms of probabilities for an engine that gives no logits.
+        (N, classes); log probabilities for an engine without logits.
 
     Raises:
-        InferenceFailed: It failed.
+        InferenceFailed: The engine failed.
     """
     kept = folder / f"{_key(engine, config, files, part)}.npy"
     if kept.is_file():
@@ -82,7 +82,7 @@ def answers_of(
 def figures(
     logits: NDArray[np.float64], part: TestPart, temperature: float, folder: Path
 ) -> dict[str, Any]:
-    """Return accuracy, macro F1, ECE and missed tumours, with n and 95 % intervals; kept, as they take seconds."""
+    """Return accuracy, macro F1, ECE and missed tumours, with n and 95 % intervals; cached, since they take seconds."""
     identity = f"{temperature} {part.digest}".encode() + logits.tobytes()
     kept = folder / f"{hashlib.sha256(identity).hexdigest()[:32]}.json"
     if kept.is_file():
@@ -105,7 +105,7 @@ def figures(
 def agreement(
     logits: NDArray[np.float64], reference: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Compare an engine with PyTorch FP32: same class how often, largest difference, tumours that became healthy."""
+    """Compare an engine with PyTorch FP32: share of equal classes, differences, tumours that became no_tumor."""
     here, there = logits.argmax(axis=1), reference.argmax(axis=1)
     healthy = LABELS.index("no_tumor")
     flips = (labels != healthy) & (there == labels) & (here == healthy)

@@ -1,4 +1,4 @@
-"""Figures as short texts: the same in the terminal, on the page and in the document."""
+"""Figures as short texts, the same in the terminal, on the page and in the documents."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ QUALITY_HEADINGS = (
 
 
 def timing_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Render what a row of ``comparison.rows`` says of time, one text a heading."""
+    """Render the timings in a row of ``comparison.rows``, one text for each heading."""
     if row["missing"]:
         return (row["name"], f"missing: {row['missing']}", *[""] * (len(TIMING_HEADINGS) - 2))
     model, whole = row["model_only"], row["end_to_end"]
@@ -56,7 +56,7 @@ def timing_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def quality_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Render what a row says of answers and sizes; nothing of it depends on the number of threads, but for memory."""
+    """Render the answers and sizes in a row; only memory depends on the number of threads."""
     if row["missing"]:
         return (row["name"], f"missing: {row['missing']}", *[""] * (len(QUALITY_HEADINGS) - 2))
     found, same = row.get("accuracy", {}), row.get("against_torch", {})
@@ -82,7 +82,7 @@ def with_interval(figure: Mapping[str, Any] | None, factor: float, digits: int) 
 
 
 def _percentile(timing: Mapping[str, Any], name: str) -> str:
-    """MLPerf's bound where there are queries enough, else the percentile seen, marked as such."""
+    """Render MLPerf's bound if there are enough queries, else the observed percentile, marked with ~."""
     bound = timing[f"{name}_early_stopping_ms"]
     return f"~{timing[f'{name}_ms']:.1f}" if bound is None else f"{bound:.1f}"
 

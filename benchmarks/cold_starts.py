@@ -1,4 +1,4 @@
-"""How long a user waits for the first answer: a new process each time, the engines in turn."""
+"""Time to the first answer of a new process, the engines in turn."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,13 +19,12 @@ def measure_cold_starts(
     threads: int,
     turn_done: Callable[[], None] = lambda: None,
 ) -> dict[str, dict[str, Any]]:
-    """Start each engine ``rounds`` times in turn, the order reversed each round.
+    """Start each engine ``rounds`` times, in turn, reversing the order each round.
 
-    Before that each is started once untimed: all then find their files in the system's cache, as on a machine in use.
+    Each is first started once untimed, so that its files are in the system's cache, as on a machine in use.
 
     Returns:
-        By name: latency figures of the whole, from the start of the process to the line of JSON, and the peak
-        memory; or ``error``.
+        By name: latency figures from the start of the process to the line of JSON, and the peak memory; or ``error``.
     """
     walls: dict[str, list[list[float]]] = {one.name: [] for one in contenders}
     memory: dict[str, int | None] = {}

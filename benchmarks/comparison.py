@@ -1,4 +1,4 @@
-"""What a result says: figures derived from it, always in the same way, for table, page and document."""
+"""Figures derived from a result, in one place for table, page and documents."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from benchmarks.latency import ratio_of_medians
 
 __all__ = ["Result", "int8_slower", "points", "reference_speed", "rows", "share_of_peak", "speed"]
 
-#: As ``benchmarks.run.measure`` gives it.
+#: As returned by ``benchmarks.run.measure``.
 Result = Mapping[str, Any]
 
 _REFERENCE = "torch"
-#: Each INT8 and the FP32 that would be shipped in its place.
+#: Each INT8 engine and the FP32 engine that would replace it.
 _PAIRS = {
     "onnxruntime QDQ": "onnxruntime",
     "optimum dynamic": "optimum",
@@ -20,9 +20,9 @@ _PAIRS = {
 
 
 def rows(result: Result, threads: str) -> list[dict[str, Any]]:
-    """Return one row an engine: its facts, its timings at this number of threads, its speed against PyTorch eager.
+    """Return a row for each engine: its facts, timings at this number of threads, speed against PyTorch eager.
 
-    Fastest first; engines that failed or are missing come last and carry ``missing``.
+    Fastest first; engines that failed or are missing come last and have ``missing``.
     """
     timed = result["threads"][threads]["engines"]
     found = []
@@ -52,7 +52,7 @@ def speed(
 
 
 def reference_speed(result: Result, baseline: str, name: str) -> dict[str, Any] | None:
-    """Return how many times sooner a new process of an engine answers than one of a baseline."""
+    """Return how many times faster a new process of an engine gives its first answer than one of a baseline."""
     own, other = result["cold_start"].get(name, {}), result["cold_start"].get(baseline, {})
     if "rounds_ms" not in own or "rounds_ms" not in other:
         return None
@@ -60,10 +60,10 @@ def reference_speed(result: Result, baseline: str, name: str) -> dict[str, Any] 
 
 
 def share_of_peak(result: Result, threads: str, name: str) -> dict[str, float] | None:
-    """Return which share of the machine's best speed an engine reaches, at its median and at its best query.
+    """Return the share of the machine's peak speed that an engine reaches, at its median and at its best query.
 
-    The work is that of the plain export for all of them; a rewritten graph may do with less. None for precisions whose
-    peak is not measured, and for models of others.
+    The work is that of the plain export for all engines; a rewritten graph may need less. None for precisions whose
+    peak is not measured, and for other projects' models.
     """
     facts, measured = result["engines"][name], result["threads"][threads]
     peak = measured["peaks"].get(facts["precision"])
@@ -89,7 +89,7 @@ def points(result: Result, threads: str) -> dict[str, tuple[float, float]]:
 
 
 def int8_slower(result: Result) -> list[str]:
-    """Say where an INT8 model is slower than its FP32, and what to ship there."""
+    """Say where an INT8 model is slower than its FP32 model, and recommend FP32 there."""
     pairs = dict(_PAIRS)
     ours = {
         facts["precision"]: name

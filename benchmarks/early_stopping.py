@@ -1,9 +1,9 @@
-"""MLPerf's early stopping: what a percentile may be called after few queries.
+"""MLPerf's early stopping: an upper bound of a percentile after few queries.
 
 MLPerf Inference Benchmark, Reddi et al. 2020 (arXiv:1911.02549), and LoadGen's SingleStream rule
 (mlcommons/inference, loadgen/results.cc, ``PerformanceSummary::EarlyStopping``): with n queries, t is the largest
-number of slow ones such that, were the true percentile worse than the estimate, so few would be seen in at most 1 % of
-runs. The estimate is the t-th slowest query: an upper bound of the percentile at 99 % confidence.
+number of slow queries such that, if the true percentile were worse than the estimate, so few would be seen in at most
+1 % of runs. The estimate is the t-th slowest query: an upper bound of the percentile at 99 % confidence.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The engines by name: what each runs, in which environment, and what may be said of it."""
+"""The engines by name: what each runs, and in which environment."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 _BATCHES = (8, 16)
 
-#: What ``--engines`` may name.
+#: Values of ``--engines``.
 FAMILIES = (
     "ours",
     "torch",
@@ -34,21 +34,21 @@ FAMILIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """One thing that is measured.
+    """An engine to measure.
 
     Attributes:
         name: Short and unique within a run.
         family: In ``FAMILIES``.
-        title: What it is, in words.
-        precision: Of its weights and products.
-        config: For its adapter, without what ``recipe`` makes.
-        peer: Environment it needs; empty is this one.
-        recipe: What must be made first, in ``benchmarks.artifacts.RECIPES``; empty is nothing.
-        model_files: Its own files, where no recipe makes them.
-        batches: Batch sizes of the throughput measurement; compiled graphs are of one size only.
-        own_preprocessing: Takes files only, and answers for itself.
+        title: A short description.
+        precision: Of its weights and matrix products.
+        config: For its adapter, without what ``artifact`` makes.
+        peer: Name of the environment it needs; empty for this one.
+        artifact: What must be made first, in ``benchmarks.artifacts.ARTIFACTS``; empty is nothing.
+        model_files: Its own files, where no artifact has them.
+        batches: Batch sizes of the throughput measurement; empty for graphs compiled for one size.
+        own_preprocessing: Whether it takes only files and has its own preprocessing.
         cold_start: Whether a new process is timed.
-        temperature: What its logits are divided by before the softmax.
+        temperature: Divides its logits before the softmax.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Engine:
     precision: Precision
     config: dict[str, Any] = field(repr=False)
     peer: str = ""
-    recipe: str = ""
+    artifact: str = ""
     model_files: tuple[Path, ...] = ()
     batches: tuple[int, ...] = _BATCHES
     own_preprocessing: bool = False
@@ -70,8 +70,8 @@ def engines_of(study: Study, bundles: Sequence[Bundle], families: Sequence[str])
 
     Args:
         study: The model.
-        bundles: Ours.
-        families: Which, in ``FAMILIES``.
+        bundles: Our bundles.
+        families: Names in ``FAMILIES``.
 
     Raises:
         BundleIncompatible: A bundle is of another model or size.
@@ -85,7 +85,7 @@ def engines_of(study: Study, bundles: Sequence[Bundle], families: Sequence[str])
         "temperature": temperature,
     }
     others = [engine for engine in _others(study, common) if engine.family in families]
-    # The temperature belongs to the weights: whoever runs the same FP32 weights gets the same one.
+    # The temperature belongs to the weights, so all engines with the same FP32 weights get it.
     return found + [
         engine if engine.own_preprocessing else dataclasses.replace(engine, temperature=temperature)
         for engine in others
@@ -98,7 +98,7 @@ def _ours(bundle: Bundle, study: Study) -> Engine:
         raise BundleIncompatible(
             f"bundle {bundle.path.name} is of {given[0]} at {given[1]} x {given[2]}, "
             f"expected {study.model} at {study.height} x {study.width}",
-            hint="export the checkpoint that is measured, or name its --checkpoint and --image-size",
+            hint="export the measured checkpoint, or pass the bundle's --checkpoint and --image-size",
         )
     precision = bundle.manifest["precision"]
     return Engine(
@@ -152,7 +152,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             title="ONNX Runtime on the plain torch.onnx export, its default options",
             precision="fp32",
             config=plain,
-            recipe="plain",
+            artifact="plain",
         ),
         Engine(
             name="onnxruntime QDQ",
@@ -160,7 +160,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             title="ONNX Runtime's quantize_static (QDQ, U8S8, per channel, min-max) of the plain export",
             precision="int8",
             config=plain,
-            recipe="qdq",
+            artifact="qdq",
         ),
         Engine(
             name="optimum",
@@ -169,7 +169,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             precision="fp32",
             config=optimum,
             peer="optimum",
-            recipe="plain",
+            artifact="plain",
             cold_start=False,
         ),
         Engine(
@@ -179,7 +179,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             precision="int8",
             config=optimum,
             peer="optimum",
-            recipe="optimum-int8",
+            artifact="optimum-int8",
             cold_start=False,
         ),
         Engine(
@@ -189,7 +189,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             precision="fp32",
             config={**openvino, "precision": "f32"},
             peer="openvino",
-            recipe="plain",
+            artifact="plain",
             cold_start=False,
         ),
         Engine(
@@ -199,7 +199,7 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             precision="bf16",
             config={**openvino, "precision": "bf16"},
             peer="openvino",
-            recipe="plain",
+            artifact="plain",
             cold_start=False,
         ),
         Engine(
@@ -209,12 +209,12 @@ def _others(study: Study, common: dict[str, Any]) -> list[Engine]:
             precision="int8",
             config={**openvino, "precision": "f32"},
             peer="openvino",
-            recipe="nncf",
+            artifact="nncf",
         ),
         Engine(
             name="detect-tumor",
             family="detect-tumor",
-            title="the package detect-tumor 0.1.1: a VGG16 of its own, trained elsewhere",
+            title="the package detect-tumor 0.1.1: its own VGG16, trained elsewhere",
             precision="fp32",
             config={"adapter": "detect_tumor"},
             peer="detect-tumor",

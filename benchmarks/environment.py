@@ -1,4 +1,4 @@
-"""Where a figure was measured: a figure without it cannot be compared."""
+"""Where a figure was measured; without it figures cannot be compared."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def environment() -> dict[str, Any]:
 
 
 def load_average() -> float | None:
-    """Return the load of the last minute."""
+    """Return the load average of the last minute; None if the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 

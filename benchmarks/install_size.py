@@ -1,4 +1,4 @@
-"""What a hospital installs: a wheel of this project with ``.[cpu]`` in an environment of its own, weighed."""
+"""The size of a bare installation, as in a hospital: this project with ``.[cpu]`` in its own environment."""
 
 import hashlib
 import json
@@ -14,15 +14,15 @@ from edge_infer.errors import InferenceFailed
 __all__ = ["bare_install_bytes"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-#: What is weights and no code: the shipped bundle and checkpoints.
+#: Folders with weights: the shipped bundle and checkpoints.
 _WEIGHTS = ("edge_infer/shipped", "export/checkpoints")
 
 
 def bare_install_bytes(folder: Path) -> dict[str, int]:
-    """Return bytes installed, ``total`` and ``without_weights``; kept while pyproject.toml stays as it is.
+    """Return installed bytes, ``total`` and ``without_weights``; cached until pyproject.toml changes.
 
     Args:
-        folder: Where the figure is kept.
+        folder: Where the figure is cached.
 
     Raises:
         InferenceFailed: It cannot be installed here.
@@ -36,7 +36,7 @@ def bare_install_bytes(folder: Path) -> dict[str, int]:
         environment = Path(parent) / "venv"
         venv.create(environment, with_pip=True)
         python = environment_python(environment)
-        done = subprocess.run(  # noqa: S603 -- pip of the environment just made
+        done = subprocess.run(  # noqa: S603 -- pip of the new environment
             [str(python), "-m", "pip", "install", "--quiet", f"{_ROOT}[cpu]"],
             capture_output=True,
             text=True,

@@ -1,7 +1,7 @@
-"""The timed part: engines loaded side by side and driven in turn, the order reversed each round.
+"""The timed part: engines are loaded side by side and queried in turn, reversing the order each round.
 
-One asks, the others sleep. Before each turn there is a pause, in which a pool that still spins comes to rest, and one
-query that is not counted, since the engine before has taken the caches.
+One works while the others sleep. Before each turn there is a pause, so that a thread pool that still spins comes to
+rest, and one untimed query, since the engine before has filled the caches.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _QUERIES, _ANSWERS = 4, 2
 
 
 class Asked(Protocol):
-    """A worker, as far as it is needed here."""
+    """The part of a worker that is used here."""
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         """Send one request and wait for its reply."""
@@ -31,9 +31,9 @@ class Timings:
     """Milliseconds of one engine, by round.
 
     Attributes:
-        model: Of the model alone.
-        end_to_end: From the file to the JSON; empty for what answers no files.
-        failure: Why it was left out from some turn on; empty if all went well.
+        model: The model alone.
+        end_to_end: From the file to the JSON; empty for workers that do not answer files.
+        failure: Why it was left out from some turn on; empty if nothing failed.
     """
 
     model: list[list[float]] = field(default_factory=list)
@@ -54,14 +54,14 @@ def drive(
 
     Args:
         workers: By name.
-        scans: Files for end to end, taken in turn.
-        rounds: How often each has its turn.
-        model_only: Names of those that answer no files.
+        scans: Files for end to end, used in turn.
+        rounds: Turns of each worker.
+        model_only: Names of workers that do not answer files.
         turn_done: Called after each turn, for a progress bar.
         pause_seconds: Before each turn.
 
     Returns:
-        By name. A worker that fails is left out from there on and says why; the others go on.
+        By name. A worker that fails is left out from then on, with the reason; the others continue.
     """
     timings = {name: Timings() for name in workers}
     for name, worker in workers.items():

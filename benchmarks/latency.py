@@ -1,7 +1,8 @@
-"""Latencies of one run: percentiles, and how many times faster one engine is than another.
+"""Latencies of one run: percentiles, and speed ratios between engines.
 
-Machines drift, so engines are driven in turn and compared by the ratio of their medians within one run, never across
-runs. The interval is a bootstrap over rounds: what one round meets, all engines meet (Efron and Tibshirani 1993).
+A machine's speed drifts, so engines are measured in turn and compared by the ratio of their medians within one run,
+never across runs. The interval is a bootstrap over rounds, since a disturbance in a round affects all engines (Efron
+and Tibshirani 1993).
 """
 
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def ratio_of_medians(baseline: Rounds, engine: Rounds) -> dict[str, Any]:
     """Return how many times faster the engine is than the baseline, with a 95 % interval.
 
     Raises:
-        ValueError: They were not driven in the same rounds.
+        ValueError: They were not measured in the same rounds.
     """
     if len(baseline) != len(engine):
         raise ValueError(f"{len(baseline)} and {len(engine)} rounds: not one run")
@@ -53,7 +54,7 @@ def ratio_of_medians(baseline: Rounds, engine: Rounds) -> dict[str, Any]:
 
 
 def _draws(rounds: int) -> Any:
-    """Draw rounds; the same for all engines of as many rounds."""
+    """Draw rounds; the same draws for all engines with this number of rounds."""
     return np.random.default_rng(0).integers(0, rounds, (_RESAMPLES, rounds))
 
 

@@ -1,4 +1,4 @@
-"""Was the machine ours alone while we measured? From /proc: others' CPU time, and time stolen by the host."""
+"""Whether other work disturbed a measurement: CPU time of other processes and time stolen by the host, from /proc."""
 
 import os
 import resource
@@ -10,11 +10,11 @@ from typing import Any
 
 __all__ = ["MAX_LOAD", "MAX_OTHERS", "MAX_STOLEN", "Snapshot", "take_snapshot", "unclean_reasons"]
 
-#: Share of the cores that may have been busy in the minute before.
+#: Allowed load in the minute before, as a share of the cores.
 MAX_LOAD = 0.25
-#: Share of the machine that other processes may take during the run.
+#: Allowed share of the machine for other processes during the run.
 MAX_OTHERS = 0.05
-#: Share that the host may withhold.
+#: Allowed share that the host withholds.
 MAX_STOLEN = 0.02
 
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -22,13 +22,13 @@ _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """CPU seconds since the machine started, as seen at one moment.
+    """CPU seconds since the machine started, read at one moment.
 
     Attributes:
-        at: Seconds on the wall.
+        at: Seconds of a monotonic clock.
         busy: Of all processes, all cores.
         stolen: Withheld by the host.
-        own: Of this process and all its workers, those that ended too.
+        own: Of this process and all its workers, ended ones included.
         cores: Of the machine.
     """
 
@@ -40,10 +40,10 @@ class Snapshot:
 
 
 def take_snapshot(workers: Iterable[int] = ()) -> Snapshot | None:
-    """Read the counters; None where there is no /proc.
+    """Read the counters; None without /proc.
 
     Args:
-        workers: Processes that run now and are ours; those that ended are counted by the system.
+        workers: Process ids of our running workers; the system counts ended ones.
     """
     stat = Path("/proc/stat")
     if not stat.is_file():
@@ -67,18 +67,18 @@ def take_snapshot(workers: Iterable[int] = ()) -> Snapshot | None:
 def unclean_reasons(
     load_before: float | None, before: Snapshot | None, after: Snapshot | None
 ) -> tuple[list[str], dict[str, Any]]:
-    """Judge a run.
+    """Say why a run was disturbed, if it was.
 
     Args:
-        load_before: The load average of the last minute before anything was started.
+        load_before: The load average before anything was started; None if unknown.
         before: When measuring began.
         after: When it ended.
 
     Returns:
-        Why it is not clean, in words, empty if it is; and the figures.
+        The reasons why the run is not clean, empty if it is; and the figures.
     """
     if before is None or after is None:
-        return ["this system does not tell what other processes did"], {}
+        return ["this system does not report the CPU time of other processes"], {}
     capacity = max(after.at - before.at, 1e-9) * after.cores
     others = max(0.0, (after.busy - before.busy) - (after.own - before.own)) / capacity
     stolen = max(0.0, after.stolen - before.stolen) / capacity
@@ -109,6 +109,6 @@ def _cpu_seconds(pid: int) -> float:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return 0.0  # it has just ended; the system counts it among the ended
+        return 0.0  # it has just ended; the system counts it among the ended ones
     fields = text.rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICK  # utime, stime and those of its own ended children

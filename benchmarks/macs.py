@@ -1,4 +1,4 @@
-"""How many multiplications a graph takes for one image, counted from its shapes."""
+"""The number of multiply-accumulates of a graph for one image, counted from its shapes."""
 
 import math
 from collections.abc import Mapping

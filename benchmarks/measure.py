@@ -1,4 +1,4 @@
-"""Measure all engines at one number of threads: load, latency, throughput, the machine's own speed."""
+"""Measure all engines at one number of threads: loading, latency, throughput, the machine's peak speed."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from edge_infer.errors import BrainError, InferenceFailed
 
 __all__ = ["PEAKS", "Contender", "measure_threads"]
 
-#: The machine's own speed is measured in turn with the engines.
+#: Workers for the machine's peak speed, measured in turn with the engines.
 PEAKS = {"peak fp32": "fp32", "peak int8": "int8"}
 
 _PREPROCESSED = 32
@@ -50,15 +50,15 @@ def measure_threads(
     """Measure.
 
     Args:
-        contenders: What runs side by side.
+        contenders: The engines, run side by side.
         scans: Files for end to end.
-        threads: Of each pool, and cores each process may use.
-        rounds: How often each has its turn.
-        turn_done: For a progress bar; called once a round and contender, peaks included.
+        threads: Threads of each pool, and cores that each process may use.
+        rounds: Turns of each engine.
+        turn_done: Called after each turn, those of the peak workers included, for a progress bar.
 
     Returns:
-        By name: the figures, or ``error`` for what failed to load. The machine's peaks. What the system counted before
-        and after the timed part, which begins when all are loaded.
+        By name: the figures, or ``error`` if an engine failed. The machine's peaks. Snapshots before and after the
+        timed part, which begins when all engines are loaded.
     """
     found: dict[str, dict[str, Any]] = {}
     with contextlib.ExitStack() as stack:

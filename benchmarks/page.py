@@ -1,4 +1,4 @@
-"""A result as one HTML file that loads nothing from elsewhere."""
+"""A result as one self-contained HTML file."""
 
 import base64
 from pathlib import Path
@@ -7,7 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks.cells import QUALITY_HEADINGS, TIMING_HEADINGS, quality_cells, timing_cells
 from benchmarks.comparison import Result, int8_slower, points, rows
-from benchmarks.targets import verdicts
+from benchmarks.promises import verdicts
 from benchmarks.text_table import NOTES, clean_line
 
 __all__ = ["render_page"]
@@ -15,14 +15,14 @@ __all__ = ["render_page"]
 _HERE = Path(__file__).resolve().parent
 
 
-def render_page(result: Result, image: Path | None) -> str:
+def render_page(result: Result, plot: Path | None) -> str:
     """Render the page.
 
     Args:
-        result: As ``benchmarks.run.measure`` gives it.
-        image: The plot as PNG, if there is one.
+        result: As returned by ``benchmarks.run.measure``.
+        plot: The plot as PNG, if there is one.
     """
-    # The look is the training report's.
+    # The style sheet is the training report's.
     loader = FileSystemLoader([_HERE, _HERE.parent / "train" / "report"])
     environment = Environment(
         loader=loader,
@@ -37,7 +37,7 @@ def render_page(result: Result, image: Path | None) -> str:
         result=result,
         clean_line=clean_line(result),
         slower=int8_slower(result),
-        image=_data_uri(image) if image else "",
+        plot=_data_uri(plot) if plot else "",
         alt=_alternative(result),
         tables={
             threads: [timing_cells(row) for row in rows(result, threads)]

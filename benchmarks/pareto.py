@@ -1,4 +1,4 @@
-"""Which engines are beaten by none: faster and at least as accurate, or as fast and more accurate."""
+"""Which engines no other one beats by being faster and at least as accurate, or as fast and more accurate."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     """Return the names on the front, fastest first.
 
     Args:
-        points: By name: latency (less is better) and accuracy (more is better).
+        points: Latency (less is better) and accuracy (more is better) by name.
     """
     front: list[str] = []
     best = float("-inf")

@@ -1,4 +1,4 @@
-"""Latency against accuracy, one panel a number of threads, with the Pareto front."""
+"""Latency against accuracy, with the Pareto front; a panel for each number of threads."""
 
 import io
 from pathlib import Path
@@ -30,14 +30,14 @@ _STYLES = {
 
 
 def plot_trade_off(result: Result, stem: Path) -> list[Path]:
-    """Draw the image as PNG and SVG.
+    """Draw the plot as PNG and SVG.
 
     Args:
         result: With accuracies; engines without one are left out.
         stem: Path without a suffix.
 
     Returns:
-        The files; none where no engine has an accuracy.
+        The files; empty if no engine has an accuracy.
     """
     panels = [threads for threads in result["threads"] if points(result, threads)]
     if not panels:

@@ -1,4 +1,4 @@
-"""What needs no stop-watch: graphs, answers on the test part, sizes. It takes long, so all of it is kept."""
+"""Everything that is not timed: graphs, answers on the test part, sizes. Slow, so all of it is cached."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,30 +17,31 @@ from benchmarks.macs import count_macs
 from benchmarks.measure import Contender
 from benchmarks.peer_environments import peer_python, site_packages_bytes
 from benchmarks.study import Study
-from benchmarks.worker_process import Worker, usable_cores
+from benchmarks.worker_process import Worker
 from edge_infer.errors import BrainError, BundleIncompatible
+from edge_infer.machine import usable_cores
 from train.data.samples import Progress
 
-__all__ = ["Bar", "Prepared", "prepare"]
+__all__ = ["Bar", "Prepared", "prepare", "refuse_other_weights"]
 
-#: Largest difference of logits between one checkpoint's engines in FP32; rounding gives 1e-5.
+#: Largest difference of logits between FP32 engines of one checkpoint; rounding alone gives 1e-5.
 _SAME_WEIGHTS = 1e-2
 
-#: Opens a progress bar of that label.
+#: Opens a progress bar with this label.
 Bar = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What can be known without a stop-watch, and the engines that can be timed.
+    """Everything that is not timed, and the engines that can be timed.
 
     Attributes:
         study: The model.
-        engines: All that were asked for, by name.
-        facts: Of each engine: title, precision, sizes, accuracy; ``missing`` and why where it cannot run.
-        contenders: Those that can run.
+        engines: All requested engines, by name.
+        facts: Of each engine: title, precision, sizes, accuracy; ``missing`` with the reason if it cannot run.
+        contenders: The engines that can run.
         macs: Multiply-accumulates of one image, by operator of the plain export.
-        install_bytes: Of the bare install; empty where it failed.
+        install_bytes: Of the bare installation; empty if it failed.
     """
 
     study: Study
@@ -62,17 +63,17 @@ def prepare(
     bar: Bar,
     say: Callable[[str], None],
 ) -> Prepared:
-    """Make graphs, ask every engine for its answers on the test part, weigh everything. All of it is kept.
+    """Make graphs, ask every engine for its answers on the test part, measure sizes. All of it is cached.
 
     Args:
         study: The model.
-        engines: What shall be measured.
-        threads: Numbers of threads it shall be measured with.
+        engines: The engines to measure.
+        threads: Numbers of threads to measure with.
         peers: Folder of the peers' environments.
-        kept: Folder for what is kept between runs.
-        with_accuracy: Ask for answers on the test part.
+        kept: Folder for results cached between runs.
+        with_accuracy: Whether to ask for answers on the test part.
         bar: Opens a progress bar.
-        say: Told what is being done.
+        say: Called with a line about each step.
     """
     facts: dict[str, dict[str, Any]] = {}
     contenders: list[Contender] = []
@@ -101,7 +102,7 @@ def prepare(
                         study.test,
                         kept / "answers",
                         python=python,
-                        threads=len(usable_cores()),
+                        threads=usable_cores(),
                         progress=progress,
                     )
         except BrainError as error:
@@ -120,7 +121,7 @@ def prepare(
             )
             if "torch" in answers and engine.name != "torch" and not engine.own_preprocessing:
                 found = agreement(logits, answers["torch"], study.test.labels)
-                _refuse_other_weights(engine, found)
+                refuse_other_weights(engine, found)
                 facts_here["against_torch"] = found
     return Prepared(
         study=study,
@@ -141,19 +142,27 @@ def _described(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _refuse_other_weights(engine: Engine, found: dict[str, Any]) -> None:
-    """A bundle of another training would be measured beside engines it has nothing to do with."""
+def refuse_other_weights(engine: Engine, found: dict[str, Any]) -> None:
+    """Refuse a bundle of other weights: it cannot be compared with engines of this checkpoint.
+
+    Args:
+        engine: The engine; only our FP32 bundles are checked.
+        found: Its ``agreement`` with PyTorch.
+
+    Raises:
+        BundleIncompatible: The logits differ by more than rounding.
+    """
     difference = found["max_abs_logit_difference"]
     if engine.family == "ours" and engine.precision == "fp32" and difference > _SAME_WEIGHTS:
         raise BundleIncompatible(
             f"{engine.name}: logits differ from the checkpoint's by up to {difference:.2g}, "
-            f"expected at most {_SAME_WEIGHTS}: it was made of other weights",
-            hint="export this checkpoint again, or name the bundle's own with --checkpoint",
+            f"expected at most {_SAME_WEIGHTS}: it has other weights",
+            hint="export this checkpoint again, or pass the bundle's own with --checkpoint",
         )
 
 
 def _warm_up(engine: Engine, contender: Contender, threads: Sequence[int]) -> None:
-    """Compile for each number of threads; the compiler keeps what it made, so that the run itself need not wait."""
+    """Compile for each number of threads; the compiler caches its output, so the timed run does not wait for it."""
     if engine.family != "compile":
         return
     for count in threads:

@@ -1,4 +1,4 @@
-"""One run with the stop-watch: measure, judge whether the machine was ours alone, give the result as plain JSON."""
+"""One timed run: measure, check that nothing else used the machine, return the result as plain JSON."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,21 +28,21 @@ def measure(
     bar: Bar,
     part_done: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """Measure with a stop-watch.
+    """Time the prepared engines.
 
     Args:
-        prepared: As ``prepare`` gives it.
-        threads: Numbers of threads, one measurement each.
+        prepared: As returned by ``prepare``.
+        threads: Numbers of threads, with a measurement for each.
         rounds: Turns of each engine.
-        cold_rounds: New processes of each engine.
-        load_before: The load before the command did anything.
-        command: As typed.
-        made_on: The day.
+        cold_rounds: New processes of each engine; 0 for no cold starts.
+        load_before: The load average before the command did anything.
+        command: The command line.
+        made_on: The day, as YYYY-MM-DD.
         bar: Opens a progress bar.
-        part_done: Gets the result after each part, to be written: a killed run keeps what it had.
+        part_done: Called with the result after each part, to write it: a killed run keeps the finished parts.
 
     Returns:
-        The result; docs/benchmarks.md says what is in it.
+        The result; docs/benchmarks.md describes it.
     """
     study = prepared.study
     result: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What all engines of one run share: the model, its size, its images, and a folder for what is made of them."""
+"""What all engines of a run share: the model, its size, the images, and a folder for files made from them."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ from train.data.samples import Progress, Sample
 from train.phantoms import phantom
 from train.splits.sample_rows import part_rows
 
-__all__ = ["Study", "TestPart", "open_study"]
+__all__ = ["Study", "TestPart", "open_study", "open_test_part"]
 
 _SCANS = 16
 _SCAN_SIDE = 512
@@ -28,18 +28,18 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPart:
-    """The images accuracy is measured on.
+    """The images that accuracy is measured on.
 
     Attributes:
         grey: A .npy, uint8 (N, H, W).
         labels: (N,), true class ids.
         groups: Patient or copy group of each image.
-        files: The images themselves, for engines with a preprocessing of their own.
+        files: The image files, for engines with their own preprocessing.
         digest: Of ``grey``.
-        files_digest: Of ``files``: the same at every size.
+        files_digest: Of ``files``, independent of the image size.
     """
 
-    __test__ = False  # pytest takes the name for a test's
+    __test__ = False  # pytest would take the class for a test
 
     grey: Path
     labels: NDArray[np.int64] = field(repr=False)
@@ -59,11 +59,11 @@ class Study:
         digest: Of the weights and the size.
         height: Rows of pixel_values.
         width: Columns of pixel_values.
-        data: The data set's name; empty where phantoms stand in.
-        folder: Where what is made of the checkpoint is kept.
-        calibration: A .npy of train images, uint8 (N, H, W).
+        data: The data set's name; empty for phantoms.
+        folder: Cache for files made from the checkpoint.
+        calibration: A .npy of train images for INT8 calibration, uint8 (N, H, W).
         test: None without a data set.
-        scans: JPEGs of 512 x 512 where there are any, for end to end.
+        scans: Image files for end to end, JPEGs of 512 x 512 if there are enough.
     """
 
     model: str
@@ -97,16 +97,16 @@ def open_study(
 
     Args:
         checkpoint: The trained model.
-        samples: The data set; None takes phantoms, which say nothing about accuracy.
+        samples: The data set; None for phantoms, which say nothing about accuracy.
         data: Its name.
-        folder: For what is made here; kept between runs.
+        folder: For files made here; kept between runs.
         pixel_caches: Where decoded images are kept.
-        image_size: Another side than the one it was trained at; the weights must allow it.
+        image_size: A side other than in training, if the weights allow it.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
         BundleError: The checkpoint is damaged, or its weights do not fit the size.
-        DataRefused: A part of the data lacks a class.
+        DataRefused: A part of the data set lacks a class.
     """
     weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
     loaded = load_checkpoint(checkpoint)
@@ -137,7 +137,7 @@ def open_study(
         )
         calibration = images.calibration
         pixels = PixelCache.build(samples, config, pixel_caches).pixels
-        test, scans = _test_part(samples, pixels, home), _jpeg_scans(samples)
+        test, scans = open_test_part(samples, pixels, home), _jpeg_scans(samples)
     return Study(
         model=loaded.name,
         checkpoint=checkpoint,
@@ -152,7 +152,17 @@ def open_study(
     )
 
 
-def _test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Path) -> TestPart:
+def open_test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Path) -> TestPart:
+    """Collect the test part, with one image of each copy group.
+
+    Args:
+        samples: The data set.
+        pixels: uint8, (len(samples), H, W).
+        folder: Where the images are written as test.npy.
+
+    Raises:
+        NoInputs: The data set has no test part.
+    """
     rows = part_rows(samples, "test", one_of_each_copy=True, all_classes=False)
     if not rows:
         raise NoInputs("the data set has no test part", hint="brain-data split makes one")
@@ -172,7 +182,7 @@ def _test_part(samples: Sequence[Sample], pixels: NDArray[np.uint8], folder: Pat
 
 
 def _jpeg_scans(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Take test images in turn by class, those of 512 x 512 if there are enough."""
+    """Choose test images of all classes in turn, only those of 512 x 512 if there are enough."""
     files = [
         sample
         for row in part_rows(samples, "test", one_of_each_copy=True, all_classes=False)

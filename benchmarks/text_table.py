@@ -10,32 +10,32 @@ from benchmarks.cells import (
     timing_cells,
 )
 from benchmarks.comparison import Result, int8_slower, rows
-from benchmarks.targets import verdicts
+from benchmarks.promises import verdicts
 from edge_infer.contract import RESEARCH_USE_ONLY
 
 __all__ = ["NOTES", "aligned", "clean_line", "text_table"]
 
-#: What the columns mean; once for all.
+#: What the columns mean, for the terminal and the page.
 NOTES = (
-    "One image at a time, model only; the engines in turn, the order reversed each round.",
+    "One image at a time, model only; engines in turn, reversing the order each round.",
     (
         "p50 with a bootstrap interval over rounds; file to JSON is a p50 too. "
         "p90 and p99 are MLPerf's early-stopping bounds (99 % confidence); "
-        "~ marks the percentile seen, where there were too few queries for a bound (64 for p90, 662 for p99)."
+        "~ marks the observed percentile if there were too few queries for a bound (64 for p90, 662 for p99)."
     ),
     (
         "times torch: ratio of medians in the same rounds against PyTorch eager FP32. "
         "of peak: the plain export's work at the machine's best matrix product of that precision, over the p50."
     ),
     (
-        "agrees: images with PyTorch FP32's class. flips: tumours it named rightly that become no_tumor. "
+        "agrees: images with the same class as PyTorch FP32. flips: tumours it named correctly that become no_tumor. "
         "memory: the process's peak after one scan. install: the peer's environment."
     ),
 )
 
 
 def text_table(result: Result) -> str:
-    """Render it all."""
+    """Render all of a result."""
     model = result["model"]
     size = model["image_size"]
     parts = [
@@ -74,7 +74,7 @@ def text_table(result: Result) -> str:
 
 
 def clean_line(result: Result) -> str:
-    """Say whether the machine was ours alone."""
+    """Say whether anything else used the machine."""
     if result["clean"]:
         return "a clean run: nothing else used the machine"
     return f"NOT A CLEAN RUN: {'; '.join(result['unclean_reasons'])}"
@@ -82,7 +82,7 @@ def clean_line(result: Result) -> str:
 
 def aligned(table: Sequence[Sequence[str]]) -> str:
     """Pad the cells of each column to one width."""
-    # A missing engine's reason runs on instead of widening its column.
+    # A missing engine's reason may be longer than its column.
     widths = [
         max(len(row[column]) for row in table if not row[1].startswith("missing") or column == 0)
         for column in range(len(table[0]))

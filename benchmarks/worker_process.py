@@ -1,4 +1,4 @@
-"""A worker as its parent holds it: started, asked, ended; never left behind."""
+"""The parent's side of a worker process: start it, send requests, end it."""
 
 import contextlib
 import json
@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from edge_infer import machine
 from edge_infer.errors import InferenceFailed, TimedOut
 
-__all__ = ["Worker", "cold_start", "usable_cores", "without_places", "worker_environment"]
+__all__ = ["Worker", "cold_start", "without_places", "worker_environment"]
 
 _ROOT = Path(__file__).resolve().parents[1]
-#: Packages a peer's own environment may see of this one; everything else it must have itself.
+#: Packages of this project that a peer's environment may import; it must have everything else itself.
 _SHARED = ("benchmarks", "edge_infer")
-_SLOW_SECONDS = 900.0  # the first call of a compiled model
+_SLOW_SECONDS = 900.0  # enough for the first call of a compiled model
 _STDERR_TAIL = 2000
 
 
@@ -29,9 +28,9 @@ class Worker:
 
     Args:
         name: For messages.
-        config: Goes to the adapter.
+        config: For the adapter.
         python: Interpreter; None is this one.
-        threads: Sets pools and pins the process to as many cores.
+        threads: Number of threads of its pools, and of cores it is pinned to.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
     def ask(self, do: str, *, timeout: float = _SLOW_SECONDS, **arguments: Any) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def cold_start(
     """Start a new process, wait for its first answer, and return its reply with ``wall_seconds``.
 
     Raises:
-        InferenceFailed: It gave no answer.
+        InferenceFailed: It did not answer.
     """
     with contextlib.ExitStack() as links:
         environment = worker_environment(threads)
@@ -158,7 +157,7 @@ def cold_start(
 
 
 def worker_environment(threads: int) -> dict[str, str]:
-    """Return the environment: pools of n threads that sleep, not spin, while others are measured; no network."""
+    """Return a worker's environment: pools of ``threads`` threads that do not spin when idle, and no network."""
     pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return {
@@ -173,28 +172,23 @@ def worker_environment(threads: int) -> dict[str, str]:
     }
 
 
-def usable_cores() -> list[int]:
-    """Return the cores this process may use, the last ones and no more than its CPU quota pays for."""
-    return _allowed_cores()[-machine.usable_cores() :]
-
-
 def without_places(text: str) -> str:
-    """Shorten what an engine said by where this machine keeps things: results travel."""
+    """Remove this machine's folders from an engine's message, since results are passed on."""
     for place in (tempfile.gettempdir(), str(_ROOT), str(Path.cwd()), str(Path.home())):
         text = text.replace(f"{place}{os.sep}", "")
     return text
 
 
 def _command(python: Path | None, config: Mapping[str, Any]) -> list[str]:
-    # An interpreter of a venv is a link; resolved, it would be the one outside.
+    # Not resolved: a venv's interpreter is a link to one outside of the venv.
     return [str(python or sys.executable), "-m", "benchmarks.worker", json.dumps(config)]
 
 
 def _pin(pid: int, threads: int) -> None:
-    """Pin a process that has only just begun; its threads inherit it. The last cores: the first serve interrupts."""
+    """Pin a process that has just started; its threads inherit it. To the last cores: the first serve interrupts."""
     if hasattr(os, "sched_setaffinity"):
         with contextlib.suppress(ProcessLookupError):
-            # Not usable_cores(): who asks for more threads than the quota pays for gets their cores too.
+            # Of all that the process may use, not only as many as its quota allows: each thread gets a core of its own.
             os.sched_setaffinity(pid, _allowed_cores()[-threads:])
 
 
@@ -206,7 +200,7 @@ def _allowed_cores() -> list[int]:
 
 @contextlib.contextmanager
 def _shared_packages() -> Iterator[str]:
-    """Give a folder with links to what a peer needs of this project, and to nothing else of its environment."""
+    """Yield a folder with links to the packages of this project that a peer needs, and nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         for name in _SHARED:
             (Path(folder) / name).symlink_to(_ROOT / name, target_is_directory=True)

@@ -15,17 +15,17 @@ __all__ = ["read_result", "write_report", "write_result"]
 
 
 def write_result(result: Result, path: Path) -> None:
-    """Write the JSON; what was there before stays whole until then."""
+    """Write the JSON in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes_atomically(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_report(result: Result, folder: Path, stem: str) -> Path:
-    """Write plot and page, and return the page."""
+    """Write the plot and the page; return the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = plot_trade_off(result, folder / stem)
+    plots = plot_trade_off(result, folder / stem)
     page = folder / f"{stem}.html"
-    write_bytes_atomically(page, render_page(result, images[0] if images else None).encode())
+    write_bytes_atomically(page, render_page(result, plots[0] if plots else None).encode())
     return page
 
 
@@ -33,7 +33,7 @@ def read_result(path: Path) -> dict[str, Any]:
     """Read a result.
 
     Raises:
-        UnreadableInput: It is none, or was made by a newer version.
+        UnreadableInput: It is not a result, or of another schema version.
     """
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def read_result(path: Path) -> dict[str, Any]:
         raise UnreadableInput(f"{path}: is not JSON ({error})") from error
     if not isinstance(result, dict) or result.get("schema_version") != SCHEMA_VERSION:
         raise UnreadableInput(
-            f"{path}: is no result of brain-bench, schema version {SCHEMA_VERSION}",
+            f"{path}: is not a result of brain-bench, schema version {SCHEMA_VERSION}",
             hint="pass a JSON that brain-bench run wrote",
         )
     return result

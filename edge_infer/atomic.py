@@ -1,8 +1,8 @@
-"""Writing so that a crash, a full disk or a second writer never harms what was there before.
+"""Write so that a crash, a full disk or a second writer never harms existing files.
 
-Everything is written to a temporary sibling, flushed to the disk and then renamed. A reader sees
-the old content or the new, never a mixture. What replaces something keeps its owner, group and mode as far as they may
-be given; what is new gets what the umask leaves.
+Everything is written to a temporary sibling, flushed to the disk and then renamed. A reader sees the old content or the
+new, never a mixture. Replaced files and folders keep owner, group and mode as far as permissions allow; new ones get
+the mode of the umask.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ __all__ = ["refuse_other_content", "replace_folder_atomically", "write_bytes_ato
 
 
 def refuse_other_content(target: Path, known: Collection[str], *, what: str) -> None:
-    """Refuse to replace a folder that holds something of somebody else.
+    """Refuse to replace a folder that holds anything unknown.
 
     Args:
-        target: The folder; there need not be one.
-        known: Names of what may be in it.
+        target: The folder; it need not exist.
+        known: Names that may be in it.
         what: Such as ``a bundle``, for the message.
 
     Raises:
-        CannotWrite: It holds more, has no name of its own, or may not be looked into.
+        CannotWrite: It holds something else, has no name of its own, or cannot be read.
     """
     if target.name in ("", ".."):
         raise CannotWrite(
@@ -45,7 +45,7 @@ def refuse_other_content(target: Path, known: Collection[str], *, what: str) -> 
         raise _cannot_write(target, error) from error
     if others:
         raise CannotWrite(
-            f"{shown_name(target)}: holds what is no part of {what}, such as {shown_name(min(others))}",
+            f"{shown_name(target)}: holds files that do not belong to {what}, such as {shown_name(min(others))}",
             hint="name a new folder: everything in it would be replaced",
         )
 
@@ -53,14 +53,14 @@ def refuse_other_content(target: Path, known: Collection[str], *, what: str) -> 
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Write one file; its folder must exist.
 
-    Temporary files that killed writers left in the folder are swept.
+    Temporary files that killed writers left in the folder are removed.
 
     Args:
         path: Target. An existing regular file is replaced.
         data: The whole content.
 
     Raises:
-        CannotWrite: The target cannot be written; what was there before is unharmed.
+        CannotWrite: The target cannot be written; an existing file is unharmed.
     """
     path = Path(path)
     try:
@@ -75,10 +75,10 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replace_folder_atomically(target: Path) -> Iterator[Path]:
-    """Fill a temporary sibling folder; on success it takes the place of the target.
+    """Fill a temporary sibling folder; on success it replaces the target.
 
-    The target's parents are created. While it runs, ``.NAME.lock`` beside the target keeps other
-    writers of the same target out; it goes with its process. What killed writers left is swept.
+    The target's parents are created. Meanwhile ``.NAME.lock`` beside the target keeps other writers
+    of the same target out; the lock ends with its process. Leftovers of killed writers are removed.
 
     Args:
         target: Folder to create or replace as a whole.
@@ -88,10 +88,10 @@ def replace_folder_atomically(target: Path) -> Iterator[Path]:
 
     Raises:
         OutputLocked: Another process is writing the same target.
-        CannotWrite: The target cannot be written; what was there before is unharmed.
+        CannotWrite: The target cannot be written; an existing folder is unharmed.
     """
     given = Path(target)
-    # A linked folder stays a link, its content is replaced. Path.resolve would raise for links in a circle.
+    # A linked folder stays a link; its content is replaced. Path.resolve would raise for circular links.
     target = Path(os.path.realpath(given))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,14 +116,14 @@ def replace_folder_atomically(target: Path) -> Iterator[Path]:
 
 
 def _swap_in(temporary: Path, target: Path) -> None:
-    """Put ``temporary`` at ``target``; a former target ends at ``temporary``."""
+    """Move ``temporary`` to ``target``; an existing target ends up at ``temporary``."""
     if not target.exists():
         temporary.rename(target)
         return
     if exchange_paths(temporary, target):
         return
-    # No atomic exchange here: two renames, and back again should the second one fail. A process
-    # killed between the two leaves the old folder as .NAME.old; the next writer puts it back.
+    # No atomic exchange here: two renames, undone if the second one fails. A process killed between
+    # the two leaves the old folder as .NAME.old; the next writer puts it back.
     aside = _aside(target)
     target.rename(aside)
     try:
@@ -135,7 +135,7 @@ def _swap_in(temporary: Path, target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what killed writers of this target left; we hold the lock, so none is alive."""
+    """Remove leftovers of killed writers of this target; we hold the lock, so none is alive."""
     aside = _aside(target)
     if aside.exists() and not target.exists():
         aside.rename(target)
@@ -147,7 +147,7 @@ def _sweep(target: Path) -> None:
 
 
 def _remove_tree(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # a folder that was read-only keeps what is in it
+    with contextlib.suppress(OSError):  # a read-only folder would keep its content
         folder.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -170,7 +170,7 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
-            if sys.platform != "win32":  # still locked; Windows renames nothing that is open
+            if sys.platform != "win32":  # still locked; Windows cannot rename open files
                 temporary.replace(path)
         if sys.platform == "win32":
             temporary.replace(path)
@@ -193,7 +193,7 @@ def _flush_tree(folder: Path) -> None:
 
 def _flush_folder(folder: Path) -> None:
     if sys.platform == "win32":
-        return  # Windows opens no folders; NTFS journals renames itself
+        return  # Windows cannot open folders; NTFS journals renames itself
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -209,7 +209,7 @@ def _refuse_special(
         mode = path.lstat().st_mode
         if not is_expected(mode):
             raise CannotWrite(
-                f"{shown_name(given)}: is there already and is not {expected}",
+                f"{shown_name(given)}: exists and is not {expected}",
                 hint="name another output",
             )
 
@@ -217,5 +217,5 @@ def _refuse_special(
 def _cannot_write(path: Path, error: OSError) -> CannotWrite:
     return CannotWrite(
         f"{shown_name(path)}: cannot be written ({error.strerror or error})",
-        hint="check that its folder exists, is yours to write and has space left",
+        hint="check that its folder exists, is writable and has space left",
     )

@@ -1,4 +1,4 @@
-"""The bytes of an open file, whoever made it: ``open``, ``io.BytesIO``, a member of a ZIP, a socket, standard input."""
+"""Read the bytes of any open file: from ``open``, ``io.BytesIO``, a member of a ZIP, a socket, standard input."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -7,19 +7,19 @@ from edge_infer.image_limits import MAX_FILE_BYTES
 
 __all__ = ["BinaryFile", "read_binary"]
 
-_CHUNK_BYTES = 2**20  # some kinds of file take as much memory as they are asked for
+_CHUNK_BYTES = 2**20  # some kinds of file allocate as much memory as is asked for
 
 
 @runtime_checkable
 class BinaryFile(Protocol):
-    """Anything whose ``read(size)`` gives up to that many bytes, and none at the end."""
+    """Anything whose ``read(size)`` returns up to that many bytes, and none at the end."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes; what else it gives is refused."""
+        """Return up to ``size`` bytes; any other type is refused."""
 
 
 def read_binary(file: BinaryFile, name: str) -> bytes:
-    """Read from where the file stands to its end, or one byte beyond the limit; leave it open.
+    """Read from the current position to the end, or to one byte over the limit; leave the file open.
 
     Args:
         file: Open for reading, in binary mode, blocking.
@@ -27,8 +27,8 @@ def read_binary(file: BinaryFile, name: str) -> bytes:
 
     Raises:
         UnreadableInput: Reading failed.
-        TypeError: It gives something other than bytes, as in text mode.
-        ValueError: It is closed.
+        TypeError: The file returns something other than bytes, as in text mode.
+        ValueError: The file is closed.
     """
     chunks: list[bytes] = []
     missing = MAX_FILE_BYTES + 1
@@ -40,17 +40,17 @@ def read_binary(file: BinaryFile, name: str) -> bytes:
 
 def _read(file: BinaryFile, size: int, name: str) -> bytes:
     try:
-        chunk: Any = file.read(size)  # whatever its type promises
+        chunk: Any = file.read(size)  # its type may be wrong
     except UnicodeDecodeError as error:
         raise _not_binary("text mode") from error
     except OSError as error:
         raise _unreadable(name, error.strerror or type(error).__name__) from error
-    except (TypeError, ValueError):  # another signature; closed
+    except (TypeError, ValueError):  # another signature, or closed
         raise
-    except Exception as error:  # zlib.error, BadZipFile, EOFError, ...; their words may name files
+    except Exception as error:  # zlib.error, BadZipFile, EOFError, ...; their texts may name files
         raise _unreadable(name, type(error).__name__) from error
     if not isinstance(chunk, bytes):
-        raise _not_binary(f"read() gave {type(chunk).__name__}")
+        raise _not_binary(f"read() returned {type(chunk).__name__}")
     return chunk
 
 
@@ -62,5 +62,5 @@ def _unreadable(name: str, reason: str) -> UnreadableInput:
 
 def _not_binary(found: str) -> TypeError:
     return TypeError(
-        f"open file gives no bytes ({found}), expected binary mode, as of open(path, 'rb'), and blocking"
+        f"open file returns no bytes ({found}), expected binary mode, as in open(path, 'rb'), and blocking"
     )

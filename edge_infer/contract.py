@@ -1,6 +1,6 @@
 """The contract every storey shares: class order, tensor names, schema versions, the research-use notice.
 
-The edge defines it; training, export and benchmarks import it from here, so that nothing can drift apart.
+The runtime defines it; training, export and benchmarks import it from here, so that they cannot diverge.
 """
 
 __all__ = [
@@ -16,7 +16,8 @@ __all__ = [
     "RESULT_SCHEMA_VERSION",
 ]
 
-#: Canonical class order; the index of a name is its class id. The order of the two seed reports.
+#: Canonical class order; the index of a name is its class id. The two student reports that the project began with have
+#: the same order.
 LABELS = ("glioma", "meningioma", "no_tumor", "pituitary")
 
 #: Graph input: float32 (batch, 3, H, W), grey image repeated over the channels, range 0..1.
@@ -26,7 +27,7 @@ INPUT_NAME = "pixel_values"
 #: The mean of ``evidence`` over h and w is ``logits``: what each place of the image adds to a class.
 OUTPUT_NAMES = ("logits", "embeddings", "evidence")
 
-#: What has to be assumed of 8-bit weights nothing is known of.
+#: Assumed largest magnitude of 8-bit weights if nothing is known about them.
 LARGEST_INT8 = 128
 
 #: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
@@ -39,10 +40,10 @@ RESULT_SCHEMA_VERSION = 1
 #: The key of ``metadata_props`` in model.onnx that holds the same contract as JSON.
 METADATA_KEY = "brain_edge.contract"
 
-#: The images whose answers the bundle knows (edge_infer/golden.py).
+#: The images whose expected answers are in the bundle (edge_infer/golden.py).
 GOLDEN_FILE = "golden.png"
 
-#: What a bundle folder holds: nothing less, nothing more.
+#: The files of a bundle folder: exactly these.
 BUNDLE_FILES = (
     "README.md",
     "config.json",

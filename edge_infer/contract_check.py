@@ -1,4 +1,4 @@
-"""The four places that state the contract must agree: manifest, config, preprocessing and graph."""
+"""Check that the four places that state the contract agree: manifest, config, preprocessing and graph."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def check_contract(
 
     Raises:
         BundleIntegrity: They contradict each other.
-        BundleIncomplete: One of them does not say it.
+        BundleIncomplete: One of them lacks it.
         BundleIncompatible: The graph has other inputs or outputs than this package expects.
     """
     labels = labels_of_config(config)
@@ -57,7 +57,7 @@ def check_contract(
 
 
 def labels_of_config(config: Mapping[str, Any]) -> list[Any]:
-    """Return the labels of config.json in the order of their ids, of whatever type they are there.
+    """Return the labels of config.json in the order of their ids; their type is not checked.
 
     Raises:
         BundleIncomplete: There is no ``id2label``.
@@ -82,5 +82,5 @@ def _labels_of_graph(metadata: Mapping[str, str]) -> list[Any]:
         return list(parse_object(metadata[METADATA_KEY])["labels"])
     except (ValueError, KeyError, TypeError) as error:
         raise BundleIncomplete(
-            f"model.onnx: {METADATA_KEY} in metadata_props states no labels"
+            f"model.onnx: {METADATA_KEY} in metadata_props has no labels"
         ) from error

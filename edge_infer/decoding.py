@@ -1,4 +1,4 @@
-"""The bytes of an image file as grey pixels, all of them or none: what a decoder would fill in is refused."""
+"""Decode the bytes of an image file to grey pixels; files that a decoder would have to complete are refused."""
 
 import io
 
@@ -20,16 +20,16 @@ __all__ = ["checked", "decode", "refuse_accepting_truncated"]
 
 
 def decode(data: bytes, name: str) -> Image.Image:
-    """Decode an image whole, upright, as mode ``L``.
+    """Decode a whole image, upright, as mode ``L``.
 
     Args:
         data: Of a file.
         name: For messages.
 
     Raises:
-        CorruptImage: Damaged, cut short or no image.
+        CorruptImage: Damaged, cut short or not an image.
         UnsupportedImage: Another format or kind, several frames, too small, or without contrast.
-        InputOverLimit: More than 8192 pixels a side, 40 million pixels, or another bound on what it may cost.
+        InputOverLimit: More than 8192 pixels a side, 40 million pixels, or over another limit on time and memory.
     """
     refuse_accepting_truncated(name)
     try:
@@ -54,10 +54,10 @@ def decode(data: bytes, name: str) -> Image.Image:
 
 
 def refuse_accepting_truncated(name: str) -> None:
-    """Refuse to decode while Pillow is told to fill in what is missing.
+    """Refuse to decode while Pillow is set to fill in missing data.
 
     Raises:
-        UnsupportedImage: It is.
+        UnsupportedImage: It is set so.
     """
     if ImageFile.LOAD_TRUNCATED_IMAGES:
         raise UnsupportedImage(
@@ -67,14 +67,14 @@ def refuse_accepting_truncated(name: str) -> None:
 
 
 def checked(data: bytes, name: str) -> bytes:
-    """Check a file for what Pillow would read wrongly, fill in or read for too long; return the bytes to decode.
+    """Check a file for what Pillow would read wrongly, fill in or take too long for; return the bytes to decode.
 
     Args:
         data: Of a file.
         name: For messages.
 
     Raises:
-        InputError: As ``decode``.
+        InputError: As for ``decode``.
     """
     foreign = name_of_foreign_format(data)
     if foreign:
@@ -96,14 +96,14 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _unidentified(data: bytes, name: str) -> BrainError:
-    if data.startswith(TIFF_SIGNATURES):  # its header is whole: that has been checked
+    if data.startswith(TIFF_SIGNATURES):  # its header has been checked
         return UnsupportedImage(
             f"{name}: TIFF is of a kind that is not read, expected grey or 8-bit colour",
             hint="save it as 16-bit grey, or as 8-bit",
         )
     return CorruptImage(
         f"{name}: content is not an image, expected {', '.join(FORMATS)}",
-        hint="the ending of the name does not count, the content does",
+        hint="the content decides, not the ending of the name",
     )
 
 

@@ -1,6 +1,6 @@
-"""What makes an image doubtful although it can be read: notes beside the answer, never instead of it.
+"""Notes about readable images that are doubtful; they are added to the answer and never replace it.
 
-Each rule is one comparison, stated in docs/bundle.md with how often it speaks on good scans.
+Each rule is one comparison; docs/bundle.md states it, and how often it gives a note on good scans.
 """
 
 import numpy as np
@@ -9,20 +9,20 @@ from PIL import Image
 
 __all__ = ["doubts_about"]
 
-#: Good scans need 112 or more of 256 levels; one hot pixel in a 16-bit image leaves three.
+#: Good scans use 112 or more of 256 levels; one hot pixel in a 16-bit image leaves three.
 FEW_LEVELS = 64
-_COMMON = 0.999  # of the pixels: a few of any level do not count
-#: Longer than this times the shorter side: two square slices, even with a line lost. The longest good scan has 1.97.
+_COMMON = 0.999  # share of the pixels that the levels must cover
+#: Ratio of the sides from which on two square slices are likely, even with a line lost. Good scans have up to 1.97.
 TWO_SLICES = 1.98
-#: A line through the middle of a head holds 0.55 of the mean or more, that between two slices hardly any.
+#: A line through the middle of a head has 0.55 of the mean grey or more, one between two slices almost none.
 DARK_LINE = 0.3
-_LINE = 64  # it is this part of the side across it
+_LINE = 64  # the line's width: the side divided by this
 _BRIGHT = 128
-_RIM = 32  # the rim is this part of the shorter side
+_RIM = 32  # the rim's width: the shorter side divided by this
 
 
 def doubts_about(grey: Image.Image) -> tuple[str, ...]:
-    """Say what a reader should know about an image before they believe the answer.
+    """Return what a reader should know about an image before relying on the answer.
 
     Args:
         grey: Mode ``L``, as it was read, not yet resized.
@@ -59,11 +59,11 @@ def _levels(grey: Image.Image) -> str:
     pixels = grey.width * grey.height
     most_common_first = np.sort(_histogram(grey))[::-1]
     levels = int(np.searchsorted(most_common_first.cumsum(), _COMMON * pixels)) + 1
-    if levels >= min(FEW_LEVELS, pixels // 8):  # 16 x 16 pixels cannot hold many
+    if levels >= min(FEW_LEVELS, pixels // 8):  # 16 x 16 pixels cannot have many levels
         return ""
     return (
         f"few grey levels are left: {levels} of 256 hold nearly all pixels; "
-        "a single very bright pixel, or an export with few bits, does that"
+        "a single very bright pixel, or an export with few bits, causes this"
     )
 
 
@@ -75,7 +75,7 @@ def _rim(grey: Image.Image) -> str:
     rim = _median(_histogram(grey) - _histogram(inner))
     if rim <= max(_BRIGHT, _median(_histogram(middle))):
         return ""
-    return "the rim is brighter than the middle: black and white may be exchanged"
+    return "the rim is brighter than the middle: black and white may be swapped"
 
 
 def _histogram(grey: Image.Image) -> NDArray[np.int64]:

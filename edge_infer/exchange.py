@@ -1,4 +1,4 @@
-"""Exchange two paths in one step, where the operating system can (Linux, ``renameat2``)."""
+"""Exchange two paths in one step, if the operating system can (Linux, ``renameat2``)."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ def exchange_paths(first: Path, second: Path) -> bool:
     """Exchange two existing paths atomically.
 
     Returns:
-        False, with nothing changed, where the system or the file system cannot do it.
+        False, with nothing changed, if the system or the file system cannot do it.
     """
     if not sys.platform.startswith("linux"):
         return False

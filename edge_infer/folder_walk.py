@@ -1,4 +1,4 @@
-"""All files below a folder, those in linked folders too, each folder once, however links lead around in circles."""
+"""All files below a folder, including linked folders; each folder is read once, even if links are circular."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ __all__ = ["Walk", "is_folder"]
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """Walks through folders; one walk reads no folder twice, also if it is asked to.
+    """A walk through folders that reads no folder twice, even over several calls.
 
     Attributes:
-        is_skipped: Whether a file or folder of this name does not count, and is not said to be left out.
-        repeated: Links to folders that had been read already, and were left out.
+        is_skipped: Whether to silently skip a file or folder of this name.
+        repeated: Links that were left out because their folders had been read already.
     """
 
     is_skipped: Callable[[str], bool]
@@ -25,9 +25,9 @@ class Walk:
     _read: set[str] = field(default_factory=set, repr=False)
 
     def files(self, folder: Path) -> Iterator[Path]:
-        """Yield what is no folder: in the order of names, the files of a folder before its folders.
+        """Yield everything but folders, sorted by name, the files of a folder before its subfolders.
 
-        Links to nothing are among them, and what is no regular file.
+        Broken links and special files are included.
 
         Raises:
             UnreadableInput: A folder may not be read.
@@ -52,7 +52,7 @@ class Walk:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether it is a folder; what cannot be looked at is none, and is refused where it is read."""
+    """Whether it is a folder; False if it cannot be accessed: reading it will report the error."""
     try:
         return path.is_dir()
     except (OSError, ValueError):  # forbidden, too long, a null character in the name
@@ -61,7 +61,7 @@ def is_folder(path: Path) -> bool:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 -- names are what is asked for
+        return sorted(os.listdir(folder))  # noqa: PTH208 -- only names are needed
     except OSError as error:
         raise UnreadableInput(
             f"{shown_name(folder)}: folder cannot be read ({error.strerror})",

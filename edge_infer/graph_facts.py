@@ -1,8 +1,8 @@
-"""Look into an ONNX file without the onnx package, and refuse what a bundle may never hold.
+"""Read facts from an ONNX file without the onnx package, and refuse content that a bundle may not have.
 
 onnxruntime loads external data from files beside the model (relative to the working directory when a model comes as
-bytes), so the digest of model.onnx would not cover the weights; and a loop or a custom operator turns a model into a
-program. Both are refused here, before onnxruntime sees a byte.
+bytes), so the digest of model.onnx would not cover the weights; a loop or a custom operator makes a model a program.
+Both are refused here, before onnxruntime gets the file.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from edge_infer.protobuf import DamagedMessage, Message, RefusedMessage, read_me
 __all__ = ["GraphFacts", "graph_facts"]
 
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
-#: SequenceMap is a function around Loop; the searches of com.microsoft are loops; EPContext names a file to load.
+#: SequenceMap is a function around Loop; com.microsoft's searches are loops; EPContext names a file to load.
 _REFUSED_OPERATORS = frozenset(
     {"If", "Loop", "Scan", "SequenceMap", "BeamSearch", "GreedySearch", "Sampling"}
     | {"WhisperBeamSearch", "EPContext"}
@@ -34,7 +34,7 @@ _DATA_LOCATION = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphFacts:
-    """What the file says about itself.
+    """Facts from the file.
 
     Attributes:
         ir_version: ONNX IR version.
@@ -52,12 +52,12 @@ class GraphFacts:
 
 
 def graph_facts(model: bytes) -> GraphFacts:
-    """Walk through model.onnx.
+    """Read and check model.onnx.
 
     Raises:
-        BundleIntegrity: Not an ONNX file.
-        ContentRefused: External data, control flow, local functions, operators of other makers, or a form in which
-            two readers could see two different graphs.
+        BundleIntegrity: It is not an ONNX file.
+        ContentRefused: External data, control flow, local functions, operators of other domains, or an encoding that
+            two readers could read as two different graphs.
     """
     try:
         top = read_message(model, "ModelProto")
@@ -112,7 +112,7 @@ def _tensors(
 
 
 def _check_tensor(tensor: Message) -> None:
-    # external_data itself is no field of the schema here, so that it is refused while reading.
+    # external_data itself is not in our schema, so it is refused while reading.
     if _integer(tensor, _DATA_LOCATION) != 0:
         raise RefusedMessage("weights lie in another file, expected all of them inside")
 
@@ -147,12 +147,12 @@ def _messages(message: Message, number: int) -> Iterator[Message]:
 
 
 def _integer(message: Message, number: int) -> int:
-    """Return a singular integer, 0 if it is not there."""
+    """Return a single integer; 0 if it is missing."""
     return next((value for value in message.get(number, ()) if isinstance(value, int)), 0)
 
 
 def _text(message: Message, number: int) -> str:
-    """Return a singular text, empty if it is not there."""
+    """Return a single text; empty if it is missing."""
     for value in message.get(number, ()):
         if isinstance(value, memoryview):
             try:

@@ -1,10 +1,10 @@
-"""Any accepted image as 8-bit grey: nothing clipped, transparency on black, deep pixels scaled.
+"""Convert any accepted image to 8-bit grey: nothing clipped, transparency on black, deep pixels scaled.
 
 The rule for deep pixels (16-bit, 32-bit, float) is ``round(value * 255 / largest value)``. Scanners
 write 12 bits into 16, so dividing by 65535 would leave almost nothing, and Pillow's own conversion
 clips at 255.
 
-Images are converted in strips of rows: whole, an image of 40 million pixels took over a gigabyte.
+Images are converted in strips of rows: converted at once, 40 million pixels took over a gigabyte.
 """
 
 from collections.abc import Iterator
@@ -44,8 +44,8 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
         name: For messages.
 
     Raises:
-        CorruptImage: Values that are not finite.
-        UnsupportedImage: A pixel type with no agreed meaning, or an image without any contrast.
+        CorruptImage: Values are not finite.
+        UnsupportedImage: The pixel type has no agreed meaning, or the image has no contrast.
     """
     grey = _deep_to_grey(image, name) if image.mode in _DEEP else _shallow_to_grey(image, name)
     darkest, brightest = grey.getextrema()
@@ -57,13 +57,13 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
 
 
 def upright(grey: Image.Image, source: Image.Image) -> Image.Image:
-    """Turn an image as the EXIF orientation of its source says; Pillow has turned TIFFs already."""
+    """Turn an image by the EXIF orientation of its source; Pillow has already turned TIFFs."""
     method = _TO_UPRIGHT.get(source.getexif().get(_ORIENTATION, 1))
     return grey if method is None else grey.transpose(method)
 
 
 def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Yield the image in strips of about a million pixels, each with its first row."""
+    """Yield the image in strips of about a million pixels, each with the number of its first row."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
@@ -71,17 +71,17 @@ def strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def refuse_misread(image: Image.Image, name: str) -> None:
-    """Refuse what Pillow reads as something else than the file holds.
+    """Refuse images that Pillow reads wrongly.
 
-    It turns over inverted TIFFs of 8 bits but not of more, keeps the upper 8 bits of 16-bit colour, and swaps the bytes
-    of deep TIFFs that are compressed and big-endian once too often.
+    It inverts WhiteIsZero TIFFs of 8 bits but not of more, keeps only the upper 8 bits of 16-bit colour, and swaps the
+    bytes of compressed big-endian deep TIFFs twice.
 
     Args:
-        image: As opened; a copy has no tags any more, and a PNG forgets its depth when it is loaded.
+        image: As opened: a copy has no tags, and a PNG loses its depth when it is loaded.
         name: For messages.
 
     Raises:
-        UnsupportedImage: It is one of these.
+        UnsupportedImage: The image is one of these.
     """
     tags = getattr(image, "tag_v2", {})
     if image.mode in _DEEP and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
@@ -136,7 +136,7 @@ def _deep_to_grey(image: Image.Image, name: str) -> Image.Image:
 
 
 def _values(strip: Image.Image, image: Image.Image) -> NDArray[np.generic]:
-    """Return the numbers of a strip: unsigned where the file says so, a transparent value as black."""
+    """Return the values of a strip: unsigned if the file says so, and black for the transparent value."""
     values = np.asarray(strip)
     tags = getattr(image, "tag_v2", {})
     if (
@@ -144,7 +144,7 @@ def _values(strip: Image.Image, image: Image.Image) -> NDArray[np.generic]:
         and tags.get(_BITS) == (32,)
         and _SIGNED not in tags.get(_SAMPLE_FORMAT, ())
     ):
-        values = values.view(np.uint32)  # Pillow has no such mode: large values became negative
+        values = values.view(np.uint32)  # Pillow has no unsigned mode: large values became negative
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         values = np.where(values == transparent, 0, values)
@@ -152,10 +152,10 @@ def _values(strip: Image.Image, image: Image.Image) -> NDArray[np.generic]:
 
 
 def scale_deep(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
-    """Scale deep pixels to 0..255 by the largest of them.
+    """Scale deep pixels to 0..255 by their largest value.
 
     Args:
-        values: Integer or float, (H, W), no negatives.
+        values: Integer or float, (H, W), not negative.
         name: For messages.
 
     Returns:
@@ -178,7 +178,7 @@ def _largest(values: NDArray[np.generic], name: str) -> float:
     if wide.min() < 0:
         raise UnsupportedImage(
             f"{name}: image holds negative values, expected 0 or more",
-            hint="shift or window the values before you export them",
+            hint="shift or window the values before exporting them",
         )
     return float(wide.max())
 

@@ -1,4 +1,4 @@
-"""Draw over a scan what each place of it adds to the predicted class."""
+"""Draw the evidence over a scan: what each place adds to the predicted class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,12 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 
-__all__ = ["draw_evidence", "draw_heatmap"]
+__all__ = ["draw_evidence", "draw_heatmap", "relative_strength"]
 
 _MIN_WIDTH = 512
-_FOR = np.array(
-    [214, 47, 39], dtype=np.float32
-)  # the two ends of ColorBrewer's RdYlBu, safe for the colour-blind
+# The two ends of ColorBrewer's RdYlBu, safe for the colour-blind.
+_FOR = np.array([214, 47, 39], dtype=np.float32)
 _AGAINST = np.array([49, 104, 190], dtype=np.float32)
 _OPACITY = 0.6
 _BACKGROUND = (18, 18, 20)
@@ -24,9 +23,9 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     """Draw the evidence for the predicted class over the scan, with a legend below.
 
-    Red speaks for the class, blue against it, compared with the mean over all classes, since only
-    differences between classes move a probability. The strongest place of the image has full
-    colour, so colours of two images do not compare.
+    Red is evidence for the class, blue against it, relative to the mean over all classes, since
+    only differences between classes change a probability. The strongest place of each image has
+    full colour, so colours of two images cannot be compared.
 
     Args:
         image: The scan, mode ``L``, as read by ``read_image``.
@@ -61,16 +60,26 @@ def draw_evidence(
         Mode RGB.
     """
     scan = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
-    strength = _strength(evidence, label_id, size)[:, :, None]  # (H, W, 1), -1..1
+    strength = relative_strength(evidence, label_id, size)[:, :, None]  # (H, W, 1), -1..1
     colour = np.where(strength > 0, _FOR, _AGAINST)
     alpha = np.abs(strength) * _OPACITY
     blended = scan[:, :, None] * (1 - alpha) + colour * alpha
     return Image.fromarray(np.rint(blended).astype(np.uint8))
 
 
-def _strength(
+def relative_strength(
     evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
 ) -> NDArray[np.float32]:
+    """Return the evidence for a class relative to the mean over all classes, scaled and enlarged.
+
+    Args:
+        evidence: float32, (classes, h, w).
+        label_id: The class.
+        size: (width, height) of the result in pixels.
+
+    Returns:
+        float32, (H, W), -1..1; the largest magnitude before enlarging is 1.
+    """
     relative = evidence[label_id] - evidence.mean(axis=0)  # (h, w)
     largest = float(np.abs(relative).max())
     normed = relative / largest if largest > 0 else np.zeros_like(relative)

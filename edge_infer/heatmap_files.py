@@ -1,4 +1,4 @@
-"""Where the heatmaps of a run go: chosen before it starts, so that no scan is ever overwritten."""
+"""The files for the heatmaps of a run, chosen before it starts, so that no scan is overwritten."""
 
 import hashlib
 import io
@@ -21,21 +21,21 @@ __all__ = ["HeatmapFiles"]
 
 ImageInput = Path | StandardInput
 
-#: Bytes of a name, its ending left out. File systems take 255, and while a file is written its name is longer.
+#: Bytes of a name without its ending. File systems allow 255, and the temporary name while writing is longer.
 _MAX_STEM_BYTES = 200
 
 
 class HeatmapFiles:
-    """Draws the heatmap of each prediction into the file that was set aside for its image.
+    """Draws the heatmap of each prediction into the file chosen for its image.
 
     Args:
         target: A ``.png`` file for one image, a folder (created) for several.
-        images: All images of the run.
+        inputs: All images of the run.
         is_batch: Whether the target is a folder.
-        timeout_s: How long reading an image once more may take.
+        timeout_s: Seconds that reading an image again may take; None for no limit.
 
     Raises:
-        CannotWrite: The target would overwrite an image, is no ``.png`` or cannot be created.
+        CannotWrite: The target would overwrite an image, is not a ``.png`` file or cannot be created.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class HeatmapFiles:
         else:
             if target.suffix.lower() != ".png" or is_folder(target):
                 raise CannotWrite(
-                    f"{shown_name(target)}: a heatmap of one image goes to a .png file"
+                    f"{shown_name(target)}: the heatmap of one image must be a .png file"
                 )
             self._targets = {inputs[0]: target}
         _refuse_overwriting(self._targets.values(), inputs)
@@ -62,19 +62,19 @@ class HeatmapFiles:
         """Write the heatmap of one prediction and return its path.
 
         Args:
-            given: One of the run.
-            prediction: The answer for it.
+            given: An image of the run.
+            prediction: Its answer.
 
         Raises:
             CannotWrite: The file cannot be written.
             UnreadableInput: The image has changed since it was classified.
-            TimedOut: Reading it once more took longer than ``timeout_s``.
+            TimedOut: Reading it again took longer than ``timeout_s``.
         """
         target = self._targets[given]
         source = read_within(self._timeout_s, lambda: open_source(given), source_name(given))
         if source.sha256 != prediction.source_sha256:
             raise UnreadableInput(
-                f"{shown_name(prediction.source)}: file changed while it was being worked on"
+                f"{shown_name(prediction.source)}: file changed while it was being processed"
             )
         drawn = io.BytesIO()
         draw_heatmap(source.image, prediction).save(drawn, format="PNG")
@@ -83,7 +83,7 @@ class HeatmapFiles:
 
 
 def _names_in(folder: Path, inputs: Sequence[ImageInput]) -> dict[ImageInput, Path]:
-    """Give each image a name of its own, also when two folders hold images of one name."""
+    """Give each image its own file name, even if two folders have images of the same name."""
     targets: dict[ImageInput, Path] = {}
     taken: set[str] = set()
     for given in inputs:
@@ -98,14 +98,14 @@ def _names_in(folder: Path, inputs: Sequence[ImageInput]) -> dict[ImageInput, Pa
 
 
 def _short(stem: str) -> str:
-    """Cut a name that is too long, and tell it by a digest from others that begin alike."""
+    """Shorten a name that is too long; a digest distinguishes it from others with the same start."""
     whole = os.fsencode(stem)
     if len(whole) <= _MAX_STEM_BYTES:
         return stem
     digest = hashlib.sha256(whole).hexdigest()[:16]
     kept = stem
     while len(os.fsencode(kept)) > _MAX_STEM_BYTES - len(digest) - 1:
-        kept = kept[:-1]  # by characters: half a letter is no name
+        kept = kept[:-1]  # by characters, so that none is cut in two
     return f"{kept}-{digest}"
 
 
@@ -120,7 +120,7 @@ def _create_folder(folder: Path) -> None:
 
 
 def _refuse_overwriting(targets: Iterable[Path], inputs: Sequence[ImageInput]) -> None:
-    # Not Path.resolve, which raises for links in a circle.
+    # Not Path.resolve, which raises for circular links.
     sources = {os.path.realpath(given) for given in inputs if isinstance(given, Path)}
     for target in targets:
         if os.path.realpath(target) in sources:

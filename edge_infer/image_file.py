@@ -1,10 +1,10 @@
-"""Read one image from a file, bytes, an array or Pillow, as 8-bit grey, or say exactly why not.
+"""Read an image from a file, bytes, an array or Pillow as 8-bit grey, or say exactly why not.
 
-Files are read once, whole, into memory; limits are checked before anything is decoded; formats are
+Files are read once, completely, into memory; limits are checked before decoding; formats are
 recognised by content. Accepted: JPEG, PNG, BMP, TIFF with one frame; EXIF orientation is applied.
 
-What has a path is named by it, as given. All else is named by its kind: the ``name`` of an open file
-may be anything, the name of a patient too, and nobody asked for it to be shown.
+Messages name a path as given, and other sources by their kind: the ``name`` of an open file may be
+anything, even a patient's name, and was not given to be shown.
 """
 
 import hashlib
@@ -67,14 +67,14 @@ def open_source(source: ImageSource) -> SourceImage:
     """Read an image and take its fingerprint.
 
     Args:
-        source: A path; the bytes of an image file; a file that is open in binary mode, read from
-            where it stands and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
+        source: A path; the bytes of an image file; a file open in binary mode, read from its
+            current position and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
             images are scaled by their largest value.
 
     Raises:
         UnreadableInput: Missing, not a regular file, not allowed to be read, or reading failed.
-        CorruptImage: Empty, damaged, cut short or no image.
+        CorruptImage: Empty, damaged, cut short or not an image.
         UnsupportedImage: Another format, several frames, too small or blank.
         InputOverLimit: More than 64 MiB, 8192 pixels a side or 40 million pixels.
         TypeError: The source is none of these, or a file in text mode.
@@ -84,7 +84,7 @@ def open_source(source: ImageSource) -> SourceImage:
     quiet_pillow()
     try:
         return _open_source(source, name)
-    except MemoryError as error:  # one image's outcome, not the end of all that follow
+    except MemoryError as error:  # an error of this image; the run goes on
         raise InputOverLimit(
             f"{shown_name(name)}: there is not enough memory for the image"
         ) from error
@@ -94,7 +94,7 @@ def source_name(source: ImageSource) -> str:
     """Name a source: the path as given; else ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>`` or ``<image>``.
 
     Raises:
-        TypeError: It is no source of an image.
+        TypeError: It is not a source of an image.
     """
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
@@ -125,17 +125,19 @@ def _open_source(source: ImageSource, name: str) -> SourceImage:
         return _from_bytes(source, name)
     if isinstance(source, str | os.PathLike):
         return _from_bytes(_read_file(Path(name)), name)
-    return _from_bytes(read_binary(source, name), name, if_empty="it may stand at its end: seek(0)")
+    return _from_bytes(
+        read_binary(source, name), name, if_empty="its position may be at the end: seek(0)"
+    )
 
 
 def _read_file(path: Path) -> bytes:
     shown = shown_name(path)
     try:
-        # O_NONBLOCK: opening a pipe without a writer would wait for ever.
+        # O_NONBLOCK: otherwise opening a pipe without a writer would block.
         descriptor = os.open(
             path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
-        try:  # before it becomes a file: open() refuses a folder and leaves its descriptor open
+        try:  # before open(), which refuses a folder and leaves its descriptor open
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableInput(f"{shown}: is not a regular file")
             with open(descriptor, "rb", closefd=False) as file:
@@ -156,7 +158,7 @@ def _from_bytes(
     shown = shown_name(name)
     if memoryview(given).nbytes > MAX_FILE_BYTES:
         raise InputOverLimit(f"{shown}: file is larger than {MAX_FILE_BYTES // 2**20} MiB")
-    data = bytes(given)  # a copy of what may change meanwhile; bytes stay what they are
+    data = bytes(given)  # copies what may change meanwhile; bytes are not copied
     if not data:
         raise CorruptImage(f"{shown}: file is empty (0 bytes)", hint=if_empty)
     image = decode(data, shown)
@@ -177,13 +179,13 @@ def _from_pillow(source: Image.Image) -> SourceImage:
         image = upright(to_grey(source, name), source)
     except (BrainError, MemoryError):
         raise
-    except Exception as error:  # the file behind it is only read now
-        raise CorruptImage(f"{name}: cannot be decoded ({type(error).__name__})") from error
+    except Exception as error:  # Pillow reads the file only now: OSError, SyntaxError, ...
+        raise _undecodable(name, error) from error
     return SourceImage(name=name, sha256=digest.hexdigest(), image=image)
 
 
 def _check_file_behind(source: Image.Image, name: str) -> None:
-    """Check the file of an image that was opened and not yet decoded as strictly as one that is read here."""
+    """Check the file of an opened, not yet decoded image as strictly as a file that is read here."""
     file = getattr(source, "fp", None)
     if file is None or source.format not in FORMATS or not getattr(source, "tile", None):
         return
@@ -194,6 +196,19 @@ def _check_file_behind(source: Image.Image, name: str) -> None:
     if len(data) > MAX_FILE_BYTES:
         raise InputOverLimit(f"{name}: file is larger than {MAX_FILE_BYTES // 2**20} MiB")
     checked(data, name)
+
+
+def _undecodable(name: str, error: Exception) -> CorruptImage:
+    # Of an image that was closed Pillow raises ValueError, or fails its own assertion.
+    if isinstance(error, AssertionError) or "closed" in str(error):
+        return CorruptImage(
+            f"{name}: cannot be decoded (it or its file is closed)",
+            hint="decode it with load() while its file is open, or give the path",
+        )
+    return CorruptImage(
+        f"{name}: image is damaged or cut short ({type(error).__name__})",
+        hint="copy or export its file again",
+    )
 
 
 def _from_array(array: NDArray[Any]) -> SourceImage:

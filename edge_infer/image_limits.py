@@ -1,4 +1,4 @@
-"""What an image may be before it is decoded: its formats and limits."""
+"""Accepted formats, and limits that are checked before decoding."""
 
 from PIL import Image
 
@@ -15,7 +15,7 @@ __all__ = [
     "check_size",
 ]
 
-#: Formats that are decoded, recognised by content and never by the ending of the name.
+#: Accepted formats, recognised by content and never by the ending of the name.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -25,7 +25,7 @@ MIN_SIDE = 16
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Check the size that the header states; needs no decoded pixel.
+    """Check the size stated by the header; needs no decoding.
 
     Raises:
         InputOverLimit: More than 8192 pixels a side or 40 million in all.
@@ -39,7 +39,7 @@ def check_size(width: int, height: int, name: str) -> None:
 
 
 def check_not_too_large(width: int, height: int, name: str) -> None:
-    """Check the upper bounds alone: an image inside another, such as a strip of a TIFF, may be small.
+    """Check the upper limits only: an image inside another, such as a strip of a TIFF, may be small.
 
     Raises:
         InputOverLimit: More than 8192 pixels a side or 40 million in all.
@@ -53,12 +53,12 @@ def check_not_too_large(width: int, height: int, name: str) -> None:
 
 
 def check_frames(image: Image.Image, name: str) -> None:
-    """Refuse images of several frames: which of them to classify is not ours to guess.
+    """Refuse images of several frames: we cannot know which one to classify.
 
     Raises:
         UnsupportedImage: Several frames or pages.
     """
-    # n_frames would read every page of a TIFF: 60,000 of them took 15 seconds. The second must be there, though.
+    # Not n_frames, which reads every page of a TIFF: 60,000 took 15 seconds. Seeking checks that a second one exists.
     if getattr(image, "is_animated", False):
         current = image.tell()
         image.seek(0 if current else 1)

@@ -1,4 +1,4 @@
-"""Turn files and folders, as given on a command line, into the list of images to read."""
+"""Turn files and folders from a command line into the list of images to read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ __all__ = ["HEATMAP_ENDING", "IMAGE_ENDINGS", "Inputs", "expand_inputs"]
 
 IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
 
-#: Of the files that ``--heatmap`` draws into a folder: no scans, also where that is a folder of scans.
+#: Ending of the files that ``--heatmap`` draws into a folder; they are never read as scans.
 HEATMAP_ENDING = ".heatmap.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What is to be classified, and what lies beside it and is not.
+    """What to classify, and what was left out.
 
     Attributes:
         images: Files and standard input, in order.
-        heatmaps: In folders, drawn by ``--heatmap`` into them, as their names say.
-        other_files: In folders, without an image's ending.
-        repeated: Links, in folders, to folders that are read anyway.
+        heatmaps: Files in folders that are named as heatmaps are.
+        other_files: Files in folders without an image's ending.
+        repeated: Links in folders to folders that are read anyway.
     """
 
     images: list[Path | StandardInput] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Inputs:
 
     @property
     def left_out(self) -> str:
-        """What is not classified, counted and named, in a line; empty if there is nothing."""
+        """What was left out, counted and named, in a line; empty if nothing was."""
         kinds = (
             (self.heatmaps, f"named as heatmaps are, *{HEATMAP_ENDING}"),
             (self.other_files, "without an image's ending"),
@@ -49,15 +49,15 @@ class Inputs:
 
 
 def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
-    """List the images: files and standard input as given, folders by what is in them, sorted.
+    """List the images: files and standard input as given, and the sorted content of folders.
 
     Args:
-        inputs: Files are taken whatever their ending; whether they exist shows when they are read.
-            In folders, and the folders in them, linked ones too, only image endings count, and
-            neither hidden files nor heatmaps do.
+        inputs: Files are accepted with any ending, and need not exist until they are read. In
+            folders and their subfolders, linked ones included, only files with an image's ending
+            are used, without hidden files and heatmaps.
 
     Raises:
-        NoInputs: A folder holds no image, or nothing was given.
+        NoInputs: A folder has no image, or nothing was given.
         UnreadableInput: A folder may not be read.
     """
     found = Inputs()
@@ -85,7 +85,7 @@ def _add_folder(found: Inputs, folder: Path) -> None:
     if not here.images:
         beside = f"; left out: {here.left_out}" if here.left_out else ""
         raise NoInputs(
-            f"{shown_name(folder)}: folder holds no image{beside}",
+            f"{shown_name(folder)}: folder has no image{beside}",
             hint=f"images end in {', '.join(IMAGE_ENDINGS)}",
         )
     for kind in ("images", "heatmaps", "other_files", "repeated"):

@@ -1,4 +1,4 @@
-"""What replaces a file or folder may be read by the same people as what was there before, and by nobody else."""
+"""Keep permissions when replacing: the new file or folder is readable for the same people as the old one."""
 
 import contextlib
 import os
@@ -9,22 +9,22 @@ __all__ = ["keep_file_mode", "keep_folder_modes"]
 
 
 def keep_file_mode(descriptor: int, former: os.stat_result) -> None:
-    """Give an open file, before anything is written to it, owner, group and mode of the one it will replace."""
+    """Give an open file owner, group and mode of the one it will replace, before anything is written to it."""
     if not hasattr(os, "fchown"):
-        return  # Windows: who may read is inherited from the folder
+        return  # Windows: permissions are inherited from the folder
     _keep(descriptor, former, bits=0o777)
 
 
 def keep_folder_modes(temporary: Path, former: Path) -> None:
-    """Give a folder owner, group and mode of the former one, and each file in it those of its namesake there."""
+    """Give a folder owner, group and mode of the former one, and each file in it those of the same name there."""
     if not hasattr(os, "fchown"):
         return
     for path in temporary.iterdir():
         with contextlib.suppress(FileNotFoundError):
             status = (former / path.name).lstat()
-            if path.is_file() and stat.S_ISREG(status.st_mode):  # a link's own mode says nothing
+            if path.is_file() and stat.S_ISREG(status.st_mode):  # a link's own mode has no meaning
                 _keep_path(path, status, bits=0o777)
-    _keep_path(temporary, former.stat(), bits=0o7777)  # with the bits that hand down the group
+    _keep_path(temporary, former.stat(), bits=0o7777)  # includes the setgid bit
 
 
 def _keep_path(path: Path, former: os.stat_result, *, bits: int) -> None:
@@ -37,11 +37,11 @@ def _keep_path(path: Path, former: os.stat_result, *, bits: int) -> None:
 
 def _keep(descriptor: int, former: os.stat_result, *, bits: int) -> None:
     mode = stat.S_IMODE(former.st_mode) & bits
-    with contextlib.suppress(OSError):  # only the superuser gives files away
+    with contextlib.suppress(OSError):  # only the superuser may change the owner
         os.fchown(descriptor, former.st_uid, -1)
     try:
         os.fchown(descriptor, -1, former.st_gid)
-    except OSError:  # the new group is another one: it gets no more than everybody
+    except OSError:  # another group: it gets no more than everybody
         mode = mode & ~0o070 | (mode & 0o007) << 3
     with contextlib.suppress(OSError):  # file systems without modes
         os.fchmod(descriptor, mode)

@@ -1,4 +1,4 @@
-"""A lock that dies with its process: an advisory lock on a file, not the mere existence of one."""
+"""A lock that ends with its process: an advisory lock on a file, not just the existence of one."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ def locked(lock_path: Path, target: Path) -> Iterator[None]:
     """Hold the lock of an output while writing it.
 
     Args:
-        lock_path: The lock file; created, and removed again at the end.
+        lock_path: The lock file; created, and removed at the end.
         target: What is being written, for the message.
 
     Raises:
@@ -38,7 +38,7 @@ def locked(lock_path: Path, target: Path) -> Iterator[None]:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # the former holder removed the file after we opened it: try again
+        os.close(descriptor)  # its last holder removed the file after we opened it: try again
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""A prediction as a notebook shows it: the evidence over the scan, a bar for each class, the notice.
+"""A prediction as HTML for notebooks: the evidence over the scan, a bar for each class, the notice.
 
-Complete in itself: the image is inside, and nothing is fetched. Styles are inline and colours those of the notebook,
-light or dark, since notebooks strip style sheets of others.
+Self-contained: the image is embedded and nothing is fetched. Styles are inline, since notebooks remove style sheets,
+and colours are the notebook's, light or dark.
 """
 
 import base64
@@ -35,8 +35,8 @@ def prediction_html(prediction: Prediction) -> str:
         f'<figure style="margin:0;max-width:{_LONGER_SIDE}px">'
         f'<img src="data:image/png;base64,{_drawn(prediction, (width, height))}" width="{width}" '
         f'height="{height}" alt="Evidence for {label} {over}: {source}">'
-        f'<figcaption style="{_SMALL}">Evidence for {label} {over}: red speaks for it, blue against it. '
-        f"No outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
+        f'<figcaption style="{_SMALL}">Evidence for {label} {over}: red supports it, blue opposes it. '
+        f"This is not an outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
         '<div style="flex:1 1 20em;min-width:0;max-width:32em">'
         '<p style="margin:0 0 .6em;overflow-wrap:anywhere;text-align:left">'
         f"{source}: <strong>{label}</strong> ({prediction.score:.1%})</p>"
@@ -53,7 +53,7 @@ def prediction_html(prediction: Prediction) -> str:
 
 
 def _size(prediction: Prediction) -> tuple[int, int]:
-    """Return (width, height) in the shape of the image, which the model sees stretched."""
+    """Return (width, height) with the proportions of the image; the model sees it stretched to a square."""
     width, height = prediction.source_size or prediction.evidence.shape[:0:-1]
     scale = _LONGER_SIDE / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
@@ -81,7 +81,7 @@ def _row(prediction: Prediction, label: str) -> str:
 
 
 def _why_alone(prediction: Prediction) -> str:
-    return "" if prediction.seen is not None else " Only what predict() returns keeps the scan."
+    return "" if prediction.seen is not None else " Only predictions from predict() keep the scan."
 
 
 def _text(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What a bundle's model.onnx may be made of, message by message: anything else in it is refused.
+"""The messages and fields that a bundle's model.onnx may have; anything else is refused.
 
-Field numbers and types: onnx.proto of ONNX 1.23. Left out is what a bundle may not hold (``REFUSED_FIELDS`` has words
-for it) and what no exporter here writes.
+Field numbers and types are from onnx.proto of ONNX 1.23. Fields that a bundle may not have (``REFUSED_FIELDS`` has
+messages for them) and fields that no exporter here writes are left out.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ __all__ = ["MESSAGES", "REFUSED_FIELDS", "FieldType"]
 
 
 class FieldType(NamedTuple):
-    """How one field is written.
+    """The type of a field.
 
     Attributes:
         kind: ``int32``, ``int64``, ``uint64``, ``float``, ``double``, ``bytes`` or the name of a message.
         is_repeated: Whether it may occur more than once.
-        choice: Fields of one message with the same name here exclude each other.
+        choice: Fields of one message with the same name here are mutually exclusive.
     """
 
     kind: str

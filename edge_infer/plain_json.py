@@ -1,21 +1,21 @@
-"""JSON of a bundle, as every reader reads it, and numbers that mean something."""
+"""Strict JSON for bundles, read the same by every reader, and checks of numbers."""
 
 import json
 from typing import Any, NoReturn
 
 __all__ = ["LARGEST_LOGIT", "is_number", "is_whole", "parse_object", "shown_value", "why"]
 
-#: Beyond it float32 has infinity only; and its square too is a number of float64.
+#: Larger logits are refused: float32 holds this value, and float64 its square.
 LARGEST_LOGIT = 1e30
 
 _SHOWN = 60
 
 
 def parse_object(data: bytes | str) -> dict[str, Any]:
-    """Parse an object in which no key occurs twice and every number is one.
+    """Parse an object in which no key occurs twice and no number is NaN or infinite.
 
     Raises:
-        ValueError: It is something else, or nested deeper than Python follows.
+        ValueError: It is something else, or nested too deeply.
     """
     try:
         parsed = json.loads(
@@ -29,28 +29,28 @@ def parse_object(data: bytes | str) -> dict[str, Any]:
 
 
 def is_number(value: object, least: float, most: float) -> bool:
-    """Whether it is a number between the two, whatever its type could hold beyond."""
+    """Whether it is a number from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return least <= value <= most  # Python compares integers of any size with floats exactly
+    return least <= value <= most  # exact: Python compares integers of any size with floats exactly
 
 
 def is_whole(value: object, least: int, most: int) -> bool:
-    """Whether it is an integer between the two."""
+    """Whether it is an integer from ``least`` to ``most``."""
     return isinstance(value, int) and is_number(value, least, most)
 
 
 def shown_value(value: object) -> str:
-    """Show a value in a message, however long it is."""
+    """Render a value for a message, shortened if it is long."""
     try:
         whole = repr(value)
-    except (RecursionError, ValueError):  # nested deeply; an integer of too many digits
+    except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
         return type(value).__name__
     return whole if len(whole) <= _SHOWN else f"{whole[:_SHOWN]}..."
 
 
 def why(error: Exception) -> str:
-    """Say of an error in a value what it is, in a few words."""
+    """Render an error about a value in a few words."""
     text = str(error) if isinstance(error, ValueError) else repr(error)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 

@@ -1,9 +1,9 @@
-"""Read protocol-buffer messages by their schema, and only in the one form that a writer gives them.
+"""Read protocol-buffer messages by their schema, and only in the form that writers produce.
 
-protobuf's own readers take much more than any writer writes: of a field that occurs twice the last one counts, or the
-two are merged; numbers may be padded and are cut to their type; what is unknown is skipped. Each of these lets a file
-say one thing to a reader that does it a little differently and another to onnxruntime. So none of them is taken: what
-is read here reads the same everywhere.
+protobuf's own readers accept much more than writers write: of a field that occurs twice the last one counts, or both
+are merged; numbers may be padded and are cut to their type; unknown fields are skipped. With each of these, a file
+could mean one thing to another reader and something else to onnxruntime. So all are refused: a message that is
+accepted here is read the same way everywhere.
 
 Encoding: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -14,7 +14,7 @@ from edge_infer.onnx_schema import MESSAGES, REFUSED_FIELDS, FieldType
 
 __all__ = ["DamagedMessage", "Message", "RefusedMessage", "read_message"]
 
-#: A message: by number of the field its values, in order.
+#: A message: the values of each field in order, by field number.
 Message = dict[int, list["int | memoryview | Message"]]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -26,19 +26,19 @@ _WIRE_TYPES = {
     "double": _FIXED64,
 }
 _MAX_DEPTH = 32  # protobuf itself stops at 100
-_MAX_FIELDS = 1_000_000  # CvT-13 has 20 thousand; each costs a microsecond or two
+_MAX_FIELDS = 1_000_000  # CvT-13 has 20 thousand; each takes a microsecond or two
 
 
 class DamagedMessage(ValueError):
-    """The bytes are no protocol-buffer message."""
+    """The bytes are not a protocol-buffer message."""
 
 
 class RefusedMessage(ValueError):
-    """A protocol-buffer message, but not of the form or the content that is taken."""
+    """A protocol-buffer message, but with a form or content that is not accepted."""
 
 
 def read_message(data: bytes, kind: str) -> Message:
-    """Read a message with all that is in it.
+    """Read a message and all nested ones.
 
     Args:
         data: The encoded message.
@@ -48,14 +48,14 @@ def read_message(data: bytes, kind: str) -> Message:
         Integers with their sign; text, bytes, floats and packed numbers undecoded.
 
     Raises:
-        DamagedMessage: Cut short or no message.
-        RefusedMessage: An unknown field, one that occurs twice, a padded number or one beyond its type.
+        DamagedMessage: Cut short or not a message.
+        RefusedMessage: An unknown or repeated field, a padded number or one too large for its type.
     """
     return _Reader(data).message(kind, 0, len(data), depth=0)
 
 
 class _Reader:
-    """Goes once through the bytes, counting fields."""
+    """Reads the bytes once and counts fields."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -136,7 +136,7 @@ class _Reader:
 
 
 def _of_type(value: int, kind: str, name: str) -> int:
-    """Give a number its sign: negative ones are written as 64 bits, whatever their type."""
+    """Return the signed value: negative numbers are written as 64 bits, whatever their type."""
     if value >= 2**64:
         raise RefusedMessage(f"{name} has more than 64 bits")
     if kind == "uint64":
@@ -153,7 +153,7 @@ def _check_choices(kind: str, schema: Mapping[int, FieldType], found: Message) -
 
 
 def _why_refused(kind: str, number: int) -> str:
-    if kind == "ModelProto":  # the outermost message: most likely no ONNX at all
+    if kind == "ModelProto":  # the outermost message: most likely not ONNX at all
         unknown = f"is not an ONNX file as it is known here (field {number} of {kind})"
     else:
         unknown = f"holds field {number} of {kind}, which is not known here"

@@ -1,11 +1,11 @@
-"""Keep Pillow and the libtiff in it from writing to standard error: what they find wrong is raised or refused here.
+"""Stop Pillow and its libtiff from writing to standard error: problems are raised or refused here instead.
 
-libtiff prints to file descriptor 2 what it thinks of a damaged TIFF, and Pillow gives it no other place. Turning the
-descriptor away while an image is decoded would swallow what other threads of the host write meanwhile. So libtiff's
-own switch is used, once and for good: whoever else decodes TIFFs with Pillow in this process no longer sees its notes
-either. On Windows Pillow's libtiff cannot be reached, and its notes remain.
+libtiff prints messages about a damaged TIFF to file descriptor 2, and Pillow does not redirect them. Redirecting the
+descriptor while an image is decoded would also lose what other threads of the host write meanwhile. So libtiff's own
+switch is used, once and permanently: other code that decodes TIFFs with Pillow in this process no longer sees the
+messages either. On Windows Pillow's libtiff cannot be reached, and its messages remain.
 
-Pillow's Python warnings are ignored where nobody else says what is to be done with them: the filter stands last.
+Pillow's Python warnings are ignored unless the host has its own filter for them: ours is added last.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ __all__ = ["quiet_pillow"]
 
 @functools.cache
 def quiet_pillow() -> None:
-    """Turn their notes off, in this process, the first time it is called."""
+    """Turn the messages off for this process, at the first call."""
     warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
-    # Through Pillow's own module, so that it is the libtiff that it uses.
+    # Through Pillow's own module, to get the libtiff that it uses.
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL(_imaging.__file__)
         for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):

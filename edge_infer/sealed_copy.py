@@ -1,9 +1,9 @@
-"""Bytes as a file that nobody can change, for who reads files with less memory than bytes.
+"""Bytes as a file that nobody can change, to load a model with less memory than from bytes.
 
-onnxruntime copies a graph that comes as bytes before it reads it, and its Python class keeps them. From a file it
-reads piece by piece: opening CvT-13 (FP32, 78 MB) took 229 MB more from bytes and 101 MB, with the 78 MB of this file
-179, from a sealed one (peaks of a process that held onnxruntime already; 141 from the file on the disk, which somebody
-else can exchange meanwhile). Time: 0.5 s either way. Linux has such files; elsewhere the bytes must do.
+onnxruntime copies a graph given as bytes before it reads it, and its Python class keeps them. A file it reads piece by
+piece. Opening CvT-13 (FP32, 78 MB) added 229 MB from bytes and 101 MB from a sealed file, 179 MB with the 78 MB of that
+file itself (peaks of a process with onnxruntime already loaded); from the file on disk, which somebody could replace
+meanwhile, 141 MB. Time: 0.5 s in all cases. Only Linux has sealed files; elsewhere the bytes are used.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ __all__ = ["sealed_copy"]
 
 @contextlib.contextmanager
 def sealed_copy(read: Callable[[], bytes]) -> Iterator[Path | bytes]:
-    """Yield the path of a copy that holds what ``read`` returns, for ever and as long as the context; or the bytes.
+    """Yield the path of an unchangeable copy of what ``read`` returns, valid within the context; or else the bytes.
 
     Args:
-        read: Its bytes are not kept where there is a path.
+        read: Returns the bytes; they are not kept if there is a path.
     """
     descriptor = _sealed(read) if sys.platform == "linux" else None
     if descriptor is None:
@@ -50,7 +50,7 @@ def _sealed(read: Callable[[], bytes]) -> int | None:
             fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
         )
         os.close(os.open(_path(descriptor), os.O_RDONLY))
-    except OSError:  # no memory left for it; or a process that may not look at itself
+    except OSError:  # no memory left, or /proc/self is not accessible
         os.close(descriptor)
         return None
     except BaseException:

@@ -1,4 +1,4 @@
-"""Standard input as an image: read when first asked for, and kept, since a pipe can be read only once."""
+"""Standard input as an image: read on first use and kept, since a pipe can be read only once."""
 
 from functools import cached_property
 
@@ -12,8 +12,8 @@ class StandardInput:
     """One image from standard input.
 
     Args:
-        stream: Binary, best without a buffer: a thread that a time-out leaves behind holds the lock of one, and Python
-            cannot end then. None where the process has no standard input.
+        stream: Binary, preferably unbuffered: a thread left behind by a time-out holds the buffer's lock, and Python
+            then cannot exit. None if the process has no standard input.
     """
 
     name = "<stdin>"
@@ -23,10 +23,10 @@ class StandardInput:
 
     @cached_property
     def data(self) -> bytes:
-        """All of it, or one byte beyond the limit.
+        """All of it, or one byte over the limit.
 
         Raises:
-            UnreadableInput: There is none, or reading failed.
+            UnreadableInput: There is no standard input, or reading failed.
         """
         if self._stream is None:
             raise UnreadableInput(

@@ -1,4 +1,4 @@
-"""Pretrained weights from the Hugging Face Hub or a local folder, put into a model of this project."""
+"""Load pretrained weights from the Hugging Face Hub or a local folder into a model of this project."""
 
 import logging
 import math
@@ -18,23 +18,23 @@ __all__ = ["load_pretrained"]
 
 logger = logging.getLogger(__name__)
 
-#: Learned positions, (1, 1 + g*g, dim), of ``vit`` and ``vit-base``.
+#: Learned positions, (1, 1 + g*g, dim), in ``vit`` and ``vit-base``.
 _POSITIONS = {"positions", "vit.embeddings.position_embeddings"}
 
 
 def load_pretrained(model: nn.Module, source: str) -> None:
-    """Copy weights by name; the classifier is replaced where its number of classes differs.
+    """Copy weights by name; a classifier with another number of classes is left as it is.
 
-    Learned positions of another image size are interpolated bicubically, as the ViT's authors fine-tune at other
-    resolutions (arXiv 2010.11929, section 3.2).
+    Learned positions of another image size are interpolated bicubically, as the ViT's authors do for fine-tuning at
+    other resolutions (arXiv 2010.11929, section 3.2).
 
     Args:
         model: With parameter names as in transformers (``cvt.*``, ``layernorm.*``, ``classifier.*``).
         source: Local folder with ``model.safetensors``, or a Hub id such as ``microsoft/cvt-13``.
 
     Raises:
-        UnreadableInput: No such folder, and the Hub cannot be reached or has no such model.
-        BundleIncomplete: No ``model.safetensors`` there (``pytorch_model.bin`` is pickle and is not read).
+        UnreadableInput: There is no such folder, and the Hub is unreachable or has no such model.
+        BundleIncomplete: It has no ``model.safetensors`` (``pytorch_model.bin`` is pickle and is not read).
         BundleIntegrity: The file is damaged.
         BundleIncompatible: Backbone weights are missing or have other shapes.
     """
@@ -58,11 +58,11 @@ def load_pretrained(model: nn.Module, source: str) -> None:
         raise BundleIncompatible(
             f"weights {source}: {len(missing)} missing ({', '.join(missing[:3])}), "
             f"{len(wrong)} of another shape ({', '.join(wrong[:3])})",
-            hint="are they of this model?",
+            hint="check that they are of this model",
         )
     model.load_state_dict(usable, strict=False)
     logger.info(
-        "weights %s: %d tensors loaded, not used: %s, starting anew: %s",
+        "weights %s: %d tensors loaded; not used: %s; initialised at random: %s",
         source,
         len(usable),
         ", ".join(unused) or "none",
@@ -76,14 +76,14 @@ def _tensors(source: str, model: nn.Module) -> dict[str, Tensor]:
     if not weights.is_file():
         raise BundleIncomplete(
             f"weights {source}: model.safetensors is missing",
-            hint="files of pickle (.bin, .pt) are not read; convert them with safetensors first",
+            hint="pickle files (.bin, .pt) are not read; convert them to safetensors first",
         )
     try:
         tensors = load_file(weights)
         pretrained_class = getattr(model, "pretrained_class", None)
         if pretrained_class is None or set(tensors) <= set(model.state_dict()):
             return tensors
-        # transformers renames modules between versions and knows the names its older ones wrote.
+        # transformers renames modules between versions and can read the names of older ones.
         loaded, told = pretrained_class.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
@@ -94,17 +94,17 @@ def _tensors(source: str, model: nn.Module) -> dict[str, Tensor]:
     except (OSError, ValueError, RuntimeError) as error:
         raise BundleIncompatible(
             f"weights {source}: transformers cannot read them ({type(error).__name__})",
-            hint="are they of this model, with their config.json?",
+            hint="check that they are of this model and have their config.json",
         ) from error
     renamed: dict[str, Tensor] = loaded.state_dict()
-    for name in told["missing_keys"]:  # drawn anew by transformers: not the file's
+    for name in told["missing_keys"]:  # initialised by transformers, not from the file
         renamed.pop(name, None)
     unread = {name: tensors[name] for name in told["unexpected_keys"] if name in tensors}
     return renamed | unread
 
 
 def _interpolated(positions: Tensor, tokens: int) -> Tensor:
-    """Bring (1, 1 + g*g, dim) to another grid; the class token's position stays."""
+    """Resize positions (1, 1 + g*g, dim) to another grid; the class token's stays."""
     side, wanted = math.isqrt(positions.shape[1] - 1), math.isqrt(tokens - 1)
     if side == wanted:
         return positions

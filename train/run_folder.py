@@ -1,4 +1,4 @@
-"""A run's folder: what was asked for, so that a resumed run is the same run."""
+"""A run's folder, with the request in run.json, so that a resumed run is the same run."""
 
 import json
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ def claim_run_folder(
     resume: bool,
     defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make the folder of a new run, or check that an old one is the same run.
+    """Create the folder of a new run, or check that an existing one is of the same run.
 
     Args:
         run: The folder.
         request: Everything that decides the result: model, recipe, data hash, teacher, weights.
-        resume: Whether an existing run goes on.
-        defaults: What keys stand for that an older version did not write yet.
+        resume: Whether to continue an existing run.
+        defaults: Values of keys that an older version did not write yet.
 
     Raises:
         CannotWrite: The folder holds another run, or the same one without ``resume``.
@@ -40,7 +40,8 @@ def claim_run_folder(
     if _is_file(path):
         if not resume:
             raise CannotWrite(
-                f"{run} holds a run already", hint="pass --resume to go on, or another --output"
+                f"{run} holds a run already",
+                hint="pass --resume to continue it, or another --output",
             )
         before = _filled(json.loads(path.read_text(encoding="utf-8")), _as_json(defaults or {}))
         if before != request:
@@ -54,7 +55,7 @@ def claim_run_folder(
         run.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
-            f"{shown_name(run)}: cannot be made ({error.strerror})", hint="name another --output"
+            f"{shown_name(run)}: cannot be created ({error.strerror})", hint="name another --output"
         ) from error
     write_bytes_atomically(path, (json.dumps(request, indent=2, sort_keys=True) + "\n").encode())
 
@@ -62,7 +63,7 @@ def claim_run_folder(
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # forbidden or too long: making the folder says so
+    except OSError:  # forbidden or too long: creating the folder reports it
         return False
 
 
@@ -80,7 +81,7 @@ def newest_run(runs: Path, model: str) -> Path | None:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn tuples into lists, as in the file."""
+    """Turn tuples into lists, as reading the file back does."""
     converted: dict[str, Any] = json.loads(json.dumps(values))
     return converted
 

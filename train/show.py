@@ -1,4 +1,4 @@
-"""What a data set looks like: how many images of each class, the first of them, and their mean."""
+"""A data set in plots: the number of images of each class, some of them, and their mean."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,15 +35,15 @@ def show(
 ) -> list[Path]:
     """Draw class counts, images of each class and the mean image of each class.
 
-    Images and means are those of the train part where the data set is divided, without copies and
-    label conflicts as far as they are known: nothing should be learnt from looking at a test part.
+    Images and means are those of the train part if the data set is divided, without known copies
+    and label conflicts: nothing should be learned from looking at a test part.
 
     Args:
-        samples: All are decoded, of every part.
+        samples: All parts; every image is decoded.
         folder: Gets classes.png, images.png and means.png; created if missing.
-        name: Of the data set, for the titles.
-        per_class: How many images of each class.
-        seed: Draw them at random; None: take the first ones.
+        name: Name of the data set, for the titles.
+        per_class: Number of images of each class.
+        seed: Of a random draw; None to take the first ones.
         progress: Called with (done, total) while images are decoded.
 
     Returns:
@@ -66,7 +66,8 @@ def show(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotWrite(
-            f"{shown_name(folder)}: cannot be made ({error.strerror})", hint="name another output"
+            f"{shown_name(folder)}: cannot be created ({error.strerror})",
+            hint="name another output",
         ) from error
     what = f"{name}, train part" if divided else name
     which = "first images" if seed is None else f"images drawn with seed {seed}"
@@ -84,7 +85,7 @@ def show(
 def _choose(
     samples: Sequence[Sample], rows: Sequence[int], per_class: int, seed: int | None
 ) -> list[list[int]]:
-    """Choose rows of each class: the first, or some drawn at random, in the order of the data set."""
+    """Choose rows of each class, the first or random ones, in the order of the data set."""
     chosen = []
     generator = None if seed is None else np.random.default_rng(seed)
     for label in range(len(LABELS)):
@@ -101,7 +102,7 @@ def _decode(
     chosen: Sequence[Sequence[int]],
     progress: Progress | None,
 ) -> tuple[dict[int, Image.Image], NDArray[np.float64]]:
-    """Decode every image once; gives the chosen ones by row, and the mean of each class."""
+    """Decode every image once; return the chosen ones by row, and the mean of each class."""
     wanted = {row for of_class in chosen for row in of_class}
     images: dict[int, Image.Image] = {}
     sums = np.zeros((len(LABELS), _MEAN.height, _MEAN.width))

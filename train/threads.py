@@ -1,4 +1,4 @@
-"""How many threads torch computes with."""
+"""The number of threads torch uses."""
 
 import os
 
@@ -10,10 +10,10 @@ __all__ = ["keep_threads_within_quota"]
 
 
 def keep_threads_within_quota() -> None:
-    """Let torch use no more threads than this process has cores.
+    """Limit torch to as many threads as this process has cores.
 
-    torch counts processors, not a container's share of them: 32 threads on one core wait for one another most of the
-    time. Whoever has set ``OMP_NUM_THREADS`` keeps that number.
+    torch counts processors and ignores a container's quota: 32 threads on one core wait for each other most of the
+    time. A number set in ``OMP_NUM_THREADS`` is kept.
     """
     if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() > usable_cores():
         torch.set_num_threads(usable_cores())

@@ -1,1 +1,1 @@
-"""The engines as a worker sees them: each module holds an ``Adapter``, all with the methods of ``adapters.base``."""
+"""The engines as a worker uses them: each module has an ``Adapter`` with the methods of ``adapters.base``."""

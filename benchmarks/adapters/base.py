@@ -1,4 +1,4 @@
-"""What engines of this project's models share: the one preprocessing, and an answer as JSON."""
+"""What the engines for this project's models share: the one preprocessing, and an answer as JSON."""
 
 import json
 from abc import ABC, abstractmethod
@@ -12,11 +12,11 @@ class ModelAdapter(ABC):
     """An engine that runs one of this project's models.
 
     Args:
-        config: ``preprocessor`` (a preprocessor_config.json), ``labels``, ``temperature``, ``threads`` and what the
-            engine needs. Nothing heavy may be imported before ``import_libraries``.
+        config: ``preprocessor`` (a preprocessor_config.json), ``labels``, ``temperature``, ``threads`` and what else
+            the engine needs. Nothing heavy may be imported before ``import_libraries``.
     """
 
-    #: Whose versions are told.
+    #: Packages whose versions are reported.
     distributions: tuple[str, ...] = ()
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class ModelAdapter(ABC):
         return preprocess(open_source(scan).image, self.preprocessor)
 
     def example(self, batch: int) -> Any:
-        """Return pixel_values of noise, (batch, 3, H, W): what the arithmetic costs does not hang on them."""
+        """Return pixel_values of noise, (batch, 3, H, W): the arithmetic costs the same for all values."""
         import numpy as np
 
         shape = (batch, self.preprocessor.height, self.preprocessor.width)

@@ -1,4 +1,4 @@
-"""This runtime, as shipped: a bundle through ``edge_infer.Classifier``."""
+"""This runtime as shipped: a bundle in ``edge_infer.Classifier``."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Adapter(ModelAdapter):
         import_onnxruntime()
 
     def load(self) -> None:
-        """Load the bundle with the very session options that ship."""
+        """Load the bundle with the shipped session options."""
         from edge_infer.classifier import Classifier
         from edge_infer.report import context_of
 

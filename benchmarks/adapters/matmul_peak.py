@@ -1,4 +1,4 @@
-"""The machine's own speed: one large matrix product in onnxruntime, in FP32 and in INT8 (U8S8)."""
+"""The machine's peak speed: one large matrix product in onnxruntime, in FP32 or INT8 (U8S8)."""
 
 import importlib
 from typing import Any

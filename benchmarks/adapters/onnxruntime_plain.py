@@ -1,4 +1,4 @@
-"""ONNX Runtime with its own default options on a graph of the ordinary export."""
+"""ONNX Runtime with its default options on a graph of the plain export."""
 
 import importlib
 from typing import Any

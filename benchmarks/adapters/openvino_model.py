@@ -1,4 +1,4 @@
-"""OpenVINO on the ordinary export, and NNCF's post-training quantization of it."""
+"""OpenVINO on the plain export, and NNCF's post-training quantization of it."""
 
 import importlib
 import sys
@@ -15,7 +15,7 @@ class Adapter(ModelAdapter):
     distributions = ("openvino", "nncf", "numpy", "pillow")
 
     def import_libraries(self) -> None:
-        """Import OpenVINO without its telemetry, which would look for a host."""
+        """Import OpenVINO without its telemetry, which would use the network."""
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # makes its import fail, as documented
         self._openvino = importlib.import_module("openvino")
 

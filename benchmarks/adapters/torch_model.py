@@ -17,7 +17,7 @@ class Adapter(ModelAdapter):
         """Import torch, and transformers with the models."""
         import torch
 
-        import train.checkpoint  # noqa: F401 -- it brings transformers
+        import train.checkpoint  # noqa: F401 -- imports transformers
 
         torch.set_num_threads(self.threads)
 

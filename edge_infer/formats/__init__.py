@@ -1,1 +1,1 @@
-"""File formats: what a file is, whether it is whole, and what of it is not read here."""
+"""File formats: which one a file has, whether it is complete, and whether it can be read here."""

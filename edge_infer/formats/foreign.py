@@ -1,13 +1,14 @@
-"""Formats that are known and not read, told by content: the name a user needs to know what to export.
+"""Formats that are recognised by content but not read, so that the error can name them.
 
-A refusal that calls a whole DICOM file "damaged" sends its owner looking for a better copy. So a file is named where
-its first bytes, or what stands at a fixed place, say what it is. Magic numbers are those of each format's own standard;
-TGA has none and is told by a header whose sizes fit the file.
+A refusal that calls an intact DICOM file "damaged" sends its owner looking for a better copy. So a file is named if its
+first bytes, or bytes at a fixed place, say what it is. Magic numbers are from each format's own standard; TGA has none
+and is recognised by a header whose sizes fit the file.
 """
 
 import struct
 
 from edge_infer.formats.jpeg.kinds import name_of_unread_jpeg
+from edge_infer.formats.magic import Magic, name_by_magic
 from edge_infer.formats.medical import name_of_medical_format
 from edge_infer.formats.text import name_of_text
 
@@ -15,7 +16,7 @@ __all__ = ["hint_for", "name_of_foreign_format"]
 
 _READ = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_MAGIC = (  # (offset, bytes there, name)
+_MAGIC: tuple[Magic, ...] = (
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WebP"),
     (0, b"\0\0\0\x0cjP", "JPEG 2000"),
@@ -61,7 +62,7 @@ _MAGIC = (  # (offset, bytes there, name)
     (257, b"ustar", "tar"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Microsoft Office"),
     (0, b"SQLite format 3\0", "SQLite"),
-    (0, b"\x1aE\xdf\xa3", "Matroska or WebM film"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
 )
 _BRANDS = {  # ISO/IEC 14496-12: the brand behind "ftyp"
     b"avif": "AVIF",
@@ -75,8 +76,8 @@ _BRANDS = {  # ISO/IEC 14496-12: the brand behind "ftyp"
     **dict.fromkeys((b"mif1", b"mif2", b"msf1", b"miaf", b"avci", b"avcs"), "HEIF"),
 }
 _HINTS = {
-    "Git LFS pointer": "the image was never fetched: git lfs pull",
-    "git-annex pointer": "the image was never fetched: git annex get",
+    "Git LFS pointer": "the image was not fetched: git lfs pull",
+    "git-annex pointer": "the image was not fetched: git annex get",
     "HTML (a web page, perhaps a log-in)": "download the image again and look at what came",
     **dict.fromkeys(("ZIP", "bzip2", "xz", "Zstandard", "7-Zip", "RAR", "tar"), "unpack it"),
 }
@@ -95,26 +96,30 @@ def name_of_foreign_format(data: bytes) -> str | None:
         return medical
     if data.startswith(_READ):
         return name_of_unread_jpeg(data)
-    for offset, magic, name in _MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return name
-    return _iso_media(data) or _netpbm(data) or _icon(data) or _tga(data) or name_of_text(data)
+    return (
+        name_by_magic(data, _MAGIC)
+        or _iso_media(data)
+        or _netpbm(data)
+        or _icon(data)
+        or _tga(data)
+        or name_of_text(data)
+    )
 
 
 def hint_for(name: str) -> str:
-    """Say what to do about a format of this name."""
+    """Return a hint for a format of this name."""
     return _HINTS.get(name, "export the slice as PNG")
 
 
 def _iso_media(data: bytes) -> str | None:
     if data[4:8] != b"ftyp":
         return None
-    # The first brand may be a general one, such as mif1 for an AVIF: the compatible ones follow.
+    # The first brand may be a general one, such as mif1 for an AVIF; the compatible brands follow.
     size = min(int.from_bytes(data[:4], "big"), len(data), 256)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))]
     names = [_BRANDS[brand] for brand in brands if brand in _BRANDS]
     if not names:
-        return "MP4, QuickTime or another film"
+        return "MP4, QuickTime or another video"
     return next((name for name in names if name != "HEIF"), "HEIF")
 
 
@@ -148,7 +153,7 @@ def _tga(data: bytes) -> str | None:
         return None
     header = _TGA_HEADER.size + id_length + map_length * ((map_bits + 7) // 8)
     pixels = width * height * ((bits + 7) // 8)
-    if kind < 9:  # uncompressed: the size must fit, but for a short trailer
+    if kind < 9:  # uncompressed: the size must fit, except for a short trailer
         return "TGA" if header + pixels <= len(data) <= header + pixels + 4096 else None
-    # Run lengths: a packet of 128 pixels takes two bytes or more, single pixels one more each.
+    # Run lengths: a packet of 128 pixels takes two bytes or more; single pixels take one more each.
     return "TGA" if header + pixels // 128 < len(data) < header + 2 * pixels + 4096 else None

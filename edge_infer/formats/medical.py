@@ -1,15 +1,17 @@
-"""Formats of scanners and of brain research, told by content: DICOM, NIfTI, Analyze, NRRD, MGH and their kin.
+"""Formats of scanners and of brain research, recognised by content: DICOM, NIfTI, Analyze, NRRD, MGH and others.
 
-DICOM is also met without its preamble of 132 bytes, as it travels over the network and as old software stores it:
+DICOM also occurs without its preamble of 132 bytes, as it is sent over the network and as old software stores it:
 then the file starts with an element of group 0002 or 0008 (PS3.10 section 7.1, PS3.5 section 7.1).
 """
 
 import struct
 import zlib
 
+from edge_infer.formats.magic import Magic, name_by_magic
+
 __all__ = ["name_of_medical_format"]
 
-_MAGIC = (  # (offset, bytes there, name)
+_MAGIC: tuple[Magic, ...] = (
     (128, b"DICM", "DICOM"),
     (0, b"DICM", "DICOM"),
     (344, b"n+1\0", "NIfTI"),
@@ -30,19 +32,19 @@ _VALUE_REPRESENTATIONS = frozenset(
 )
 _FIRST_GROUPS = frozenset({0x0002, 0x0004, 0x0008})
 _GZIP = b"\x1f\x8b"
-_ANALYZE_SIZES = (b"\x5c\x01\0\0", b"\0\0\x01\x5c")  # sizeof_hdr: 348, of either byte order
+_ANALYZE_SIZES = (b"\x5c\x01\0\0", b"\0\0\x01\x5c")  # sizeof_hdr: 348, in either byte order
 _MGH_TYPES = frozenset({0, 1, 3, 4, 10})
 
 
 def name_of_medical_format(data: bytes) -> str | None:
-    """Name a format of medical imaging, or None if the bytes are of none.
+    """Name a format of medical imaging, or None if the bytes are not of one.
 
     Args:
         data: Of a whole file.
     """
-    for offset, magic, name in _MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return name
+    name = name_by_magic(data, _MAGIC)
+    if name:
+        return name
     if data.startswith(_GZIP):
         return _inside_gzip(data)
     if _is_bare_dicom(data, "<") or _is_bare_dicom(data, ">"):

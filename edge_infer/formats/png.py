@@ -1,12 +1,12 @@
-"""A PNG reduced to what says something about its pixels, every checksum verified and every cost bounded.
+"""A PNG reduced to the chunks that matter for its pixels, with every checksum verified and every cost bounded.
 
-Pillow reads each chunk, keeps it and unpacks its text: a million empty chunks took seconds, and a text or colour
-profile over 1 MiB, which is lawful, was called damage. Its limits are settings of the whole process, which belong to
-the program around us. So the chunks are walked here, and Pillow sees header, palette, transparency, pixels and what
-may say how the image is turned (EXIF, or the text that carries it), of the same bytes.
+Pillow reads and keeps every chunk and unpacks its text: a million empty chunks took seconds, and a text or colour
+profile over 1 MiB, which is allowed, was reported as damage. Its limits are settings of the whole process, which belong
+to the host program. So the chunks are read here first, and Pillow gets only header, palette, transparency, pixels and
+what may state the orientation (EXIF, or a text that contains it), unchanged.
 
-16 bits of several channels are refused: Pillow keeps the upper eight, and of an MRI whose largest value is 600 these
-leave three grey levels.
+16 bits in several channels are refused: Pillow keeps the upper eight, which leave three grey levels of an MRI whose
+largest value is 600.
 """
 
 import re
@@ -19,7 +19,7 @@ from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
 __all__ = ["MAX_CHUNKS", "PNG_SIGNATURE", "pixels_only"]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_CHUNKS = 65_536  # libpng writes 8 KiB of pixels into each, so a file of 64 MiB has 8,192
+MAX_CHUNKS = 65_536  # libpng writes 8 KiB of pixels a chunk, so a file of 64 MiB has 8,192
 
 _COLOURS = {0: "grey", 2: "colour", 3: "palette", 4: "grey and opacity", 6: "colour and opacity"}
 _DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
@@ -29,23 +29,23 @@ _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _TURNING_TEXTS = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
 _MAX_TEXT = 2**20  # PIL.PngImagePlugin.MAX_TEXT_CHUNK
 _MAX_SEARCHED = 16 * 2**20
-_MAX_TURNING_TEXTS = 4  # each may unpack to as much as is searched
+_MAX_TURNING_TEXTS = 4  # each may unpack to _MAX_SEARCHED bytes
 _TURNED = re.compile(rb"tiff:Orientation(=\"|>)[2-8]")
 
-_Chunk = tuple[bytes, memoryview, memoryview]  # type, what it holds, all of it
+_Chunk = tuple[bytes, memoryview, memoryview]  # type, content, whole chunk
 
 
 def pixels_only(data: bytes, name: str) -> bytes:
-    """Return the image without what says nothing about its pixels.
+    """Return the PNG without the chunks that do not matter for its pixels.
 
     Args:
         data: Of a PNG file.
         name: For messages.
 
     Raises:
-        CorruptImage: A checksum that does not fit, cut short, or chunks out of order.
-        UnsupportedImage: Several frames, 16 bits of several channels, or a chunk that only its maker can read.
-        InputOverLimit: More than 65,536 chunks, or a description too long to tell how the image is turned.
+        CorruptImage: A checksum is wrong, the file is cut short, or chunks are out of order.
+        UnsupportedImage: Several frames, 16 bits in several channels, or an unknown chunk that may not be skipped.
+        InputOverLimit: More than 65,536 chunks, or metadata too long to find the orientation in.
     """
     kept = [memoryview(PNG_SIGNATURE)]
     seen: dict[bytes, int] = {}
@@ -64,17 +64,17 @@ def pixels_only(data: bytes, name: str) -> bytes:
                 kept.append(whole)
         elif kind in _KEPT:
             kept.append(whole)
-        elif not kind[0] & 0x20:  # an upper-case letter: not to be skipped
-            raise UnsupportedImage(f"{name}: PNG holds a chunk that only its maker can read")
+        elif not kind[0] & 0x20:  # an upper-case letter: may not be skipped
+            raise UnsupportedImage(f"{name}: PNG has an unknown chunk that is needed to read it")
         seen[kind] = seen.get(kind, 0) + 1
         last = kind
     if b"IDAT" not in seen:
-        raise CorruptImage(f"{name}: PNG holds no pixels")
+        raise CorruptImage(f"{name}: PNG has no pixels")
     return b"".join(kept)
 
 
 def _chunks(data: bytes, name: str) -> Iterator[_Chunk]:
-    """Yield each chunk up to the closing one, its checksum verified."""
+    """Yield each chunk up to the last one, with its checksum verified."""
     view = memoryview(data)
     at = len(PNG_SIGNATURE)
     for _ in range(MAX_CHUNKS):
@@ -87,7 +87,7 @@ def _chunks(data: bytes, name: str) -> Iterator[_Chunk]:
         checksum = int.from_bytes(view[end - 4 : end], "big")
         if zlib.crc32(view[at + 4 : end - 4]) != checksum or not kind.isalpha():
             raise CorruptImage(
-                f"{name}: image is damaged (a PNG checksum does not fit)",
+                f"{name}: image is damaged (a PNG checksum is wrong)",
                 hint="copy or export the file again",
             )
         yield kind, view[at + 8 : end - 4], view[at:end]
@@ -112,7 +112,9 @@ def _check_header(header: bytes, name: str) -> None:
         raise CorruptImage(f"{name}: image is damaged (PNG header has another length)")
     depth, colour, compression, filtering, interlace = struct.unpack(">8x5B", header)
     if depth not in _DEPTHS.get(colour, set()) or compression or filtering or interlace > 1:
-        raise UnsupportedImage(f"{name}: PNG header states a kind of image that PNG does not have")
+        raise UnsupportedImage(
+            f"{name}: PNG header states a kind of image that does not exist in PNG"
+        )
     if depth == 16 and colour != 0:
         raise UnsupportedImage(
             f"{name}: PNG of {_COLOURS[colour]} with 16 bits a channel, expected 16-bit grey or 8 bits",
@@ -131,27 +133,27 @@ def _refuse_frames(kind: bytes, body: memoryview, name: str) -> None:
 def _bound_turning(turning: int, name: str) -> None:
     if turning > _MAX_TURNING_TEXTS:
         raise InputOverLimit(
-            f"{name}: PNG says more than {_MAX_TURNING_TEXTS} times how it was made",
+            f"{name}: PNG has more than {_MAX_TURNING_TEXTS} texts that may state its orientation",
             hint="save it upright and without metadata",
         )
 
 
 def _may_turn(kind: bytes, keyword: bytes, body: bytes, name: str) -> bool:
-    """Whether Pillow has to see this text: it may hold an EXIF orientation."""
+    """Whether Pillow must get this text, since it may hold an EXIF orientation."""
     text = _unpacked(kind, body[len(keyword) + 1 :])
     if len(text) <= _MAX_TEXT:
         return True
     is_exif = keyword.startswith(b"Raw")
     if is_exif or len(text) > _MAX_SEARCHED or _TURNED.search(text):
         raise InputOverLimit(
-            f"{name}: PNG describes itself in more than 1 MiB, too long to tell how it is turned",
+            f"{name}: PNG has metadata of more than 1 MiB, too long to find its orientation in",
             hint="save it upright and without metadata",
         )
     return False
 
 
 def _unpacked(kind: bytes, rest: bytes) -> bytes:
-    """Unpack a text behind its keyword, as far as it is looked at."""
+    """Unpack the text after its keyword, up to _MAX_SEARCHED bytes."""
     packed = rest
     if kind == b"iTXt":
         # flag, method, language, 0, translated keyword, 0, text (PNG 1.2, 4.2.3.3)

@@ -1,7 +1,7 @@
-"""Text that stands where an image was expected: a web page, a pointer to a file that was never fetched.
+"""Text in place of an image: a web page, or a pointer to a file that was not fetched.
 
-A log-in page saved as ``scan.jpg`` and the pointer that Git LFS leaves are whole files, and a better copy of them does
-not help. What the text says is not looked at beyond its first words, and never shown.
+A log-in page saved as ``scan.jpg`` and a Git LFS pointer are intact files, so copying them again does not help. Only
+the beginning of the text is read, and none of it is ever shown.
 """
 
 import re
@@ -9,12 +9,12 @@ import re
 __all__ = ["name_of_text"]
 
 _LOOKED_AT = 4096
-_LEAST = 32  # fewer characters than these may be anything
+_LEAST = 32  # fewer characters may be anything
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def name_of_text(data: bytes) -> str | None:
-    """Name what a text is, or None if the bytes are no text.
+    """Name the kind of a text, or None if the bytes are not text.
 
     Args:
         data: Of a whole file.
@@ -44,13 +44,13 @@ def _markup(start: bytes) -> str | None:
 def _plain(start: bytes, length: int) -> str | None:
     if length < _LEAST or _CONTROL.search(start):
         return None
-    # A character of several bytes may be cut in two where we stopped looking.
+    # The last character may be cut in two.
     is_utf8 = bool(start) and "\ufffd" not in start[:-4].decode(errors="replace")
     return "text" if is_utf8 else None
 
 
 def _as_utf8(start: bytes) -> bytes:
-    """Turn UTF-16, which Windows writes with a mark in front, into UTF-8."""
+    """Turn UTF-16 with a byte order mark, as Windows writes it, into UTF-8."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return start.decode("utf-16", errors="replace").encode()
     return start

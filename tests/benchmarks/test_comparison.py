@@ -1,4 +1,4 @@
-"""What a result says, and that it says it loudly."""
+"""Figures derived from a result, and its warnings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.comparison import int8_slower, rows, share_of_peak, speed
-from benchmarks.targets import verdicts
+from benchmarks.promises import verdicts
 from benchmarks.text_table import text_table
 from edge_infer.contract import RESEARCH_USE_ONLY
 
@@ -41,7 +41,7 @@ def test_engines_of_different_runs_have_no_ratio(result: Result) -> None:
     assert speed(result, "8", "torch", "brain-edge int8") is None
 
 
-def test_an_int8_slower_than_its_fp32_is_told_to_stay_at_home(
+def test_an_int8_slower_than_its_fp32_is_reported(
     result: Result, result_with: Callable[..., Result]
 ) -> None:
     assert int8_slower(result) == []

@@ -1,4 +1,4 @@
-"""MLPerf's early stopping, against what LoadGen itself has printed in published results."""
+"""MLPerf's early stopping, compared with LoadGen's own output in published results."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Engines take turns; what is timed is what was asked."""
+"""Engines take turns, and exactly the requested queries are timed."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from edge_infer.errors import InferenceFailed
 
 
 class _Recorder:
-    """Notes what it is asked; each query takes as many milliseconds as its name is long."""
+    """Records its requests; a query takes as many milliseconds as its name has letters."""
 
     def __init__(self, name: str, log: list[tuple[str, str]]) -> None:
         self.name, self.log = name, log
@@ -19,7 +19,7 @@ class _Recorder:
 
 
 class _Breaks(_Recorder):
-    """Fails with its third query."""
+    """Fails at its third query."""
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         if do == "query" and sum(entry == (self.name, "query") for entry in self.log) == 2:

@@ -1,4 +1,4 @@
-"""Percentiles and ratios against values worked out by hand."""
+"""Percentiles and ratios, compared with values computed by hand."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,8 @@ def test_a_call_twice_as_long_is_half_as_fast() -> None:
     assert ratio["low"] <= 2.0 <= ratio["high"]
 
 
-def test_what_a_round_meets_all_engines_meet_so_drift_cancels() -> None:
-    """The machine is three times slower in half the rounds; the ratio stays sharp, the medians do not."""
+def test_a_disturbed_round_affects_all_engines_so_drift_cancels() -> None:
+    """The machine is three times slower in half the rounds: the ratio stays precise, the medians do not."""
     drift = [1.0, 3.0] * 8
     generator = np.random.default_rng(0)
     slow = [[200 * factor * generator.normal(1, 0.001) for _ in range(4)] for factor in drift]

@@ -1,4 +1,4 @@
-"""A run is called clean only when nothing else used the machine."""
+"""A run is clean only if nothing else used the machine."""
 
 import os
 import subprocess
@@ -14,13 +14,13 @@ BEFORE = Snapshot(at=0.0, busy=1000.0, stolen=5.0, own=50.0, cores=2)
 
 
 def after(*, others: float = 0.0, stolen: float = 0.0) -> Snapshot:
-    """A hundred seconds later on two cores, of which we took 150 CPU seconds."""
+    """A hundred seconds later on two cores, of which we used 150 CPU seconds."""
     return Snapshot(
         at=100.0, busy=1150.0 + others, stolen=5.0 + stolen, own=200.0, cores=BEFORE.cores
     )
 
 
-def test_our_own_work_does_not_spoil_a_run() -> None:
+def test_our_own_work_leaves_a_run_clean() -> None:
     reasons, figures = unclean_reasons(0.1, BEFORE, after(others=2.0))
     assert reasons == []
     assert figures["others_share"] == pytest.approx(0.01)
@@ -32,7 +32,7 @@ def test_our_own_work_does_not_spoil_a_run() -> None:
         (0.9, after(), "the load was 0.90"),
         (0.1, after(others=20.0), "other processes took 10 %"),
         (0.1, after(stolen=6.0), "the host withheld 3.0 %"),
-        (0.1, None, "does not tell"),
+        (0.1, None, "does not report"),
     ],
 )
 def test_a_loaded_machine_is_named(load: float, later: Snapshot | None, said: str) -> None:

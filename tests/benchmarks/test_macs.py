@@ -1,4 +1,4 @@
-"""Multiply-accumulates, against PyTorch's own counter."""
+"""Multiply-accumulates, compared with PyTorch's own counter."""
 
 import numpy as np
 import onnx

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
@@ -15,7 +16,6 @@ from benchmarks.operator_profile import (
     Operator,
     Profile,
     _operators,
-    _profiled_session,
     profile_graphs,
     profile_table,
 )
@@ -129,15 +129,23 @@ def test_the_command_takes_files_and_bundles(graphs: list[Path], tmp_path: Path)
 
 
 def test_a_bundle_is_guarded_as_the_runtime_does_and_a_file_alone_is_not(
-    graphs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    graphs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saturation, "products_saturate", lambda: True)
-    shipped = _profiled_session(shipped_bundle_path() / "model.onnx", 1, tmp_path / "a")
-    options = shipped.get_session_options()
-    assert options.get_session_config_entry(PRECISION_OPTION) == "1"
-    options = _profiled_session(graphs[0], 1, tmp_path / "b").get_session_options()
+    opened: list[Any] = []
+    original = onnxruntime.InferenceSession
+
+    def noted(*arguments: Any, **named: Any) -> Any:
+        opened.append(original(*arguments, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", noted)
+    bundle = shipped_bundle_path() / "model.onnx"
+    profile_graphs([("bundle", bundle), ("file", graphs[0])], runs=1, threads=1)
+    of_bundle, of_file = (session.get_session_options() for session in opened)
+    assert of_bundle.get_session_config_entry(PRECISION_OPTION) == "1"
     with pytest.raises(RuntimeError, match="x64quantprecision"):
-        options.get_session_config_entry(PRECISION_OPTION)
+        of_file.get_session_config_entry(PRECISION_OPTION)
 
 
 def test_what_is_no_such_graph_is_refused_with_advice(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The front holds what is beaten by none."""
+"""The front holds the engines that no other one beats."""
 
 from benchmarks.pareto import pareto_front
 

@@ -155,12 +155,12 @@ def test_a_bundle_of_other_weights_is_refused_rather_than_measured() -> None:
     ours = Engine(name="ours", family="ours", title="", precision="fp32", config={})
     answers = np.random.default_rng(0).standard_normal((20, len(LABELS)))
     labels = np.zeros(20, dtype=np.int64)
-    preparation._refuse_other_weights(ours, agreement(answers + 1e-5, answers, labels))
+    preparation.refuse_other_weights(ours, agreement(answers + 1e-5, answers, labels))
     other = agreement(answers + np.array([1.0, 0, 0, 0]), answers, labels)
-    with pytest.raises(BundleIncompatible, match="made of other weights"):
-        preparation._refuse_other_weights(ours, other)
-    # INT8 differs by rights, and other engines are made of the checkpoint here.
-    preparation._refuse_other_weights(dataclasses.replace(ours, precision="int8"), other)
+    with pytest.raises(BundleIncompatible, match="has other weights"):
+        preparation.refuse_other_weights(ours, other)
+    # INT8 may differ, and other engines are made from the checkpoint here.
+    preparation.refuse_other_weights(dataclasses.replace(ours, precision="int8"), other)
 
 
 def test_agreement_counts_tumours_that_became_healthy_only_where_fp32_was_right() -> None:

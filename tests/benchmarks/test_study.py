@@ -1,10 +1,10 @@
-"""What the engines are judged on: one of each image, as everywhere else."""
+"""The test part of a study: one of each image, as everywhere else."""
 
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.study import _test_part
+from benchmarks.study import open_test_part
 from train.data.samples import Sample
 
 
@@ -26,7 +26,7 @@ def test_copies_of_an_image_count_once(tmp_path: Path) -> None:
         for row in range(8)
     ]
     pixels = np.arange(8, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
-    part = _test_part(samples, pixels, tmp_path)
+    part = open_test_part(samples, pixels, tmp_path)
     assert np.load(part.grey)[:, 0, 0].tolist() == [0, 2, 3]
     assert part.labels.tolist() == [0, 2, 3]
     assert part.groups == ("g0", "g1", "g1")

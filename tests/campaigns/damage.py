@@ -1,4 +1,4 @@
-"""Damage as disks and transfers do it, and as bad luck does: seeded, for the campaigns."""
+"""Kinds of damage that disks, transfers and chance cause, drawn from a seed, for the campaigns."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Real scans damaged as disks and transfers do: how many get a class, and how often it is another.
+"""Real scans, damaged as by disks and transfers: how many still get a class, and how often another one.
 
     python tests/campaigns/damage_realistic.py --data ../shared/data/brisc2025 --n 100 --seed 1
 

@@ -1,8 +1,8 @@
-"""Ask for folders, missing files, pipes and images, thousands of times: descriptors and threads stay as many.
+"""Classify folders, missing files, pipes and images thousands of times: descriptors and threads must not grow.
 
     python tests/campaigns/descriptors.py --n 5000
 
-Ends with 1 if there are more in the end than after the first hundred.
+Exit status 1 if there are more at the end than after the first hundred.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> int:
         outcomes[f"good: {classifier.predict(folder / 'scan.png').label}"] += 1
         at_end = held()
     sys.stdout.write(
-        f"n {count}: (descriptors, threads) {after_hundred} after 100, {at_end} in the end; "
+        f"n {count}: (descriptors, threads) {after_hundred} after 100, {at_end} at the end; "
         f"{dict(outcomes)}\n"
     )
     return int(at_end[0] > after_hundred[0] or at_end[1] > after_hundred[1])

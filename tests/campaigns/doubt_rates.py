@@ -1,8 +1,8 @@
-"""How often each note speaks: on good scans, where it should not, and on scans made doubtful, where it should.
+"""How often each note is given: on good scans, where it should not be, and on scans made doubtful, where it should.
 
     python tests/campaigns/doubt_rates.py [--n 500] [--seed 18] [--data ../shared/data]
 
-All scans are read without ``--n``. Each rate stands with its 95 % interval (Wilson).
+Without ``--n`` all scans are read. Each rate has its 95 % interval (Wilson).
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Run every command where something is wrong around it: forbidden folders, full disks, closed streams, odd names.
+"""Run every command in a bad environment: forbidden folders, full disks, closed streams, odd names.
 
     python tests/campaigns/hard_surroundings.py                     # this checkout
     python tests/campaigns/hard_surroundings.py --checkout OTHER    # another one, such as one from before a change
     python tests/campaigns/hard_surroundings.py --only stdout --n 5 --training
 
 Prints command, exit status and the last line of stderr of each case, and counts exits with 1 and tracebacks, which are
-bugs. Run as root, they give up the rights of root to pass by permissions, by setpriv of util-linux.
+bugs. If run as root, the commands give up root's right to ignore permissions, with setpriv of util-linux.
 """
 
 import argparse
@@ -259,8 +259,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkout", type=Path, default=Path(__file__).parents[2])
     parser.add_argument("--only", default="", help="cases of this group")
-    parser.add_argument("--n", type=int, default=10**9, help="at most so many cases")
-    parser.add_argument("--seed", type=int, default=0, help="of their choice")
+    parser.add_argument("--n", type=int, default=10**9, help="at most this many cases")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of their choice")
     parser.add_argument(
         "--training", action="store_true", help="also train on full disks, for minutes"
     )

@@ -2,7 +2,7 @@
 
     python tests/campaigns/hostile_wire.py --n 100000 --seed 0
 
-Ends with 1 if a graph was accepted that onnx reads differently or that holds what is forbidden, and with the bytes.
+Exit status 1 if a graph was accepted that onnx reads differently or that holds forbidden content; prints its bytes.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from google.protobuf.message import DecodeError
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
-from test_graph_facts import rich_model, verdict  # noqa: E402 -- beside the path above
+from graph_verdicts import rich_model, verdict  # noqa: E402 -- after the path
 from wire_mutations import mutated  # noqa: E402
 
 
 def shipped_graph() -> bytes:
-    """The shipped graph with weights of a few bytes: the rest of it is what readers could differ in."""
+    """The shipped graph with a few bytes of weights: readers could only differ in the rest."""
     model = onnx.load(ROOT / "edge_infer" / "shipped" / "model.onnx")
     for tensor in model.graph.initializer:
         tensor.raw_data = tensor.raw_data[:8]
@@ -46,11 +46,7 @@ def main() -> int:
         for _ in range(rng.choice([0, 0, 1, 2])):
             try:
                 name, data = mutated(data, rng)
-            except (
-                ValueError,
-                KeyError,
-                IndexError,
-            ):  # no longer canonical enough to be taken apart
+            except (ValueError, KeyError, IndexError):  # no longer canonical: cannot be split
                 break
         started = time.perf_counter()
         try:

@@ -1,9 +1,9 @@
-"""Spoilt images of every format: each is answered or refused by name, in bounded time and memory.
+"""Damaged images of every format: each must be answered or refused by name, in bounded time and memory.
 
     python tests/campaigns/image_fuzz.py --n 100000 --seed 18
 
-File i of a seed is always the same, so ``--start`` resumes a run, and a file that went wrong is made again with
-``--start I --n 1 --keep FOLDER``. Ctrl-C or SIGTERM ends with the counts so far. Exit status 1 if an exception had no
+File i of a seed is always the same, so ``--start`` resumes a run, and ``--start I --n 1 --keep FOLDER`` writes one that
+failed. Ctrl-C or SIGTERM ends with the counts so far. Exit status 1 if an exception had no
 name (``BrainError``), a process died, or a file took longer than ``--limit`` seconds.
 """
 
@@ -122,7 +122,7 @@ def zero(data: bytearray, draw: Random, _: list[bytes]) -> None:
 
 
 def mend_png(data: bytearray) -> None:
-    """Give each PNG chunk its checksum, so that the damage reaches what lies behind the check."""
+    """Correct the checksums of PNG chunks, so that the damage gets past that check."""
     import zlib
 
     at = 8
@@ -139,7 +139,7 @@ MUTATIONS: list[Callable[[bytearray, Random, list[bytes]], None]] = [
 ]
 
 
-def spoilt(index: int, seed: int, files: dict[str, bytes]) -> tuple[str, bytes]:
+def damaged_file(index: int, seed: int, files: dict[str, bytes]) -> tuple[str, bytes]:
     draw = np.random.default_rng((seed, index))
     name = list(files)[int(draw.integers(len(files)))]
     data = bytearray(files[name])
@@ -152,7 +152,7 @@ def spoilt(index: int, seed: int, files: dict[str, bytes]) -> tuple[str, bytes]:
 
 
 def worker(start: int, count: int, seed: int) -> dict[str, object]:
-    """Read files start..start+count, half of them as Pillow images too; return what became of them."""
+    """Read files start..start+count, half of them as Pillow images too; return the outcomes."""
     from edge_infer.errors import BrainError
     from edge_infer.image_file import open_source
 
@@ -171,7 +171,7 @@ def worker(start: int, count: int, seed: int) -> dict[str, object]:
             unmapped.append(f"{index} {kind} {type(error).__name__}: {error}")
 
     for index in range(start, start + count):
-        _, data = spoilt(index, seed, files)
+        _, data = damaged_file(index, seed, files)
         began = time.perf_counter()
         read(data, "file", index)
         slowest = max(slowest, (time.perf_counter() - began, index))
@@ -186,7 +186,7 @@ def worker(start: int, count: int, seed: int) -> dict[str, object]:
 def opened(data: bytes) -> Image.Image | None:
     try:
         return Image.open(io.BytesIO(data))
-    except Exception:  # what Pillow does not open, nobody can hand over
+    except Exception:  # nobody can pass an image that Pillow does not open
         return None
 
 
@@ -196,7 +196,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--limit", type=float, default=5.0, help="seconds a file may take")
-    parser.add_argument("--keep", type=Path, help="write the spoilt files there and read nothing")
+    parser.add_argument("--keep", type=Path, help="write the damaged files there and read nothing")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -204,7 +204,7 @@ def main() -> int:
         return 0
     if options.keep:
         for index in range(options.start, options.start + options.n):
-            name, data = spoilt(index, options.seed, seeds())
+            name, data = damaged_file(index, options.seed, seeds())
             (options.keep / f"{index}-{name}").write_bytes(data)
         return 0
     return campaign(options)

@@ -1,12 +1,12 @@
-"""Our check of JPEG data against libjpeg's own warnings: whole and damaged images of every kind of JPEG.
+"""Compare our check of JPEG data with libjpeg's own warnings, on intact and damaged JPEGs of every kind.
 
     python tests/campaigns/jpeg_against_libjpeg.py --data ../shared/data --n 200 --seed 1
 
 Needs a C compiler, libjpeg's headers and jpegtran (Debian: gcc libjpeg-dev libjpeg-turbo-progs). Prints for each kind
-of JPEG and damage how many libjpeg decoded without a word, and where the two differ:
+of JPEG and damage how many libjpeg decoded silently, and where the two differ:
 
-- missed: libjpeg warned or failed, and we accepted. Must be 0. (Of an odd JFIF version it warns; nothing hangs on it.)
-- stricter: libjpeg said nothing, and we refused. Must be 0 for whole files.
+- missed: libjpeg warned or failed, and we accepted. Must be 0. (Its warning about an odd JFIF version does not count.)
+- stricter: libjpeg said nothing, and we refused. Must be 0 for intact files.
 """
 
 import argparse
@@ -37,7 +37,7 @@ UNUSUAL_SCANS = (
 
 
 class Libjpeg:
-    """A running decoder that says what it warned of."""
+    """A running decoder that reports its warnings."""
 
     def __init__(self, folder: Path) -> None:
         program = folder / "jpeg_warnings"

@@ -2,7 +2,7 @@
 
     python tests/campaigns/lost_runs.py --data ../shared/data --every 1
 
-Saves each scan as BMP and TIFF, whole and changed as people change scans, and damages it as disks do.
+Saves each scan as BMP and TIFF, as found and with usual changes, and damages it as disks do.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _KINDS = (
 
 
 def changed(image: Image.Image) -> Iterator[tuple[str, Image.Image]]:
-    """Yield a scan as people pass it on."""
+    """Yield a scan with the changes that people make before passing it on."""
     width, height = image.size
     yield "as found", image
     yield "background set to 0 below 30", image.point(lambda value: value if value >= 30 else 0)

@@ -1,8 +1,8 @@
-"""Freeze a program around edge_infer with PyInstaller in a venv that is thrown away, and run it.
+"""Freeze a program that uses edge_infer with PyInstaller, in a temporary venv, and run it.
 
     python tests/campaigns/pyinstaller_build.py [--onefile]
 
-Needs the network for pip. Ends with the exit status of what failed first.
+Needs the network for pip. Exits with the status of the first command that failed.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Exchange a bundle's model for another one and back while it is loaded: what runs must be what was verified.
+"""Swap a bundle's model for another one and back while it is loaded: what runs must be what was verified.
 
     python tests/campaigns/swapped_models.py --n 300 --seed 0
 
-The self-test is off, so that nothing but the bytes decides. Ends with 1 if a load ran the other model.
+The self-test is off, so that only the digests protect. Exit status 1 if a load ran the other model.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Swapper(threading.Thread):
                     with self._path.open("r+b") as file:
                         file.write(content)
                 self.count += 1
-                time.sleep(self._rng.uniform(*rests))  # the good one lies there for longer
+                time.sleep(self._rng.uniform(*rests))  # the good one stays longer
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ def bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_bundle(tmp_path: Path) -> Path:
-    """A bundle that the test may spoil."""
+    """A bundle that the test may damage."""
     path = tmp_path / "spoiled"
     write_bundle(path, bundle_files(), manifest_body())
     return path

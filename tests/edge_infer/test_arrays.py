@@ -62,7 +62,7 @@ def test_deep_arrays_are_scaled_by_their_largest_value() -> None:
 
 
 REFUSED = {
-    "bool": (GREY > 99, "a mask is no scan"),
+    "bool": (GREY > 99, "a mask is not a scan"),
     "int8": (GREY.astype(np.int8), "choose low and high"),
     "int16": (GREY.astype(np.int16), "choose low and high"),
     "big-endian int16": (GREY.astype(">i2"), "choose low and high"),

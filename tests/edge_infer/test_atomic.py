@@ -305,7 +305,9 @@ def test_a_folder_with_something_of_somebody_else_is_not_replaced(tmp_path: Path
     (folder / "model.onnx").write_bytes(b"older")
     refuse_other_content(folder, {"model.onnx"}, what="a bundle")
     (folder / "mine.txt").write_text("precious")
-    with pytest.raises(CannotWrite, match=r"holds what is no part of a bundle, such as mine\.txt"):
+    with pytest.raises(
+        CannotWrite, match=r"holds files that do not belong to a bundle, such as mine\.txt"
+    ):
         refuse_other_content(folder, {"model.onnx"}, what="a bundle")
 
 

@@ -116,7 +116,7 @@ def test_bytes_of_other_kinds_are_bytes(kind: Callable[[bytes], object]) -> None
     assert open_source(every_second[::2]).sha256 == source.sha256
 
 
-def test_text_is_no_image(scan_path: Path) -> None:
+def test_text_is_not_an_image(scan_path: Path) -> None:
     text_wrapper = tempfile.NamedTemporaryFile("w+")  # noqa: SIM115 -- closed below
     text_wrapper.write("text")
     text_wrapper.seek(0)
@@ -135,7 +135,7 @@ def test_what_reads_as_anything_but_bytes_is_refused(given: object) -> None:
         def read(self, _size: int) -> object:
             return given
 
-    with pytest.raises(TypeError, match=rf"gave {type(given).__name__}\), expected binary"):
+    with pytest.raises(TypeError, match=rf"returned {type(given).__name__}\), expected binary"):
         read_image(Odd())
 
 

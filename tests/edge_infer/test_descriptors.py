@@ -1,4 +1,4 @@
-"""What is refused leaves no file descriptor behind; tests/campaigns/descriptors.py asks through a classifier."""
+"""A refusal leaves no file descriptor open; tests/campaigns/descriptors.py tests it through a classifier."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Notes beside the answer: too few grey levels, several slices, black and white exchanged."""
+"""Notes beside the answer: too few grey levels, several slices, black and white swapped."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from edge_infer.image_file import read_image
 
 
 def head(size: tuple[int, int] = (256, 256)) -> Image.Image:
-    """A bright disc with a smooth inside on black."""
+    """A bright disc with smooth shading, on black."""
     rows, columns = np.mgrid[-1 : 1 : size[1] * 1j, -1 : 1 : size[0] * 1j]
     inside = rows**2 + columns**2 < 0.8
     return Image.fromarray((inside * (110 + 100 * rows + 40 * columns)).astype(np.uint8))
@@ -72,4 +72,4 @@ def test_an_export_of_few_bits_is_noted() -> None:
 
 
 def test_an_inverted_head_is_noted() -> None:
-    assert "exchanged" in notes(ImageOps.invert(head()))
+    assert "swapped" in notes(ImageOps.invert(head()))

@@ -1,4 +1,4 @@
-"""Absurd numbers and nesting in the JSON of a bundle with right digests: refused with a code, never a traceback."""
+"""Absurd numbers and nesting in the JSON of a bundle with correct digests: refused with a code, no traceback."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ ABSURD = [
 
 
 def with_file(folder: Path, name: str, data: bytes) -> None:
-    """Replace a file and have the manifest vouch for it."""
+    """Replace a file and put its digest into the manifest."""
     (folder / name).write_bytes(data)
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["files"][name] = describe_file(data)
@@ -31,7 +31,7 @@ def with_file(folder: Path, name: str, data: bytes) -> None:
 
 
 def with_manifest(folder: Path, text: str) -> None:
-    """Give a manifest its right digest, in canonical form where there is one."""
+    """Give a manifest its correct digest, in canonical form if there is one."""
     fields = json.loads(text)
     fields["manifest_sha256"] = hashlib.sha256(
         json.dumps({**fields, "manifest_sha256": ""}, indent=2, sort_keys=True, ensure_ascii=False)
@@ -138,7 +138,7 @@ def test_in_any_form_of_json(own_bundle: Path, name: str, text: str) -> None:
 
 
 def test_a_key_that_occurs_twice(own_bundle: Path) -> None:
-    """Which of the two counts differs from reader to reader."""
+    """Readers differ in which of the two counts."""
     for name, key in (
         ("config.json", b'"model_type"'),
         ("preprocessor_config.json", b'"resample"'),

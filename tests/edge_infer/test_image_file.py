@@ -202,7 +202,7 @@ def test_a_flipped_byte_in_png_pixels_is_found_by_its_checksum() -> None:
     ],
     ids=["0 bytes", "text", "zeros", "random", "jpeg head", "bmp head", "tiff head"],
 )
-def test_what_is_no_image_is_corrupt(data: bytes) -> None:
+def test_what_is_not_an_image_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptImage) as caught:
         read_image(data)
     assert caught.value.exit_code == 22
@@ -324,8 +324,22 @@ def test_whatever_pillow_raises_late_is_damage(
     image = Image.open(io.BytesIO(TWINS["tiff"]))
     image.is_animated = step in ("tell", "seek")
     monkeypatch.setattr(image, step, fail)
-    with pytest.raises(CorruptImage):
+    with pytest.raises(CorruptImage, match="damaged or cut short") as caught:
         read_image(image)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("form", ["png", "bmp", "tiff"])
+def test_a_closed_pillow_image_is_named_as_such(form: str, tmp_path: Path) -> None:
+    (tmp_path / "scan").write_bytes(TWINS[form])
+    with Image.open(tmp_path / "scan") as left:
+        pass
+    closed = Image.open(tmp_path / "scan")
+    closed.close()
+    for image in (left, closed):
+        with pytest.raises(CorruptImage, match="it or its file is closed") as caught:
+            read_image(image)
+        assert "load()" in caught.value.hint
 
 
 @pytest.mark.parametrize("source", [TWINS["png"], GREY, scan()], ids=["bytes", "array", "image"])
@@ -343,9 +357,8 @@ def test_no_memory_is_an_outcome_of_one_image(
 
 
 def test_large_images_are_converted_in_strips_to_the_same_pixels() -> None:
-    noise = np.random.default_rng(18).integers(
-        0, 65536, (1500, 1400), dtype=np.uint16
-    )  # two strips
+    two_strips = (1500, 1400)
+    noise = np.random.default_rng(18).integers(0, 65536, two_strips, dtype=np.uint16)
     expected = np.rint(noise.astype(float) * (255 / noise.max())).astype(np.uint8)
     assert np.array_equal(np.asarray(read_image(noise)), expected)
     assert np.array_equal(np.asarray(read_image(encoded(Image.fromarray(noise)))), expected)
@@ -367,10 +380,10 @@ def test_bmps_that_pillow_cannot_read_are_named() -> None:
 
 
 def test_an_image_opened_with_pillow_is_checked_like_a_file() -> None:
-    spoilt = bytearray(TWINS["png"])
-    spoilt[-20] ^= 1  # within the checksums, behind the last pixel that Pillow asks for
+    damaged = bytearray(TWINS["png"])
+    damaged[-20] ^= 1  # within the checksums, after the last pixel that Pillow reads
     with pytest.raises(CorruptImage):
-        read_image(Image.open(io.BytesIO(spoilt)))
+        read_image(Image.open(io.BytesIO(damaged)))
     zeroed = bytearray(encoded(scan(size=(256, 256)), "JPEG"))
     zeroed[len(zeroed) // 2 :] = bytes(len(zeroed) - len(zeroed) // 2)
     with pytest.raises(CorruptImage):

@@ -1,4 +1,4 @@
-"""What a folder holds is classified or said to be left out; what may not be read is an error of its own."""
+"""Files in a folder are classified or reported as left out; forbidden ones are errors of their own."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ LONG = "a" * 300
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two scans in two folders, one of them linked, and what is no scan."""
+    """Two scans in two folders, one of them linked, and other files."""
     folder = tmp_path / "scans"
     (folder / "sub").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
@@ -38,7 +38,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def test_linked_folders_are_read_once_and_links_to_nothing_are_images(folder: Path) -> None:
+def test_linked_folders_are_read_once_and_broken_links_are_images(folder: Path) -> None:
     found = expand_inputs([folder])
     names = [path.name for path in found.images if isinstance(path, Path)]
     assert names == ["gone.png", "c.png", "b.png"]
@@ -137,7 +137,7 @@ def test_a_heatmap_that_cannot_be_written_is_a_failure_beside_its_answer(
 
 @pytest.fixture
 def as_ordinary_user(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run brain-infer without the rights of root to pass by permissions."""
+    """Run brain-infer without root's right to ignore permissions."""
     rights = "-dac_override,-dac_read_search"
     ordinary = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
     prefix = ordinary if os.getuid() == 0 else []

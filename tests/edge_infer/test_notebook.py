@@ -24,7 +24,7 @@ VOID = {"img", "br"}
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, and the text; every element must be closed in its turn."""
+    """Elements with their attributes, and the text; elements must be closed in the right order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def test_without_the_image_the_evidence_is_shown_alone_and_says_so(
     (bare,) = classifier.predict_many([scan_path])
     page = Page(bare._repr_html_())
     assert image_in(page).size == (320, 240)
-    assert "Only what predict() returns keeps the scan" in page.text
+    assert "Only predictions from predict() keep the scan" in page.text
     flat = replace(bare, evidence=np.ones((4, 2, 4), dtype=np.float32), source_size=None)
     grey = np.asarray(image_in(Page(flat._repr_html_())))
     assert grey.shape == (160, 320, 3)  # in the shape of the evidence

@@ -1,4 +1,4 @@
-"""What runs in a host never writes to its standard output or error, native code included."""
+"""In a host program nothing is written to standard output or error, not even by native code."""
 
 import io
 import os

@@ -1,9 +1,9 @@
-"""What has to be seen on a GPU, in one command of at most seven minutes (docs/gpu.md).
+"""Everything to check on a GPU, in one command of at most seven minutes (docs/gpu.md).
 
     python tests/gpu/check.py --output runs/gpu
 
-Trains, exports, classifies and times with the project's own commands, each in a process and a time of its own. One that
-fails is noted and the others go on. result.json is written after every step, so a check that is killed loses one.
+Trains, exports, classifies and times with the project's own commands, each in its own process with a time limit. A
+failure is noted and the others go on. result.json is written after every step, so a killed check loses one step.
 """
 
 import argparse
@@ -33,7 +33,7 @@ __all__ = ["Check", "compared", "recipe_without_masks", "spoken", "timings_of"]
 
 MODEL = "cvt-slim"
 CHECKPOINT = ROOT / "export" / "checkpoints" / MODEL
-SHIPPED = ROOT / "edge_infer" / "bundle"  # INT8 too
+SHIPPED = ROOT / "edge_infer" / "shipped"  # INT8 too
 SCANS = ROOT / "export" / "kit" / "pictures" / "val"
 PRECISIONS = ("fp32", "fp16", "int8")
 INFER, DATA, TRAIN, EXPORT = (
@@ -72,16 +72,16 @@ print(json.dumps(facts))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What became of one command.
+    """The outcome of one command.
 
     Attributes:
         command: As a shell would take it, without the folders of this machine.
         seconds: From start to end.
-        limit_s: What it had.
+        limit_s: Its time limit.
         outcome: ``ok``, ``failed``, ``timed out`` or ``skipped``.
         exit_status: None if it never ended.
         expected: The status that is ``ok``.
-        said: The end of its stderr, where it is not ``ok``.
+        said: The end of its stderr, if it is not ``ok``.
     """
 
     name: str
@@ -96,14 +96,14 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Check:
-    """Runs steps one after the other, and keeps what is known on the disk.
+    """Runs steps one after the other, and keeps the results on disk.
 
     Attributes:
         output: Gets result.json and check.log.
         work: For bundles, phantoms and runs.
-        seconds: For everything.
+        seconds: Time limit of the whole check.
         only: Names of the steps to run; all if empty.
-        patience: Times the limit of each step.
+        patience: Factor for the time limit of each step.
     """
 
     output: Path
@@ -137,7 +137,7 @@ class Check:
             log.write(f"\n=== {name}\n".encode())
             log.flush()
             began, before = time.monotonic(), log.tell()
-            # A group of its own, so that what it starts ends with it; not a session, which outlives a killed check.
+            # A process group of its own, so that its children end with it; a session would outlive a killed check.
             process = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=self.work,
@@ -166,7 +166,7 @@ class Check:
         return text if outcome == "ok" else None
 
     def printed(self, name: str) -> str:
-        """Return what a step has printed, also if it was stopped."""
+        """Return what a step printed, even if it was stopped."""
         path = self.work / f"{name}.out"
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
@@ -176,7 +176,7 @@ class Check:
             self.note(Step(name=name, said=why))
 
     def note(self, step: Step) -> None:
-        """Keep and say what became of a step."""
+        """Record a step and print its outcome."""
         self.steps.append(step)
         self.save()
         status = "" if step.exit_status is None else f", exit status {step.exit_status}"
@@ -206,7 +206,7 @@ class Check:
         return self._nameless(text) + (" ..." if len(command) > 12 else "")
 
     def _nameless(self, text: str) -> str:
-        """Take the folders of this machine out: results may be published."""
+        """Remove this machine's folders, since results may be published."""
         text = text.replace(str(self.work), "WORK").replace(sys.executable, "python")
         return text.replace(str(ROOT), ".").replace(str(Path.home()), "~")
 
@@ -224,14 +224,14 @@ def _awaited(process: "subprocess.Popen[bytes]", limit_s: float) -> int | None:
 
 
 def environment_of_steps(*, libraries: bool = True, gpu: bool = True) -> dict[str, str]:
-    """Return what the commands run in.
+    """Return the environment of the commands.
 
     Args:
-        libraries: Whether CUDA's libraries that came with torch are named to the linker: onnxruntime-gpu brings none.
-        gpu: Whether the GPU is shown.
+        libraries: Whether the linker finds the CUDA libraries that came with torch: onnxruntime-gpu has none.
+        gpu: Whether the GPU is visible.
     """
     folders = _cuda_folders() if libraries else []
-    # Steps run elsewhere, so that nothing of the checkout is taken for theirs or written there.
+    # Absolute: steps run in another folder, so that they neither use nor write anything in the checkout by accident.
     given_path = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     places = [str(Path(place).resolve()) for place in given_path]
     given = os.environ.get("LD_LIBRARY_PATH")
@@ -260,13 +260,13 @@ def _joined(folders: Sequence[str | None]) -> str:
 
 
 def say(line: str) -> None:
-    """Tell how far it is."""
+    """Print a line of progress."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def recipe_without_masks(shipped: str) -> str:
-    """Return a shipped recipe for images without tumour masks, as phantoms are."""
+    """Return a shipped recipe changed for images without tumour masks, such as phantoms."""
     masked = "[mask]\nweight = 0.5\n"
     if shipped.count(masked) != 1:
         raise ValueError(f"the recipe of {MODEL} has no {masked!r}")
@@ -277,8 +277,8 @@ def compared(cpu: str, device: str) -> dict[str, Any]:
     """Compare what ``brain-infer --json`` printed about the same images on the CPU and on the device.
 
     Returns:
-        n, how many labels differ, the largest difference of a logit and of a probability, the least lead of the first
-        class on the CPU (what must not be moved), and providers.
+        n, how many labels differ, the largest difference of a logit and of a probability, the smallest lead of the
+        first class on the CPU (differences must stay below it), and providers.
 
     Raises:
         ValueError: They are not about the same images, or there are none.
@@ -328,17 +328,17 @@ def facts(check: Check) -> None:
 
 
 def refusals(check: Check, scan: Path) -> None:
-    """See that nobody gets the CPU's answer who asked for a GPU that is not there."""
+    """Check that asking for a missing GPU is refused, not answered by the CPU."""
     ask = [*INFER, "--device", "cuda", scan]
     hidden = environment_of_steps(gpu=False)
     check.run("refused", ask, limit_s=40, expected=PROVIDER_UNAVAILABLE, environment=hidden)
-    if check.device == "cuda":  # what a user has who installs the extra gpu beside torch
+    if check.device == "cuda":  # as for a user who installs the extra gpu beside torch
         bare = environment_of_steps(libraries=False)
         check.run("as-installed", ask, limit_s=40, environment=bare)
 
 
 def export(check: Check, precision: str, limit_s: float) -> None:
-    """Export the shipped checkpoint; INT8 is calibrated and judged on the kit."""
+    """Export the shipped checkpoint; INT8 is calibrated and gated on the kit."""
     folder = check.work / precision
     more = ["--quick"] if precision == "int8" else []
     command = [*EXPORT, "--model", MODEL, f"--{precision}", *more, "--checkpoint", CHECKPOINT]
@@ -346,7 +346,7 @@ def export(check: Check, precision: str, limit_s: float) -> None:
 
 
 def bundles(check: Check) -> dict[str, Path]:
-    """Return the bundles there are; where INT8 was not exported, the shipped one."""
+    """Return the exported bundles; for INT8 the shipped one if none was exported."""
     found = {name: check.work / name for name in PRECISIONS if (check.work / name).is_dir()}
     return {**found, "int8": found.get("int8", SHIPPED)}
 
@@ -360,7 +360,7 @@ def answers(check: Check, precision: str, bundle: Path, scans: Sequence[Path]) -
     device = check.run(name, [*ask, *scans], limit_s=60)
     passed = device is not None
     if device is None and check.steps and check.steps[-1].exit_status == SELF_TEST_FAILED:
-        # A finding, and more is learnt from all differences than from the first.
+        # A finding; all differences say more than the first one.
         device = check.run(f"{name}-untested", [*ask, "--self-test", "off", *scans], limit_s=60)
     if cpu is None or device is None:
         return
@@ -375,7 +375,7 @@ def answers(check: Check, precision: str, bundle: Path, scans: Sequence[Path]) -
 
 
 def timings(check: Check, batches: Sequence[int], rounds: int) -> None:
-    """Time batches, PyTorch and the bundles in turn."""
+    """Time batches on PyTorch and the bundles, in turn."""
     limit_s = 90.0
     command: list[object] = [sys.executable, "-P", Path(__file__).with_name("timings.py")]
     command += ["--device", check.device, "--checkpoint", CHECKPOINT, "--rounds", rounds]
@@ -391,7 +391,7 @@ def timings(check: Check, batches: Sequence[int], rounds: int) -> None:
 
 
 def training(check: Check, per_class: int) -> None:
-    """Draw phantoms, train two epochs on them, and export what came of it."""
+    """Draw phantoms, train two epochs on them, and export the result."""
     data, run = check.work / "phantoms", check.work / "run"
     recipe = check.work / "phantoms.toml"
     shipped = ROOT / "train" / "recipes" / f"{MODEL}-cpu.toml"

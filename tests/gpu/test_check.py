@@ -1,4 +1,4 @@
-"""The check for machines with a GPU does what it says, as far as a machine without one can tell (docs/gpu.md)."""
+"""The check for machines with a GPU, tested as far as possible without one (docs/gpu.md)."""
 
 import importlib.util
 import json
@@ -132,7 +132,7 @@ def test_answers_about_other_images_are_not_compared(other: str) -> None:
         gpu_check.compared(line("a", [1.0, 0.0, 0.0, 0.0]), other)
 
 
-def test_the_recipe_for_phantoms_is_the_shipped_one_but_for_the_masks() -> None:
+def test_the_recipe_for_phantoms_is_the_shipped_one_except_for_the_masks() -> None:
     shipped = SHIPPED_RECIPE.read_text(encoding="utf-8")
     expected = tomllib.loads(shipped)
     expected["mask"]["weight"] = 0

@@ -2,7 +2,7 @@
 
     python tests/gpu/timings.py --device cuda --checkpoint CHECKPOINT --bundle fp32=BUNDLE --batch 1 --batch 64
 
-From NumPy arrays to NumPy arrays: what a caller waits for, the copies to the GPU and back included.
+From NumPy arrays to NumPy arrays, as a caller waits for it, including the copies to the GPU and back.
 """
 
 import argparse
@@ -25,21 +25,21 @@ __all__ = ["driven", "figures"]
 
 BASELINE = "torch fp32"
 WARM_UP = 3
-PAUSE_SECONDS = 0.05  # in which a pool of threads that still spins comes to rest
+PAUSE_SECONDS = 0.05  # lets a thread pool that still spins come to rest
 Engine = Callable[[Any], Any]
 
 
 def driven(
     engines: Mapping[str, Engine], pixel_values: Any, *, rounds: int, queries: int, ends: float
 ) -> tuple[dict[str, list[list[float]]], dict[str, str]]:
-    """Time engines in turn, the order reversed each round.
+    """Time engines in turn, reversing the order each round.
 
     Args:
         engines: By name.
         pixel_values: float32, (N, 3, H, W), the same for all.
         rounds: At most.
-        queries: Timed in each turn, after one that is not.
-        ends: By time.monotonic(); no round begins later, but the first.
+        queries: Timed queries in each turn, after an untimed one.
+        ends: By time.monotonic(); after it no round but the first begins.
 
     Returns:
         Milliseconds of each query by engine and round; and why engines were left out.
@@ -62,7 +62,7 @@ def driven(
 
 
 def figures(times: Mapping[str, list[list[float]]], failures: Mapping[str, str]) -> dict[str, Any]:
-    """Sum up: n, median with interval and tails for each engine, and how many times faster than PyTorch it is."""
+    """Summarise: n, median with interval and tails for each engine, and its speed against PyTorch."""
     found: dict[str, Any] = {}
     for name, rounds in times.items():
         if name in failures:
@@ -103,7 +103,7 @@ def _bundle_engine(bundle: Path, device: Any) -> Engine:
 
 
 def _loaded(given: argparse.Namespace) -> tuple[dict[str, Engine], dict[str, str]]:
-    """Load what loads; say of the others why not."""
+    """Load the engines; return those that load, and why the others do not."""
     loaders: dict[str, Callable[[], Engine]] = {
         BASELINE: partial(_torch_engine, given.checkpoint, given.device, "float32"),
         "torch bf16": partial(_torch_engine, given.checkpoint, given.device, "bfloat16"),
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _noise(checkpoint: Path, batch: int) -> Any:
-    """Return pixel_values, (batch, 3, H, W): what the arithmetic costs does not hang on them."""
+    """Return pixel_values of noise, (batch, 3, H, W): the arithmetic costs the same for all values."""
     from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 
     text = (checkpoint / "preprocessor_config.json").read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def installed() -> str | None:
 
 
 class Tab:
-    """One page, and all that Chromium said of it."""
+    """One page, and the events that Chromium sent about it."""
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands = os.fdopen(commands, "wb")
@@ -56,7 +56,7 @@ class Tab:
             self.events.append(answer)
 
     def open(self, url: str, *, width: int) -> None:
-        """Load a page in a window of this width and wait until it stands."""
+        """Load a page in a window of this width and wait for its load event."""
         self.events.clear()
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **size)

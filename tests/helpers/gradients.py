@@ -17,8 +17,8 @@ def check_gradients(
     no_class_learns: tuple[str, ...],
     bf16: bool,
 ) -> None:
-    """Raise unless every parameter has a finite gradient, and one at least a gradient that is not zero."""
-    torch.set_num_threads(2)  # kernels leave their memory where two threads share an image
+    """Raise unless every parameter has a finite gradient, and at least one a gradient other than 0."""
+    torch.set_num_threads(2)  # kernels overrun their memory if two threads share an image
     torch.manual_seed(1)
     learning: Any = create_model(name, 4, image_size=image_size, sizes=sizes)
     generator = torch.Generator().manual_seed(2)

@@ -9,14 +9,14 @@ __all__ = ["ending_of", "preloaded"]
 
 
 def preloaded(*modules: str) -> ForkServerContext:
-    """Prepare a server that has imported the modules, for children that begin at once."""
+    """Prepare a server that has imported the modules, so that its children start at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
     return context
 
 
 def ending_of(context: ForkServerContext, target: Callable[..., None], *arguments: object) -> str:
-    """Run ``target`` and say how its process ended: well, with an error, which stands on stderr, or by a signal."""
+    """Run ``target`` and say how its process ended: well, with an error (then on stderr), or by a signal."""
     process = context.Process(target=target, args=arguments)
     process.start()
     process.join(300)

@@ -1,7 +1,7 @@
-"""Tensors that claim to lie on another device, to find what would fail on a GPU where there is none.
+"""Tensors that pretend to be on another device, to find without a GPU what would fail on one.
 
-Each holds a tensor of the CPU and says it were on the device ``meta``. What CUDA refuses is refused: operations between
-devices, a generator of the CPU for numbers of the GPU, and empty batches for kernels that resample.
+Each holds a CPU tensor and claims to be on the device ``meta``. What CUDA refuses is refused: operations between
+devices, a CPU generator for random numbers on the GPU, and empty batches for kernels that resample.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ __all__ = ["GPU", "on_cpu", "on_gpu", "pretend_gpu"]
 GPU = torch.device("meta")
 
 _MOVING = ("aten::_to_copy", "aten::copy_", "aten::_local_scalar_dense")
-_INDEXING = ("aten::index", "aten::index_put", "aten::index_put_")  # take indices of the CPU
+_INDEXING = ("aten::index", "aten::index_put", "aten::index_put_")  # accept indices on the CPU
 
 
 class _OnGpu(Tensor):
@@ -46,13 +46,13 @@ class _OnGpu(Tensor):
 
 @contextmanager
 def pretend_gpu() -> Iterator[None]:
-    """For a while tensors can be made on ``GPU`` and moved there."""
+    """Allow tensors to be made on ``GPU`` and moved there while the context lasts."""
     with _Literals(), _Device():
         yield
 
 
 class _Literals(TorchFunctionMode):
-    """``torch.tensor([...], device=...)`` takes a way of its own."""
+    """``torch.tensor([...], device=...)`` is not dispatched, so it is handled here."""
 
     def __torch_function__(
         self,
@@ -84,7 +84,7 @@ def on_gpu(tensor: Tensor) -> Tensor:
 
 
 def on_cpu(tensor: Tensor) -> Tensor:
-    """Return what a tensor of the pretended device holds."""
+    """Return the CPU tensor that a tensor of the pretended device holds."""
     assert isinstance(tensor, _OnGpu), "it stayed on the CPU"
     return tensor.held
 

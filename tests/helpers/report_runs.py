@@ -20,6 +20,8 @@ from train.splits.sample_rows import part_rows
 
 CONFIG = PreprocessorConfig(height=32, width=32)
 RECIPE = {"name": "tiny", "seed": 7, "epochs": 2, "batch_size": 8}
+#: A run's name that must stay text in HTML.
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)'
 COMMAND = "brain-train --model cvt_test --data phantoms --recipe tiny.toml"
 
 
@@ -32,7 +34,7 @@ def make_run(
     seed: int = 7,
     **training: Any,
 ) -> Path:
-    """Write what brain-train leaves of a finished run, without training."""
+    """Write the files of a finished run, without training."""
     asked = {
         "model": "cvt_test",
         "recipe": {**RECIPE, "seed": seed},

@@ -25,7 +25,7 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
     if "type" in schema and (
         not isinstance(value, TYPES[schema["type"]]) or isinstance(value, bool)
     ):
-        return [*found, f"{at}: {value!r} is no {schema['type']}"]
+        return [*found, f"{at}: {value!r} is not of type {schema['type']}"]
     found += _faults_of_scalar(value, schema, at)
     if isinstance(value, list):
         for number, item in enumerate(value):

@@ -1,4 +1,4 @@
-"""A tiny real bundle: real ONNX graph, real onnxruntime, answers that can be worked out by hand."""
+"""A tiny real bundle: a real ONNX graph for onnxruntime, with answers that can be computed by hand."""
 
 import json
 from pathlib import Path
@@ -22,11 +22,13 @@ def tiny_weight(classes: int = len(LABELS)) -> np.ndarray:
 
 
 def golden_images() -> np.ndarray:
-    """Sixteen images, uint8, four of each class in turn: what its kernel likes, with some noise."""
+    """Sixteen images, uint8, four of each class in turn: the pattern of its kernel, with some noise."""
     generator = np.random.default_rng(3)
     grey = tiny_weight().sum(axis=1)  # (classes, 8, 8), channels are the same
-    liked = np.where(grey > grey.mean(axis=0), 230, 20)
-    images = [np.tile(liked[number % len(liked)], (SIZE // 8, SIZE // 8)) for number in range(16)]
+    patterns = np.where(grey > grey.mean(axis=0), 230, 20)
+    images = [
+        np.tile(patterns[number % len(patterns)], (SIZE // 8, SIZE // 8)) for number in range(16)
+    ]
     return (np.stack(images) + generator.integers(-20, 21, (16, SIZE, SIZE))).astype(np.uint8)
 
 
@@ -34,7 +36,7 @@ GOLDEN = golden_images()
 
 
 def golden_answers() -> list[dict[str, Any]]:
-    """What the tiny model says to the golden images, worked out without onnxruntime."""
+    """The tiny model's answers to the golden images, computed without onnxruntime."""
     cells = GOLDEN.reshape(-1, SIZE // 8, 8, SIZE // 8, 8) / 255  # image, row, y, column, x
     logits = np.einsum("nrysx,kcyx->nkrs", cells, tiny_weight()).mean(axis=(2, 3))
     return [
@@ -125,7 +127,7 @@ def manifest_body(**changes: Any) -> dict[str, Any]:
 
 
 def as_schema_1(folder: Path) -> None:
-    """Make a bundle what it would have been before golden images."""
+    """Turn a bundle into one of schema version 1, from before golden images."""
     (folder / GOLDEN_FILE).unlink()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     del manifest["self_test"], manifest["files"][GOLDEN_FILE]

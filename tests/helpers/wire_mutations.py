@@ -1,4 +1,4 @@
-"""Change the wire encoding of a protocol-buffer message in ways that its readers take, or take differently."""
+"""Change the wire encoding of a protocol-buffer message in ways that readers accept, or read differently."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ __all__ = ["MUTATIONS", "facts_of_onnx", "mutated", "varint"]
 
 
 def varint(value: int, *, padding: int = 0) -> bytes:
-    """Encode a number, with bytes more than it needs."""
+    """Encode a number, with ``padding`` more bytes than it needs."""
     encoded = bytearray()
     value %= 2**64
     while True:
@@ -188,19 +188,19 @@ def mutated(data: bytes, rng: random.Random, *, depth: int = 0) -> tuple[str, by
     if key & 7 == 2 and depth < 6 and rng.random() < 0.75:
         try:
             name, inner = mutated(payload, rng, depth=depth + 1)
-        except (ValueError, KeyError, IndexError):  # no message inside: text or raw data
+        except (ValueError, KeyError, IndexError):  # not a message inside: text or raw data
             pass
         else:
             return name, join([*fields[:at], (key, inner), *fields[at + 1 :]])
     mutation = rng.choice(MUTATIONS)
     try:
         return mutation.__name__, mutation(fields, at, rng)
-    except (ValueError, KeyError, IndexError):  # what is no message cannot be split in two
+    except (ValueError, KeyError, IndexError):  # not a message, so it cannot be split in two
         return drop.__name__, drop(fields, at, rng)
 
 
 def facts_of_onnx(model: ModelProto) -> dict[str, object]:
-    """Say with the onnx package what graph_facts says, and what there is that it must refuse."""
+    """Return the facts of graph_facts by the onnx package, and the content that must be refused."""
     graph = model.graph
     nodes = list(all_nodes(graph))
     return {

@@ -1,9 +1,9 @@
-"""Run a program as if this processor lacked instruction sets: the kernels of older machines, at full speed.
+"""Run a program as if this processor lacked instruction sets: with the kernels of older machines, at full speed.
 
     python tests/processors/processors.py x64-avx2 -- .venv/bin/brain-doctor
 
 Needs Linux on x64, a processor that can make CPUID fault (Intel since Ivy Bridge, AMD since Zen 5) and a C compiler.
-Only what the processor has can be taken away: AVX_VNNI or bfloat16 cannot be added. See masked_cpuid.c.
+Instruction sets can only be taken away: AVX_VNNI or bfloat16 cannot be added. See masked_cpuid.c.
 """
 
 import os
@@ -26,7 +26,7 @@ _VNNI_AND_BF16, _BF16 = "7.1.a=30", "7.1.a=20"
 _AVX2 = "7.0.b=20"
 _FMA, _AVX_FMA_F16C = "1.0.c=1000", "1.0.c=30001000"
 
-#: What is taken away, by the name of what is left.
+#: Masks of what is taken away, by the name of the processor that is left.
 PROCESSORS: dict[str, tuple[str, ...]] = {
     "as it is": (),
     "x64 AVX-512 VNNI (Ice Lake, Zen 4 without BF16)": (_TILES_AND_FP16, _BF16),

@@ -52,7 +52,7 @@ def model() -> nn.Module:
     return create_model("cvt_test", 4)
 
 
-def test_a_checkpoint_of_transformers_loads_and_the_head_starts_anew(
+def test_a_checkpoint_of_transformers_loads_and_the_head_starts_at_random(
     hub_folder: Path, model: nn.Module, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = {name: value.clone() for name, value in model.classifier.state_dict().items()}  # type: ignore[union-attr, operator]
@@ -64,7 +64,7 @@ def test_a_checkpoint_of_transformers_loads_and_the_head_starts_anew(
     assert len(backbone) > 100
     assert all(torch.equal(own[name], given[name]) for name in backbone)
     assert torch.equal(own["classifier.weight"], head["weight"])
-    assert "not used: cvt.encoder.stages.2.cls_token, starting anew" in caplog.text
+    assert "not used: cvt.encoder.stages.2.cls_token; initialised at random" in caplog.text
     assert "classifier.bias, classifier.weight" in caplog.text
 
 

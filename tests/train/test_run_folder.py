@@ -61,7 +61,7 @@ def test_keys_that_came_later_stand_for_their_defaults(tmp_path: Path) -> None:
             claim_run_folder(tmp_path, other, resume=True, defaults=defaults)
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):
         claim_run_folder(tmp_path / "file" / "run", REQUEST, resume=False)

@@ -10,13 +10,13 @@ import train.show
 from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite, DataRefused
 from train.data.samples import Sample
-from train.plots.dataset import _two_lines, plot_images, plot_means
+from train.plots.dataset import plot_images, plot_means, two_lines
 from train.show import show
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[object, ...]]:
-    """What the plots were told to draw; drawing itself takes a second."""
+    """The arguments of the plots; drawing itself takes a second."""
     calls: dict[str, tuple[object, ...]] = {}
     for name in ("plot_class_counts", "plot_images", "plot_means"):
         monkeypatch.setattr(
@@ -102,9 +102,9 @@ def test_damaged_images_of_any_part_are_named_and_nothing_is_written(tmp_path: P
     assert not (tmp_path / "shown").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_its_own(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWrite, match="cannot be made"):
+    with pytest.raises(CannotWrite, match="cannot be created"):
         show(make_samples(tmp_path), tmp_path / "file" / "shown", name="set")
 
 
@@ -135,8 +135,10 @@ def test_the_grid_keeps_the_shape_of_images_and_takes_any_name(tmp_path: Path) -
         ("b" * 40 + "c" * 40, "b" * 26 + "\n…" + "c" * 25),
     ],
 )
-def test_a_long_name_is_broken_after_a_mark_and_loses_its_middle(name: str, lines: str) -> None:
-    assert _two_lines(name) == lines
+def test_a_long_name_is_wrapped_after_a_separator_and_loses_its_middle(
+    name: str, lines: str
+) -> None:
+    assert two_lines(name) == lines
 
 
 def test_a_class_without_images_has_no_mean(tmp_path: Path) -> None:

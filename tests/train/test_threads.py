@@ -1,4 +1,4 @@
-"""torch takes as many threads as this process has cores, unless its user has said how many."""
+"""torch uses as many threads as this process has cores, unless the user has set a number."""
 
 import pytest
 import torch

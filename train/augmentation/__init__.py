@@ -1,7 +1,7 @@
-"""Random views of a whole batch at once, as tensors: the two cores have no time for one image after another.
+"""Random views of a whole batch at once, as tensors: image by image would be too slow on two cores.
 
-Every draw comes from the generator that is passed in, so a resumed run sees the very same images. A part that is
-switched off draws nothing, so that a recipe without it sees the images it saw before the part existed.
+Every draw comes from the generator that is passed in, so a resumed run sees the same images. A part that is
+switched off draws nothing, so an older recipe without it still sees the same images.
 """
 
 from dataclasses import replace
@@ -46,11 +46,11 @@ def augment_with_masks(
     *,
     strength: float = 1.0,
 ) -> tuple[Tensor, Tensor | None]:
-    """Vary a batch of grey images, and move masks along with what they cover.
+    """Vary a batch of grey images, and move the masks with what they cover.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
-        masks: The same shape and range, or None. They change nothing about what the images become.
+        masks: Same shape and range, or None. They have no effect on the images.
         settings: From the recipe.
         generator: Source of all randomness.
         strength: Share of the settings' range, 0..1.
@@ -79,7 +79,7 @@ def _rescanned(
     """Change what another sequence, coil, window or matrix changes."""
     if settings.non_monotone or settings.contrast_curve:
         views = bend(views, settings, generator, strength)
-        settings = replace(settings, gamma=0.0)  # is part of the curve, where there is one
+        settings = replace(settings, gamma=0.0)  # the curve includes it
     if settings.bias_field:
         views = shade(views, settings.bias_field * strength, generator)
     views = change_intensity(views, settings, generator, strength)

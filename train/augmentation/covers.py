@@ -1,4 +1,4 @@
-"""What lies over an image: frames and marks of viewers and screenshots, and erased rectangles."""
+"""What covers parts of an image: frames and marks of viewers and screenshots, and erased rectangles."""
 
 import torch
 from torch import Generator, Tensor
@@ -7,16 +7,15 @@ from train.augmentation.draws import chance, uniform
 
 __all__ = ["add_frames", "erased_places"]
 
-_WIDEST = 0.15  # of a frame, share of the side
-_TEXT = (5, 16)  # dots of a mark
+_WIDEST = 0.15  # width of a frame, share of the side
+_TEXT = (5, 16)  # rows and columns of a mark's dots
 
 
 def add_frames(grey: Tensor, generator: Generator) -> Tensor:
-    """Lay a black, grey or white frame over half of (B, 1, H, W), marks like text over the others."""
+    """Put a black, grey or white frame on half of (B, 1, H, W), and marks like text on the others."""
     rows, columns = _places(grey)
-    widths = [
-        uniform(grey, -_WIDEST / 2, _WIDEST, generator) for _ in range(4)
-    ]  # a third of the sides stays free
+    # Below 0, in a third of the draws, a side has no frame.
+    widths = [uniform(grey, -_WIDEST / 2, _WIDEST, generator) for _ in range(4)]
     framed = (rows < widths[0]) | (rows >= 1 - widths[1])
     framed = framed | (columns < widths[2]) | (columns >= 1 - widths[3])
     framed = torch.where(chance(grey, 0.5, generator), framed, _marked(grey, generator))

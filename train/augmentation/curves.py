@@ -1,8 +1,8 @@
 """Random curves of grey levels: another window, another sequence, the same anatomy.
 
-BRISC's ``no_tumor`` is mostly one sequence and its tumours another, so how bright fluid, grey and white matter are
-tells the class. A curve that rises and falls (as Model Genesis uses, Zhou et al. 2019, arXiv 1908.06912, there without
-the falling ones) takes that away.
+BRISC's ``no_tumor`` images are mostly of one sequence and its tumours of another, so the brightness of fluid, grey and
+white matter gives the class away. Curves that rise and fall remove that cue (after Model Genesis, Zhou et al. 2019,
+arXiv 1908.06912, whose curves only rise).
 """
 
 import torch
@@ -16,8 +16,8 @@ __all__ = ["bend"]
 
 _LEVELS = 1024
 _SEGMENTS = 6
-_DARKEST = 0.1  # tissue on a curve that falls
-_AIR = 0.06  # the noise of air reaches this level; at twice that a curve that falls is free
+_DARKEST = 0.1  # least grey of tissue on a curve that also falls
+_AIR = 0.06  # the noise of air reaches this level; above twice that, curves may fall
 
 
 def bend(grey: Tensor, settings: Augmentation, generator: Generator, strength: float) -> Tensor:
@@ -25,7 +25,7 @@ def bend(grey: Tensor, settings: Augmentation, generator: Generator, strength: f
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
-        settings: ``contrast_curve``, ``non_monotone`` and ``gamma`` count: powers of a thousand levels cost nothing.
+        settings: ``contrast_curve``, ``non_monotone`` and ``gamma`` (cheap here: powers of 1,024 levels only).
         generator: Source of all randomness.
         strength: Share of the settings' range.
     """
@@ -49,7 +49,7 @@ def _rising(count: int, spread: float, generator: Generator) -> Tensor:
 
 
 def _rising_and_falling(count: int, generator: Generator) -> Tensor:
-    """Draw curves of any heights, stretched to the whole range of grey; what is as dark as air stays as it is."""
+    """Draw curves of any heights, stretched to the whole grey range; levels as dark as air do not change."""
     heights = torch.rand((count, _SEGMENTS), generator=generator)
     low, high = heights.amin(dim=1, keepdim=True), heights.amax(dim=1, keepdim=True)
     stretched = (heights - low) / (high - low).clamp(min=1e-6)
@@ -59,6 +59,6 @@ def _rising_and_falling(count: int, generator: Generator) -> Tensor:
 
 
 def _through(heights: Tensor) -> Tensor:
-    """Connect 0 and the heights of even steps by straight lines: (B, segments) -> (B, levels)."""
+    """Connect 0 and the evenly spaced heights by straight lines: (B, segments) -> (B, levels)."""
     knots = F.pad(heights, (1, 0))[:, None]
     return F.interpolate(knots, _LEVELS, mode="linear", align_corners=True)[:, 0]

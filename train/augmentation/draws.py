@@ -9,17 +9,17 @@ __all__ = ["chance", "draws", "on_some", "uniform"]
 
 
 def draws(grey: Tensor, generator: Generator) -> Tensor:
-    """Draw one number of 0..1 for each image, (B, 1, 1, 1), on the CPU, where the generator lives."""
+    """Draw a number in 0..1 for each image, (B, 1, 1, 1); drawn on the CPU, where the generator is."""
     return torch.rand((grey.shape[0], 1, 1, 1), generator=generator).to(grey.device)
 
 
 def uniform(grey: Tensor, low: float, high: float, generator: Generator) -> Tensor:
-    """Draw one number of ``low`` to ``high`` for each image, (B, 1, 1, 1)."""
+    """Draw a number from ``low`` to ``high`` for each image, (B, 1, 1, 1)."""
     return draws(grey, generator) * (high - low) + low
 
 
 def chance(grey: Tensor, probability: float, generator: Generator) -> Tensor:
-    """Decide for each image, bool, (B, 1, 1, 1)."""
+    """Draw True with the given probability for each image, bool, (B, 1, 1, 1)."""
     return draws(grey, generator) < probability
 
 
@@ -31,16 +31,16 @@ def on_some(
     *,
     drawn_at_once: int = 0,
 ) -> Tensor:
-    """Change some images and spare the time for the others.
+    """Change some images; the others cost no time.
 
     Args:
         grey: (B, 1, H, W).
-        probability: Of each image to be changed.
+        probability: That an image is changed.
         generator: Source of all randomness.
-        change: Takes the chosen ones and the generator; not called where none is chosen, since some of CUDA's kernels
+        change: Takes the chosen images and the generator. Not called if none is chosen, since some CUDA kernels
             refuse an empty batch.
-        drawn_at_once: Numbers that ``change`` draws for all images together. They are drawn where none is chosen too:
-            what is drawn after them must not depend on it, or runs of older versions would go on with other images.
+        drawn_at_once: How many numbers ``change`` draws for all images together. They are drawn even if no image is
+            chosen: otherwise later draws would shift, and resumed runs of older versions would see other images.
     """
     chosen = chance(grey, probability, generator).flatten().nonzero().flatten()
     if not len(chosen):

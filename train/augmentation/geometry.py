@@ -1,4 +1,4 @@
-"""Where things are: rotate, zoom, stretch, shift, flip and turn in one bilinear sampling."""
+"""Geometry: rotate, zoom, stretch, shift, flip and turn, all in one bilinear sampling."""
 
 import math
 
@@ -29,9 +29,8 @@ def draw_warp(
     across, down = (2 * symmetric(settings.shift) for _ in range(2))
     if settings.quarter_turns:
         angle = angle + _quarter_turns(grey, settings.quarter_turns, generator)
-    theta = torch.zeros(
-        grey.shape[0], 2, 3, device=grey.device
-    )  # maps output to input coordinates, both in -1..1
+    # Maps output to input coordinates, both in -1..1.
+    theta = torch.zeros(grey.shape[0], 2, 3, device=grey.device)
     theta[:, 0, 0] = angle.cos() * scale * stretch * flip_x
     theta[:, 0, 1] = -angle.sin() * scale * flip_y
     theta[:, 1, 0] = angle.sin() * scale * stretch * flip_x
@@ -42,7 +41,7 @@ def draw_warp(
 
 
 def warped(images: Tensor, warp: Tensor) -> Tensor:
-    """Sample (B, 1, H, W) at the places of a warp; what comes from outside is 0."""
+    """Sample (B, 1, H, W) as a warp says; pixels from outside the image are 0."""
     return F.grid_sample(images, warp, align_corners=False)
 
 

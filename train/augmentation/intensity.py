@@ -1,4 +1,4 @@
-"""How bright things are: gamma, contrast, brightness, and the uneven field of a coil."""
+"""Brightness: gamma, contrast, brightness, and the uneven field of a coil."""
 
 import torch
 from torch import Generator, Tensor
@@ -31,9 +31,9 @@ def change_intensity(
 
 
 def shade(grey: Tensor, amplitude: float, generator: Generator) -> Tensor:
-    """Multiply with a smooth field that strays from 1 by at most ``amplitude``.
+    """Multiply by a smooth field that differs from 1 by at most ``amplitude``.
 
-    A polynomial of third degree in place, the usual model of a bias field (Van Leemput et al. 1999,
+    A third-degree polynomial of the position, the usual model of a bias field (Van Leemput et al. 1999,
     doi 10.1109/42.811268).
     """
     B, _, H, W = grey.shape

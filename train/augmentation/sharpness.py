@@ -1,4 +1,4 @@
-"""How sharp things are: a blur, and the loss of a lower resolution."""
+"""Sharpness: a blur, and the loss of detail at a lower resolution."""
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ _SHRINK = (1.2, 2.2)
 def blur(grey: Tensor, _: Generator | None = None) -> Tensor:
     """Blur (B, 1, H, W) with a 3 x 3 binomial kernel.
 
-    Nine shifted sums: a convolution of a single channel takes torch three times as long, and gives the same bits.
+    As nine shifted sums: torch's convolution of a single channel takes three times as long and gives the same bits.
     """
     H, W = grey.shape[2:]
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
@@ -25,7 +25,7 @@ def blur(grey: Tensor, _: Generator | None = None) -> Tensor:
 
 
 def lower_resolution(grey: Tensor, generator: Generator) -> Tensor:
-    """Shrink and enlarge again, all of (B, 1, H, W) by one factor."""
+    """Shrink (B, 1, H, W) by one factor and enlarge it again."""
     H, W = grey.shape[2:]
     low, high = _SHRINK
     factor = low + (high - low) * float(torch.rand((), generator=generator))

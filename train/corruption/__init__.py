@@ -1,1 +1,1 @@
-"""Images spoilt on purpose: the corruptions, and cues taken away."""
+"""Images changed on purpose: corruptions, and cues removed."""

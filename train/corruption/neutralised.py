@@ -1,14 +1,14 @@
 """Images without what should not matter: how large the head is drawn, how it is turned, framed and exposed.
 
 In BRISC 2025 width, height and mode alone tell tumour from no_tumor, and no_tumor also differs in field of view,
-orientation and contrast. A model that lives on such cues loses here what it owes them; one that reads the tissue loses
-little. Each way takes one cue from all images alike, ``all`` takes every one:
+orientation and contrast. A model that relies on such cues loses accuracy here; one that reads the tissue loses little.
+Each way removes one cue from all images alike, ``all`` removes every one:
 
-    extent      the head cut out of its background and stretched over the image: its size, shape, position
-    rim         the whole image drawn smaller in a black frame of fixed width: whatever touches the rim
+    extent      size, shape and position of the head: it is cut out and stretched over the image
+    rim         whatever touches the rim: the whole image is drawn smaller, in a black frame of fixed width
     orientation one of the eight ways to lay a square down, at random
-    intensity   background black, the head's greys given the mean distribution of the training part (quantile
-                normalisation, Bolstad et al. 2003): window, gamma, contrast, the sequence's overall greys
+    intensity   window, gamma, contrast, the sequence's overall greys: the background becomes black, the head's greys
+                get the mean distribution of the training part (quantile normalisation, Bolstad et al. 2003)
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ __all__ = ["NEUTRALISED", "content_box", "neutralise", "reference_greys"]
 #: The ways, in the order of the tables.
 NEUTRALISED = ("extent", "rim", "orientation", "intensity", "all")
 
-_Image = NDArray[np.uint8]  # (H, W)
+_Grey = NDArray[np.uint8]  # (H, W)
 
 #: Content is brighter than this share of the image's 99th percentile; air and its noise are not.
 _CONTENT = 0.12
-#: A row or column belongs to the head when this share of it is content: letters and specks do not.
+#: A row or column belongs to the head if this share of it is content; rows of letters and specks have less.
 _FILLED = 0.03
 _FRAME = 0.1
 _QUANTILES = 256
@@ -34,21 +34,21 @@ _REFERENCE_IMAGES = 500
 
 
 def neutralise(
-    grey: _Image, how: str, *, seed: tuple[int, ...], reference: NDArray[np.float64]
-) -> _Image:
-    """Take one cue from an image, or all of them.
+    grey: _Grey, how: str, *, seed: tuple[int, ...], reference: NDArray[np.float64]
+) -> _Grey:
+    """Remove one cue from an image, or all of them.
 
     Args:
         grey: uint8, (H, W).
         how: One of ``NEUTRALISED``.
-        seed: Fixes the orientation; pass the image's number in it.
+        seed: Fixes the orientation; include the image's number.
         reference: From ``reference_greys``.
 
     Returns:
         uint8, (H, W).
 
     Raises:
-        ValueError: An unknown way.
+        ValueError: The way is unknown.
     """
     if how not in NEUTRALISED:
         raise ValueError(f"how is {how!r}, expected one of {', '.join(NEUTRALISED)}")
@@ -79,8 +79,8 @@ def reference_greys(pixels: NDArray[np.uint8], rows: Sequence[int]) -> NDArray[n
     return np.asarray(np.mean(quantiles, axis=0))
 
 
-def content_box(grey: _Image) -> tuple[int, int, int, int]:
-    """Find the head: left, top, right, bottom; the whole image where nothing stands out."""
+def content_box(grey: _Grey) -> tuple[int, int, int, int]:
+    """Find the head: left, top, right, bottom; the whole image if nothing stands out."""
     content = _is_content(grey)
     rows = np.flatnonzero(content.mean(axis=1) >= _FILLED)
     columns = np.flatnonzero(content.mean(axis=0) >= _FILLED)
@@ -89,18 +89,18 @@ def content_box(grey: _Image) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _is_content(grey: _Image) -> NDArray[np.bool_]:
-    """Mark what is brighter than air; there is always some, unless the image is blank."""
+def _is_content(grey: _Grey) -> NDArray[np.bool_]:
+    """Mark what is brighter than air; never empty unless the image is blank."""
     return np.asarray(grey >= max(1.0, _CONTENT * float(np.percentile(grey, 99))))
 
 
-def _fill_with_content(grey: _Image) -> _Image:
+def _fill_with_content(grey: _Grey) -> _Grey:
     size = (grey.shape[1], grey.shape[0])
     image = Image.fromarray(grey)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=content_box(grey)))
 
 
-def _framed(grey: _Image) -> _Image:
+def _framed(grey: _Grey) -> _Grey:
     H, W = grey.shape
     top, left = round(_FRAME * H), round(_FRAME * W)
     small = Image.fromarray(grey).resize((W - 2 * left, H - 2 * top), Image.Resampling.BILINEAR)
@@ -109,8 +109,8 @@ def _framed(grey: _Image) -> _Image:
     return framed
 
 
-def _turn(grey: _Image, generator: np.random.Generator) -> _Image:
-    """Mirror or not, and turn by quarters; an image that is no square only by halves."""
+def _turn(grey: _Grey, generator: np.random.Generator) -> _Grey:
+    """Mirror or not, and turn by quarters; an image that is not square, by halves only."""
     is_square = grey.shape[0] == grey.shape[1]
     if generator.integers(2):
         grey = grey[:, ::-1]
@@ -118,7 +118,7 @@ def _turn(grey: _Image, generator: np.random.Generator) -> _Image:
     return np.ascontiguousarray(np.rot90(grey, quarters))
 
 
-def _equalise(grey: _Image, reference: NDArray[np.float64]) -> _Image:
+def _equalise(grey: _Grey, reference: NDArray[np.float64]) -> _Grey:
     """Give each grey of the head the reference's value at its mean rank: equal greys stay equal."""
     content = _is_content(grey)
     counts = np.bincount(grey[content], minlength=256)

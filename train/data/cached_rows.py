@@ -1,8 +1,7 @@
 """One uint8 array with a row for each image, kept on disk, memory-mapped, checked when opened.
 
-What both caches share: of decoded images (``train.data.pixel_cache``) and of tumour masks
-(``train.data.tumour_masks``). A cache lies in a folder named by what it was made from; it appears in one step, and a
-damaged one is made anew.
+Shared by the caches of decoded images (``train.data.pixel_cache``) and of tumour masks (``train.data.tumour_masks``).
+A cache is a folder named by a hash of what it was made from; it appears in one step, and a damaged one is rebuilt.
 """
 
 import hashlib
@@ -26,7 +25,7 @@ _FORMAT = 1
 _PIXELS = "pixels.npy"
 _INDEX = "index.json"
 
-#: Facts beside the array: a name, and an entry for each row.
+#: Facts beside the array, by name: a list with an entry for each row.
 Columns: TypeAlias = Mapping[str, list[Any]]
 
 
@@ -35,7 +34,7 @@ class CachedRows:
     """A finished cache.
 
     Attributes:
-        folder: Where it lies.
+        folder: The cache's folder.
         pixels: uint8, (N, H, W), memory-mapped and read-only.
         columns: An entry for each row, by the names it was made with.
     """
@@ -51,17 +50,17 @@ def cached_rows(
     columns: tuple[str, ...],
     fill: Callable[[NDArray[np.uint8]], Columns],
 ) -> CachedRows:
-    """Open the cache at ``target``, or make it.
+    """Open the cache at ``target``, or build it.
 
     Args:
-        target: Its folder, named by what it is made from.
+        target: Its folder, named by a hash of what it is made from.
         shape: (N, H, W).
         columns: Names of the facts beside the array.
-        fill: Fills the zeroed array and gives the columns; not called when the cache is there.
+        fill: Fills the zeroed array and returns the columns; not called if the cache exists.
 
     Raises:
         CannotWrite: The cache cannot be written.
-        OutputLocked: Another process is making the same cache.
+        OutputLocked: Another process is building the same cache.
     """
     cache = _open(target, shape, columns)
     if cache is not None:
@@ -80,33 +79,33 @@ def cached_rows(
         (temporary / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
     cache = _open(target, shape, columns)
     if cache is None:
-        raise CannotWrite(f"{target}: what was written does not read back", hint="check the disk")
+        raise CannotWrite(f"{target}: what was written cannot be read back", hint="check the disk")
     return cache
 
 
 def _allocate(path: Path) -> None:
-    """Take the space now: a disk that is full only when a mapped page is written ends the process by SIGBUS."""
+    """Allocate the space now: if the disk fills up while mapped pages are written, SIGBUS kills the process."""
     if hasattr(os, "posix_fallocate"):
         with path.open("rb+") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def source_identity(sample: Sample) -> bytes:
-    """Say which image a row was made from: path, size and time of its file; raises OSError."""
+    """Identify the image of a row, by path, size and time of its file or by its bytes; raises OSError."""
     if isinstance(sample.source, bytes):
         return hashlib.sha256(sample.source).digest()
     return file_identity(sample.source)
 
 
 def file_identity(path: Path) -> bytes:
-    """Say which state of which file; raises OSError."""
+    """Identify a file and its state, by path, size and time; raises OSError."""
     status = path.stat()
-    # fsencode: folders may have names that are no UTF-8.
+    # fsencode: folder names need not be UTF-8.
     return os.fsencode(path.resolve()) + f"\0{status.st_size}\0{status.st_mtime_ns}\n".encode()
 
 
 def _open(folder: Path, shape: tuple[int, int, int], columns: tuple[str, ...]) -> CachedRows | None:
-    """Open a finished cache; nothing if it is missing or damaged."""
+    """Open a finished cache; None if it is missing or damaged."""
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         pixels = np.load(folder / _PIXELS, mmap_mode="r", allow_pickle=False)

@@ -7,8 +7,8 @@ from edge_infer.errors import DataRefused
 
 __all__ = ["canonical_label", "label_id"]
 
-# Written without separators and in lower case. Only names that can mean one thing: "normal", "yes",
-# "no" or "other" are left out on purpose, since a wrong guess here would mislabel a whole folder.
+# Written without separators and in lower case. Only unambiguous names: "normal", "yes", "no"
+# and "other" are left out on purpose, since a wrong guess would mislabel a whole folder.
 _ALIASES = {
     "glioma": ("glioma", "gliomas", "gliomatumor", "gliomatumour"),
     "meningioma": ("meningioma", "meningiomas", "meningiomatumor", "meningiomatumour"),
@@ -24,7 +24,7 @@ def canonical_label(name: str) -> str:
     Upper case, spaces, hyphens and underscores do not matter.
 
     Raises:
-        DataRefused: The name is not known, or could mean more than one class.
+        DataRefused: The name is unknown or ambiguous.
     """
     label = _LABEL_OF.get(re.sub(r"[\s_-]+", "", name).lower())
     if label is None:
@@ -36,5 +36,5 @@ def canonical_label(name: str) -> str:
 
 
 def label_id(name: str) -> int:
-    """Give the class id of a folder or class name; raises like ``canonical_label``."""
+    """Return the class id of a folder or class name; raises like ``canonical_label``."""
     return LABELS.index(canonical_label(name))

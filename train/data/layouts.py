@@ -17,6 +17,7 @@ from pathlib import Path
 
 from edge_infer.errors import DataRefused, NoInputs, UnreadableInput
 from edge_infer.folder_walk import Walk, is_folder
+from edge_infer.inputs import IMAGE_ENDINGS
 from edge_infer.names import shown_name, shown_names
 from train.data.class_names import label_id
 from train.data.manifest_csv import read_manifest
@@ -30,7 +31,6 @@ __all__ = ["load_samples"]
 
 logger = logging.getLogger(__name__)
 
-_IMAGES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 # What file managers leave behind.
 _LITTER = frozenset({"desktop.ini", "thumbs.db", "__macosx"})
 _HINT = "correct, rename or remove them, then try again"
@@ -48,23 +48,23 @@ def load_samples(
 
     Args:
         root: Folder of the data set.
-        manifest: A ``manifest.csv`` that gives labels, groups and splits; its rows below ``root``
-            are taken and nothing else. Without one the folders say the label and the split, and a
-            manifest that happens to lie there is not used.
-        dataset: Take only the manifest's rows of this data set.
-        verify: Decode every image; also fills in size and mode where the manifest does not.
-            Without it only the names are checked.
+        manifest: A ``manifest.csv`` with labels, groups and splits; only its rows below ``root``
+            are used. Without one the folder names give label and split, even if ``root`` holds a
+            manifest.
+        dataset: Use only the manifest's rows of this data set.
+        verify: Decode every image, and fill in sizes and modes that the manifest lacks. Without it
+            only the names are checked.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
         UnreadableInput: ``root`` or the manifest cannot be read.
         NoInputs: There is no image in any known layout.
-        DataRefused: Unknown class folders, empty classes, links to nothing, names that are no UTF-8,
-            files that are no images or are damaged: all in one error.
+        DataRefused: Unknown class folders, empty classes, broken links, names that are not UTF-8,
+            files that are damaged or not images: all in one error.
     """
     if not is_folder(root):
         raise UnreadableInput(
-            f"{shown_name(root)}: found no folder of that name that may be read",
+            f"{shown_name(root)}: found no readable folder of that name",
             hint="give the folder of the data set",
         )
     if manifest is None:
@@ -98,7 +98,7 @@ def _from_manifest(root: Path, manifest: Path, dataset: str) -> list[Sample]:
 
 
 def _lies_below(file: Path, root: Path) -> bool:
-    """Say whether a file lies below a folder, itself or what it is linked to; whether it exists shows later."""
+    """Whether a file, or what it is linked to, lies below a folder; it need not exist."""
     return any(
         # Not Path.resolve, which raises for links in a circle.
         Path(path(file)).is_relative_to(path(root))
@@ -138,8 +138,8 @@ def _from_folders(root: Path) -> tuple[list[Sample], list[str]]:
 
 
 def _class_tree(root: Path, folder: Path, split: Split, walk: Walk) -> Iterator[Sample | str]:
-    """Yield the samples of ``folder/<class>/…``, and a line for each thing that is wrong."""
-    yield from (f"{_name(root, link)}: is a link to nothing" for link in _broken_links(folder))
+    """Yield the samples of ``folder/<class>/…``, and a line for each problem."""
+    yield from (f"{_name(root, link)}: is a broken link" for link in _broken_links(folder))
     for class_folder in _folders(folder):
         name = _name(root, class_folder)
         try:
@@ -167,16 +167,16 @@ def _class_tree(root: Path, folder: Path, split: Split, walk: Walk) -> Iterator[
 
 
 def _problem(file: Path, name: str) -> str:
-    """Say what keeps a file from being a sample; empty if nothing does, as far as its name tells."""
-    if file.suffix.lower() not in _IMAGES:
-        return f"is not one of {', '.join(sorted(_IMAGES))}"
+    """Say why a file cannot be a sample, without opening it; empty if nothing speaks against it."""
+    if file.suffix.lower() not in IMAGE_ENDINGS:
+        return f"is not one of {', '.join(IMAGE_ENDINGS)}"
     try:
         name.encode()
         status = file.stat()
     except UnicodeEncodeError:
-        return "its name is no UTF-8, so no manifest, table or report could name it"
+        return "its name is not UTF-8, so no manifest, table or report could name it"
     except OSError as error:
-        return "is a link to nothing" if file.is_symlink() else f"cannot be read ({error.strerror})"
+        return "is a broken link" if file.is_symlink() else f"cannot be read ({error.strerror})"
     return "" if stat.S_ISREG(status.st_mode) else "is not a regular file"
 
 
@@ -185,7 +185,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _broken_links(folder: Path) -> list[Path]:
-    """Links to nothing where class folders are: each may have been one."""
+    """Return the broken links beside the class folders: each may have been one."""
     return [path for path in _entries(folder) if path.is_symlink() and not _is_there(path)]
 
 
@@ -201,7 +201,7 @@ def _images_beside_classes(folder: Path) -> list[Path]:
     return [
         path
         for path in _entries(folder)
-        if path.suffix.lower() in _IMAGES and _is_there(path) and not is_folder(path)
+        if path.suffix.lower() in IMAGE_ENDINGS and _is_there(path) and not is_folder(path)
     ]
 
 

@@ -1,8 +1,8 @@
-"""manifest.csv: one row per image, with its label, groups and a split that keeps groups together.
+"""manifest.csv: one row an image, with its label, groups and a split that keeps groups together.
 
 Columns: ``dataset path label official_split patient_id copy_group group proposed_split
 label_conflict first_of_copies original_sha256 original_mode original_width original_height``.
-``path`` counts from the manifest's own folder. Only ``path``, ``label`` and ``proposed_split`` are
+``path`` is relative to the manifest's own folder. Only ``path``, ``label`` and ``proposed_split`` are
 required; the others may be missing or empty.
 """
 
@@ -49,13 +49,13 @@ def read_manifest(path: Path) -> list[Sample]:
         One sample a row, in the file's order; ``name`` is the row's ``path``.
 
     Raises:
-        UnreadableInput: The file is missing, may not be read or is no UTF-8 text.
+        UnreadableInput: The file is missing, may not be read or is not UTF-8 text.
         DataRefused: A column is missing, or rows are wrong; all of them are named.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UnreadableInput(
             f"{shown_name(path)}: cannot read the manifest ({reason})",
             hint="check the name and the permissions",
@@ -65,7 +65,7 @@ def read_manifest(path: Path) -> list[Sample]:
     if missing:
         raise DataRefused(
             f"{shown_name(path)}: found no column {', '.join(missing)}, expected {', '.join(_REQUIRED)}",
-            hint="see the columns that brain-data split writes",
+            hint="it needs the columns that brain-data split writes",
         )
     samples: list[Sample] = []
     problems: list[str] = []
@@ -74,7 +74,7 @@ def read_manifest(path: Path) -> list[Sample]:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise DataRefused(
-            f"{shown_name(path)}: line {reader.line_num} is no CSV ({error})"
+            f"{shown_name(path)}: line {reader.line_num} is not CSV ({error})"
         ) from error
     for line, row in rows:
         try:
@@ -89,7 +89,7 @@ def read_manifest(path: Path) -> list[Sample]:
     refuse(
         problems,
         what=f"{shown_name(path)}: bad rows",
-        hint="correct the manifest, or write a new one: brain-data split",
+        hint="correct the manifest, or write a new one with brain-data split",
     )
     return samples
 
@@ -128,15 +128,15 @@ def _flag(cell: Mapping[str, str], column: str, *, default: bool) -> bool:
 def write_manifest(
     path: Path, samples: Iterable[Sample], *, official: Mapping[str, Split] | None = None
 ) -> None:
-    """Write samples as a manifest whose paths count from the manifest's folder.
+    """Write samples as a manifest with paths relative to the manifest's folder.
 
     Args:
         path: The file to write; replaced in one step.
-        samples: With files as sources.
-        official: Sample name to the split the data set came with.
+        samples: Their sources are files.
+        official: The split that the data set came with, by sample name.
 
     Raises:
-        DataRefused: An image lies inside a table and has no file of its own.
+        DataRefused: An image is stored inside a table and has no file of its own.
         CannotWrite: The file cannot be written; an older one is unharmed.
     """
     text = io.StringIO(newline="")
@@ -145,15 +145,15 @@ def write_manifest(
     for sample in samples:
         if isinstance(sample.source, bytes):
             raise DataRefused(
-                f"{sample.name}: is stored inside a table and has no file a manifest could name",
-                hint="save the images as files to divide them anew",
+                f"{sample.name}: is stored inside a table and has no file that a manifest could name",
+                hint="save the images as files to divide them again",
             )
         name = _path_from(Path(os.path.realpath(path)).parent, sample.source)
         try:
             name.encode()
         except UnicodeEncodeError as error:
             raise DataRefused(
-                f"{shown_name(name)}: is no UTF-8, so a manifest cannot name it",
+                f"{shown_name(name)}: is not UTF-8, so a manifest cannot name it",
                 hint="rename the file or folder, or write the manifest below that folder",
             ) from error
         width, height = sample.original_size or ("", "")
@@ -177,22 +177,21 @@ def write_manifest(
 
 
 def _path_from(folder: Path, file: Path) -> str:
-    """Name a file from a folder, by the links it was found through where that leads to it."""
+    """Return a file's path relative to a folder, through the links it was found by if that path works."""
     relative = os.path.relpath(file.absolute(), folder)
     try:
         is_there = (folder / relative).exists()
     except OSError:
         is_there = False
-    if not is_there:  # .. leads elsewhere behind a link
+    if not is_there:  # behind a link, ".." leads elsewhere
         relative = os.path.relpath(os.path.realpath(file), folder)
     return Path(relative).as_posix()
 
 
 def manifest_hash(samples: Sequence[Sample]) -> str:
-    """Give the sha256 of which image has which label, split and group.
+    """Return the sha256 of which image has which label, split and group.
 
-    It depends neither on the order of the samples nor on where the data set lies, only on their
-    names.
+    It depends on the samples' names, not on their order or on the data set's place.
     """
     rows = sorted(
         [

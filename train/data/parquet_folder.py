@@ -1,8 +1,8 @@
 """A Hugging Face ``datasets`` folder: parquet files with the columns ``image`` and ``label``.
 
 ``image`` is a struct of ``bytes`` and ``path`` (or plain bytes); ``label`` is a class name, or a
-number whose names stand in the schema's ``huggingface`` metadata. The split is in the file's name
-(``train-00000-of-00001.parquet``) or its folder's (``train/0000.parquet``).
+number that the schema's ``huggingface`` metadata names. The split is in the name of the file
+(``train-00000-of-00001.parquet``) or of its folder (``train/0000.parquet``).
 """
 
 import json
@@ -72,7 +72,7 @@ def _rows(file: Path, name: str, dataset: str, problems: list[str]) -> Iterator[
 
 
 def _class_ids(schema: Any) -> list[int] | None:
-    """Class ids in the order of the table's label numbers; None when labels are names."""
+    """Return class ids in the order of the table's label numbers; None if labels are names."""
     import pyarrow.types
 
     missing = [column for column in ("image", "label") if column not in schema.names]
@@ -93,9 +93,8 @@ def _class_ids(schema: Any) -> list[int] | None:
 def _class_id(label: str | int | None, class_ids: list[int] | None) -> int:
     if class_ids is None:
         return label_id(str(label))
-    if not isinstance(label, int) or not 0 <= label < len(
-        class_ids
-    ):  # datasets writes -1 for "unknown"
+    # The library datasets writes -1 for an unknown label.
+    if not isinstance(label, int) or not 0 <= label < len(class_ids):
         raise DataRefused(f"label is {label}, expected 0..{len(class_ids) - 1}")
     return class_ids[label]
 

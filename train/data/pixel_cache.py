@@ -1,8 +1,8 @@
 """Images decoded and resized once, memory-mapped, so that an epoch never waits for JPEG.
 
-A cache lies in a folder named by the sha256 of what it was made from (paths, sizes and times of the
+A cache is a folder named by the sha256 of what it was made from (paths, sizes and times of the
 files, order, size and filter), so a changed image or size gives another cache, never a stale one.
-It appears in one step and is checked when opened; a damaged one is built anew.
+It appears in one step and is checked when opened; a damaged one is rebuilt.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class PixelCache:
     """All images of a data set at one size; row i belongs to sample i.
 
     Attributes:
-        folder: Where it lies.
+        folder: The cache's folder.
         pixels: uint8, (N, H, W), memory-mapped and read-only.
         file_digests: sha256 of each encoded image, N of them.
         image_digests: sha256 of each image's grey values at full size, N of them.
@@ -44,7 +44,7 @@ class PixelCache:
 
     @property
     def key(self) -> str:
-        """What it was made from: the name of its folder."""
+        """Hash of what it was made from: the name of its folder."""
         return self.folder.name
 
     @classmethod
@@ -55,19 +55,19 @@ class PixelCache:
         folder: Path,
         progress: Progress | None = None,
     ) -> "PixelCache":
-        """Open the cache of these samples below ``folder``, or make it.
+        """Open the cache of these samples below ``folder``, or build it.
 
         Args:
-            samples: Images, in the order the rows shall have.
-            config: Size and filter; its mean and standard deviation do not matter here.
-            folder: Holds one folder a cache; created if missing.
-            progress: Called with (done, total) while images are decoded; not at all when the
-                cache is there.
+            samples: Images, in the order of the rows.
+            config: Size and filter; its mean and standard deviation are not used.
+            folder: Holds a folder for each cache; created if missing.
+            progress: Called with (done, total) while images are decoded; not called if the
+                cache exists.
 
         Raises:
             DataRefused: There are no samples, or images cannot be read; all are named.
             CannotWrite: The cache cannot be written.
-            OutputLocked: Another process is making the same cache.
+            OutputLocked: Another process is building the same cache.
         """
         if not samples:
             raise DataRefused("the data set holds no images")
@@ -86,7 +86,7 @@ class PixelCache:
 
 
 def cache_key(samples: Sequence[Sample], config: PreprocessorConfig) -> str:
-    """Name what a cache is made from: every image, their order, the size and the filter.
+    """Return a hash of what a cache is made from: the images, their order, the size and the filter.
 
     Raises:
         DataRefused: Files are missing; all are named.

@@ -1,4 +1,4 @@
-"""Many faults of a data set told in one error, each by name."""
+"""All problems of a data set in one error, each by name."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from edge_infer.errors import DataRefused
 
 __all__ = ["refuse"]
 
-# A terminal page. The count says how many there are in all.
+# About a terminal page; the message also gives the full count.
 _SHOWN = 40
 
 
 def refuse(problems: Sequence[str], *, what: str, hint: str) -> None:
-    """Raise one error that lists every problem; do nothing when there is none.
+    """Raise one error that lists every problem; do nothing if there is none.
 
     Args:
         problems: One line each, beginning with the name of the file or folder.

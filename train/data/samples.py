@@ -9,12 +9,12 @@ from edge_infer.contract import LABELS
 
 __all__ = ["SPLITS", "Progress", "Sample", "Split"]
 
-#: A part of a data set; empty when the data set is not divided.
+#: A part of a data set; empty if the data set is not divided.
 Split: TypeAlias = Literal["train", "val", "test", ""]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
-#: Called with (done, total) as long work goes on.
+#: Called with (done, total) during long work.
 Progress: TypeAlias = Callable[[int, int], None]
 
 
@@ -23,18 +23,18 @@ class Sample:
     """One labelled image.
 
     Attributes:
-        source: Its file, or the encoded bytes where a data set keeps images inside a table.
-        name: What messages and reports call it: its path from the data set's root, with ``/``.
+        source: Its file, or the encoded bytes if the data set keeps images inside a table.
+        name: Used in messages and reports: its path from the data set's root, with ``/``.
         label: Class id, an index into ``LABELS``.
         split: The part it belongs to, or empty.
         group: Images of one group (a patient, copies of one image) must stay in one part.
-            Empty: unknown.
-        is_copy: Not the first of its copies; left out of reports.
-        label_conflict: A copy of it carries another label; left out of training and reports.
+            Empty if unknown.
+        is_copy: It is a further copy of an earlier image; left out of reports.
+        label_conflict: A copy of it has another label; left out of training and reports.
         dataset: The data set it came from.
         original_size: (width, height) before any shrinking, in pixels.
         original_mode: Pillow's mode before any shrinking.
-        original_sha256: Of the file before any shrinking, or empty: unknown.
+        original_sha256: Of the file before any shrinking; empty if unknown.
     """
 
     source: Path | bytes = field(repr=False)

@@ -17,5 +17,5 @@ _SPLIT_OF: dict[str, Split] = {
 
 
 def split_of(name: str) -> Split | None:
-    """Give the split a folder or file name stands for, or nothing if it is none."""
+    """Return the split that a folder or file name stands for, or None."""
     return _SPLIT_OF.get(name.lower())

@@ -1,11 +1,11 @@
-"""Outlines of tumours, brought to the geometry of the cached images: where evidence ought to lie.
+"""Masks of tumours, resized like the cached images: where evidence should be.
 
-BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318) keeps them beside the images, by the same stem:
+BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318) keeps them beside the images, under the same stem:
 
     classification_task/train/glioma/NAME.jpg
     segmentation_task/train/masks/NAME.png       two values, as large as the image
 
-An image without a tumour has no mask file, and no mask is known of it.
+An image without a tumour has no mask file; its mask counts as unknown.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ class MaskCache:
     """The masks of a data set at one size; row i belongs to sample i, as in ``PixelCache``.
 
     Attributes:
-        folder: Where it lies.
+        folder: The cache's folder.
         masks: uint8, (N, H, W), 255 inside a tumour and 0 elsewhere, memory-mapped and read-only.
-        known: bool, (N,); where it is False nothing is known, and the row is 0.
+        known: bool, (N,); False if the image has no mask file: its row is 0.
     """
 
     folder: Path
@@ -54,20 +54,20 @@ class MaskCache:
         folder: Path,
         progress: Progress | None = None,
     ) -> "MaskCache":
-        """Open the cache of these samples' masks below ``folder``, or make it.
+        """Open the cache of these samples' masks below ``folder``, or build it.
 
         Args:
-            samples: Images, in the order the rows shall have.
+            samples: Images, in the order of the rows.
             config: Size of the rows.
-            folder: Holds one folder a cache; created if missing.
-            progress: Called with (done, total) while masks are decoded; not at all when the cache
-                is there.
+            folder: Holds a folder for each cache; created if missing.
+            progress: Called with (done, total) while masks are decoded; not called if the cache
+                exists.
 
         Raises:
             DataRefused: There are no samples, or masks cannot be read, have more than two values or
                 another size than their images; all are named.
             CannotWrite: The cache cannot be written.
-            OutputLocked: Another process is making the same cache.
+            OutputLocked: Another process is building the same cache.
         """
         if not samples:
             raise DataRefused("the data set holds no images")
@@ -83,7 +83,7 @@ class MaskCache:
 
 
 def mask_file(sample: Sample) -> Path | None:
-    """Find the mask of an image; nothing where there is none."""
+    """Find the mask file of an image; None if there is none."""
     if isinstance(sample.source, bytes):
         return None
     image = sample.source.resolve()
@@ -95,7 +95,7 @@ def mask_file(sample: Sample) -> Path | None:
 
 
 def resize_mask(mask: Image.Image, config: PreprocessorConfig) -> NDArray[np.uint8]:
-    """Bring a mask to where ``resize_grey`` brings its image.
+    """Resize a mask exactly as ``resize_grey`` resizes its image.
 
     Args:
         mask: Mode ``L``, 255 inside.

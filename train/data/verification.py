@@ -23,8 +23,8 @@ def verified(
         progress: Called with (done, total).
 
     Returns:
-        The samples that can be read, with ``original_size`` and ``original_mode`` filled in where
-        they were unknown, and one line for each that cannot.
+        The readable samples, with ``original_size`` and ``original_mode`` filled in if unknown, and
+        one line for each unreadable sample.
     """
     good: list[Sample] = []
     problems: list[str] = []

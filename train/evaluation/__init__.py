@@ -1,1 +1,1 @@
-"""What a checkpoint or a bundle answers on the images of one part, and how right it is."""
+"""What a checkpoint or a bundle answers on the images of one part, and how often it is right."""

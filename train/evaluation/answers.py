@@ -1,4 +1,4 @@
-"""What a run's evaluation left: metrics.json, and the probabilities of predictions.csv."""
+"""The results of a run's evaluation: metrics.json, and the probabilities of predictions.csv."""
 
 import csv
 import json
@@ -71,7 +71,7 @@ class Answers:
 
 
 def read_answers(folder: Path) -> Answers | None:
-    """Read an evaluation's folder; None where it was never made.
+    """Read an evaluation's folder; None if the run was not evaluated.
 
     Raises:
         DataRefused: A file is damaged, or the two do not belong together.
@@ -97,7 +97,7 @@ def read_answers(folder: Path) -> Answers | None:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise _refused(folder, f"cannot be read ({error})") from error
     if not same:
-        raise _refused(folder, "predictions.csv is not what metrics.json was counted from")
+        raise _refused(folder, "metrics.json was not counted from this predictions.csv")
     return answers
 
 
@@ -120,5 +120,5 @@ def _average_precision(
 def _refused(folder: Path, why: str) -> DataRefused:
     return DataRefused(
         f"evaluation {folder.parent.parent.name}/evaluation/{folder.name}: {why}",
-        hint=f"evaluate the run anew: brain-train evaluate RUN/checkpoint --output RUN/evaluation/{folder.name}",
+        hint=f"evaluate the run again: brain-train evaluate RUN/checkpoint --output RUN/evaluation/{folder.name}",
     )

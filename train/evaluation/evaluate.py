@@ -1,4 +1,4 @@
-"""Measure a model on one part of a data set: predictions.csv, metrics.json and images."""
+"""Measure a model on one part of a data set: predictions.csv, metrics.json and plots."""
 
 import csv
 import io
@@ -44,11 +44,11 @@ def evaluate(
 
     Args:
         predict: The model.
-        samples: All of the data set: its train part serves the baselines.
+        samples: All of the data set; the baselines use its train part.
         pixels: uint8, (len(samples), H, W).
         rows: Indices of the images to evaluate on.
         folder: Gets predictions.csv, metrics.json, confusion.png, roc.png, reliability.png.
-        title: Names the data in the images.
+        title: Names the data in the plots.
         temperature: What logits are divided by before the softmax.
         provenance: Written into metrics.json: model, data hash, command.
         progress: Called with (done, total).

@@ -1,7 +1,7 @@
-"""Evidence as the heat map shows it, in numbers: where it peaks, and how it lies to an outline.
+"""Evidence as the heat map shows it, in numbers: where it peaks, and how well it fits an outline.
 
-Like ``edge_infer.heatmap``: evidence for a class counts against the mean over all classes, since only differences
-between classes move a probability, and it is enlarged bilinearly.
+As in ``edge_infer.heatmap``, evidence for a class is taken relative to the mean over all classes, since only
+differences between classes change a probability, and it is enlarged bilinearly.
 """
 
 import math
@@ -29,9 +29,9 @@ def relative_evidence(evidence: NDArray[np.float32], label: int) -> NDArray[np.f
 
 
 def peak(relative: NDArray[np.float32], shape: tuple[int, int]) -> tuple[float, float]:
-    """Find the place of the largest evidence: the centre of the strongest cell, the first of equals.
+    """Find the place of the largest evidence: the centre of the strongest cell, the first if several are equal.
 
-    Nothing between the cells' centres is larger once the map is enlarged bilinearly.
+    Bilinear enlargement puts nothing larger between the cells' centres.
 
     Args:
         relative: (h, w).

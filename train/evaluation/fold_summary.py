@@ -1,4 +1,4 @@
-"""Finished evaluations of k folds in one: mean, spread, and the figures of all their images together."""
+"""The evaluations of k folds in one: mean, spread, and the figures of all their images together."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -32,12 +32,12 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
         folders: Each as ``brain-train evaluate`` writes it: metrics.json and predictions.csv.
 
     Returns:
-        ``mean``, ``standard_deviation`` (of a sample) and the values of each figure over the folds, and ``pooled``:
-        what metrics.json holds, of all images together; title, n and command of each fold.
+        ``mean``, ``standard_deviation`` (of a sample) and the values of each figure over the folds; ``pooled``, as in
+        metrics.json, of all images together; title, n and command of each fold.
 
     Raises:
-        UnreadableInput: A file is missing or is no evaluation.
-        DataRefused: Fewer than two folds, or images or patients that are tested in two of them.
+        UnreadableInput: A file is missing or not an evaluation.
+        DataRefused: Fewer than two folds, or an image or patient is tested in two of them.
     """
     if len(folders) < 2:
         raise DataRefused(f"found {len(folders)} evaluation, expected those of two or more folds")
@@ -52,7 +52,9 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
         )
         over_folds = {key: _over(folds, key) for key in _FIGURES}
     except (KeyError, ValueError, TypeError) as error:
-        raise UnreadableInput(f"an evaluation lacks what is written today ({error})") from error
+        raise UnreadableInput(
+            f"an evaluation lacks fields that are written today ({error})"
+        ) from error
     groups = [answer["group"] for answer in answers]
     return {
         "kind": "folds",
@@ -73,7 +75,7 @@ def fold_summary_text(summary: Mapping[str, Any]) -> str:
 
 
 def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the table, the first row being its head."""
+    """Return the table; its first row is the head."""
     pooled = summary["pooled"]
     rows: list[tuple[str, ...]] = [("", *_HEAD)]
     for key, name in _FIGURES.items():
@@ -114,7 +116,7 @@ def _refuse_overlap(folds: Sequence[SavedEvaluation], column: str, what: str) ->
         if twice:
             other = seen[min(twice)]
             raise DataRefused(
-                f"{len(twice)} {what} of {fold.folder} are tested in {other} too",
+                f"{len(twice)} {what} of {fold.folder} are also tested in {other}",
                 hint="give one evaluation of the test part of each fold",
             )
         seen |= dict.fromkeys(names, fold.folder)

@@ -1,4 +1,4 @@
-"""An image of what a stacked autoencoder keeps at each depth."""
+"""A plot of what a stacked autoencoder keeps at each depth."""
 
 import io
 from pathlib import Path
@@ -24,7 +24,7 @@ def plot_reconstructions(
     preprocessor: PreprocessorConfig,
     path: Path,
 ) -> None:
-    """Draw images, one a row, beside what is rebuilt from layer 1, 2, ...; each with its share of lost variance.
+    """Draw each image in a row with its reconstructions from layer 1, 2, ... and their shares of lost variance.
 
     Args:
         model: Trained.

@@ -1,4 +1,4 @@
-"""What ``brain-train evaluate`` left in a folder, read again."""
+"""Read what ``brain-train evaluate`` wrote into a folder."""
 
 import csv
 import io
@@ -19,11 +19,11 @@ class SavedEvaluation:
     """A finished evaluation.
 
     Attributes:
-        folder: Where it lies.
+        folder: The evaluation's folder.
         title: What was evaluated on what.
-        command: That made it.
+        command: The command that made it.
         metrics: All of metrics.json.
-        answers: The rows of predictions.csv by column.
+        answers: The rows of predictions.csv, each by column.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ def read_evaluation(folder: Path) -> SavedEvaluation:
     """Read metrics.json and predictions.csv.
 
     Raises:
-        UnreadableInput: A file is missing, is no evaluation, or the two are not of the same one.
+        UnreadableInput: A file is missing or not an evaluation, or the two do not belong together.
     """
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -46,7 +46,7 @@ def read_evaluation(folder: Path) -> SavedEvaluation:
         count = metrics["model"]["n"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableInput(
-            f"{folder}: is no evaluation ({error})",
+            f"{folder}: is not an evaluation ({error})",
             hint="give the folders that brain-train evaluate wrote",
         ) from error
     answers = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -1,11 +1,11 @@
-"""Whether bfloat16 is worth autocasting to on this machine, and whether it leaves memory whole.
+"""Whether bfloat16 is fast on this machine, and whether it damages memory.
 
-torch computes in it everywhere, but processors without such units imitate it: on an AMD EPYC of the Zen 3 kind the
-recipe of ``sae`` made 0.5 steps a second so and 20 in float32, other work beside it both times.
+torch computes in it everywhere, but processors without such units emulate it: on an AMD EPYC of the Zen 3 generation
+the recipe of ``sae`` ran 0.5 steps a second in bfloat16 and 20 in float32, both beside other work.
 
-And torch has kernels for it that write past their memory (``train.models.convolutions``). Such a run dies later and
-elsewhere, or ends with wrong weights. So before a run the model learns a few steps in a process of its own, whose
-memory is checked (``train.loop.bfloat16_probe``).
+Some of torch's bfloat16 kernels also write past their memory (``train.models.convolutions``). Such a run crashes later
+and elsewhere, or ends with wrong weights. So before a run the model is trained for a few steps in a process of its own
+whose heap is checked (``train.loop.bfloat16_probe``).
 """
 
 import dataclasses
@@ -33,32 +33,32 @@ logger = logging.getLogger(__name__)
 #: As /proc/cpuinfo names them: Intel since 2020 and AMD since Zen 4, Intel's tiles, ARM.
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
-#: -P: the folder that brain-train is called in may well hold something of the name ``train``.
+#: -P: the folder that brain-train is called in may hold something else named ``train``.
 _PROBE = ("-P", "-m", "train.loop.bfloat16_probe")
 _PROBE_TIMEOUT_S = 120.0
 
-#: glibc's own heap checks, which lie in a library of their own since 2.34. Where there is no such library, the dynamic
-#: linker goes on without it, and without glibc the variables mean nothing: then only what dies by itself is noticed.
+#: glibc's own heap checks, in a library of their own since 2.34. Without that library the dynamic linker goes on, and
+#: without glibc the variables mean nothing: then only a crash is noticed.
 _CHECKS = {"MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "128"}
 _CHECKS_LIBRARY = "libc_malloc_debug.so.0"
 
 
 def as_fast_here(recipe: Recipe) -> Recipe:
-    """Return the recipe, with float32 in place of a bfloat16 that is only imitated here, which is said."""
+    """Return the recipe, with float32 (and a warning) if this machine only emulates bfloat16."""
     if not recipe.bf16 or _has_bfloat16():
         return recipe
     logger.warning(
         "this %s has no bfloat16 units: training in float32 instead, which is many times faster here; "
-        "figures may differ a little from those of the recipe",
+        "figures may differ a little from the recipe's",
         "GPU" if torch.cuda.is_available() else "processor",
     )
     return dataclasses.replace(recipe, bf16=False)
 
 
 def as_safe_here(recipe: Recipe, model: str, cache_folder: Path) -> Recipe:
-    """Return the recipe, with float32 in place of a bfloat16 that damages memory here, which is said.
+    """Return the recipe, with float32 (and a warning) if bfloat16 damages memory here.
 
-    What was found is kept, so that it costs its seconds once for a model on a machine.
+    The result is cached: the trial runs once for a model on a machine.
 
     Args:
         recipe: Image sizes, sizes of the model, and whether it wants bfloat16 at all.
@@ -75,7 +75,7 @@ def as_safe_here(recipe: Recipe, model: str, cache_folder: Path) -> Recipe:
         return recipe
     logger.warning(
         "bfloat16 cannot be trusted with torch %s on %s: a trial of %s %s; training in float32 instead, "
-        "figures may differ a little from those of the recipe",
+        "figures may differ a little from the recipe's",
         torch.__version__,
         machine_facts()["cpu"],
         model,
@@ -91,7 +91,7 @@ def _has_bfloat16() -> bool:
 
 
 def _known_failure(recipe: Recipe, model: str, cache_folder: Path) -> str | None:
-    """Return how the trial failed, or None; from the cache where it holds the very same trial."""
+    """Return how the trial failed, or None; from the cache if it holds the same trial."""
     facts = _facts(recipe, model)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     path = cache_folder / f"bfloat16-{digest[:16]}.json"
@@ -101,12 +101,12 @@ def _known_failure(recipe: Recipe, model: str, cache_folder: Path) -> str | None
             failure: str | None = known["failure"]
             return failure
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # not tried yet, or not readable: tried now
+        pass  # not tried yet, or unreadable: try now
     logger.info("trying bfloat16 on this machine, once for this model")
     try:
         failure = _failure(_command(facts))
     except subprocess.TimeoutExpired:
-        # A busy machine tells nothing about the next run, so this is not kept.
+        # A busy machine says nothing about the next run, so this is not cached.
         return f"did not end within {_PROBE_TIMEOUT_S:.0f} s"
     cache_folder.mkdir(parents=True, exist_ok=True)
     result = {"facts": facts, "failure": failure}
@@ -115,7 +115,7 @@ def _known_failure(recipe: Recipe, model: str, cache_folder: Path) -> str | None
 
 
 def _facts(recipe: Recipe, model: str) -> dict[str, Any]:
-    """Return all that the result may depend on, as JSON has it."""
+    """Return everything the result may depend on, as it is after a round trip through JSON."""
     machine = machine_facts()
     sizes = {recipe.image_size, *(size for size, _ in recipe.image_sizes)}
     facts = {
@@ -139,7 +139,7 @@ def _command(facts: dict[str, Any]) -> list[str]:
 
 def _failure(command: list[str]) -> str | None:
     """Run the trial with its memory checked; return how it failed, or None."""
-    project = str(Path(__file__).parents[1])
+    project = str(Path(__file__).parents[2])
     environment = {
         **os.environ,
         **_CHECKS,

@@ -1,6 +1,6 @@
-"""A few steps of training under bf16 autocast: a trial in a process of its own, which may die of it.
+"""A few training steps under bf16 autocast, in a process of its own, since they may crash it.
 
-``train.loop.bfloat16`` starts it with the heap checked, ``python -m train.loop.bfloat16_probe FACTS``; exit code 0 says
+``train.loop.bfloat16`` starts it with heap checks, ``python -m train.loop.bfloat16_probe FACTS``; exit code 0 means
 that nothing was noticed.
 """
 
@@ -20,13 +20,13 @@ from train.threads import keep_threads_within_quota
 
 __all__ = ["main", "narrow_layers"]
 
-#: Kernels fail where threads share an image, so batches are no multiples of their number.
+#: Kernels fail if threads share an image, so batch sizes are not multiples of the number of threads.
 _NARROW_BATCHES = (1, 3, 5, 7)
-_REPEATED = 4  # overrun memory is not noticed each time
+_REPEATED = 4  # an overrun is not noticed every time
 
 
 def main(facts: str) -> None:
-    """Train each kind of layer that is known to damage memory, as the models have it, and then the model itself.
+    """Train each kind of layer that is known to damage memory, mended as in the models, and then the model itself.
 
     Args:
         facts: ``model``, ``sizes`` and ``image_sizes`` as JSON.
@@ -51,7 +51,7 @@ def main(facts: str) -> None:
 
 
 def narrow_layers() -> Iterator[nn.Conv2d]:
-    """Yield the convolutions that torch is known to compute past the end of their memory, bare."""
+    """Yield the convolutions, not mended, whose kernels are known to write past their memory."""
     for channels in (4, 8, 12):
         layer = nn.Conv2d(channels, 16, kernel_size=1, stride=2, bias=False)
         yield layer.to(memory_format=torch.channels_last)
@@ -63,7 +63,7 @@ def _images(batch: int, layer: nn.Conv2d) -> Tensor:
 
 
 def _losses(model: Any, pixel_values: Tensor) -> Iterator[Tensor]:
-    """Yield the losses that training has, each with a graph of its own."""
+    """Yield the losses of training, each with a graph of its own."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model.forward_head(model.forward_features(pixel_values))
     labels = torch.arange(len(pixel_values)) % len(LABELS)

@@ -1,7 +1,7 @@
 """The loss with a teacher: labels, the teacher's softened answers, and its features as a guide.
 
 Distilling the knowledge in a neural network, Hinton et al. 2015 (arXiv 1503.02531); locality guidance for vision
-transformers on tiny datasets, Li et al. 2022 (arXiv 2207.10026): a transformer trained from nothing on a few thousand
+transformers on tiny datasets, Li et al. 2022 (arXiv 2207.10026): a transformer trained from scratch on a few thousand
 images gains most from imitating the features of a small CNN.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["Guide", "Teachers", "distillation_loss"]
 
 
 class Teachers(nn.Module):
-    """One model or several that teach as one: the mean of their logits, the features of the first.
+    """One or more teachers as one: the mean of their logits, the features of the first.
 
     Hinton et al. 2015 distil an ensemble the same way; the mean of logits is the geometric mean of the answers.
 

@@ -1,4 +1,4 @@
-"""What a training run says of itself: a line an epoch, a line a minute in long ones, and how long each took."""
+"""The log of a training run: a line an epoch, a line a minute in long epochs, and how long each took."""
 
 import logging
 import math
@@ -12,15 +12,15 @@ __all__ = ["EpochLog"]
 
 logger = logging.getLogger(__name__)
 
-_SIGN_OF_LIFE_S = 60.0
+_QUIET_S = 60.0
 
 
 class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """One line an epoch, for logs that nobody watches, and one a minute where no bar shows that it goes on.
+    """One line an epoch, and one a minute if no progress bar is shown.
 
     Args:
-        phase: Named in each line; empty where a run has only one.
-        epochs: Of the phase.
+        phase: Named in each line; empty if the run has only one.
+        epochs: Epochs of the phase.
     """
 
     def __init__(self, phase: str, epochs: int) -> None:
@@ -30,22 +30,22 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
         self.started = time.monotonic()
         self.steps_per_second = math.nan
         self.epoch_began = (0, self.started)
-        self.said = self.started
+        self.logged_at = self.started
         self.step_losses: list[Tensor] = []
 
     def note_loss(self, loss: Tensor) -> None:
-        """Take a step's loss, for the mean since the last line."""
+        """Add a step's loss to the mean since the last line."""
         self.step_losses.append(loss.detach())
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Note step and time."""
         self.epoch_began = (state.global_step, time.monotonic())
-        self._say_nothing_for_a_while()
+        self._restart_quiet_time()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Say that the run goes on, if nothing was said for a minute and no bar shows it."""
+        """Log a line if nothing was logged for a minute and no progress bar is shown."""
         now = time.monotonic()
-        if not args.disable_tqdm or now - self.said < _SIGN_OF_LIFE_S:
+        if not args.disable_tqdm or now - self.logged_at < _QUIET_S:
             return
         first, began = self.epoch_began
         steps = round(state.max_steps / self.epochs)
@@ -61,10 +61,10 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
             steps_per_second,
             _duration((state.max_steps - state.global_step) / steps_per_second),
         )
-        self._say_nothing_for_a_while()
+        self._restart_quiet_time()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Measure the steps alone, without validation."""
+        """Measure the speed of the steps, without validation."""
         step, began = self.epoch_began
         self.steps_per_second = (state.global_step - step) / (time.monotonic() - began)
 
@@ -73,7 +73,7 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
         self.loss = (logs or {}).get("loss", self.loss)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
-        """Say how far the run is, and note the epoch's seconds and speed where a resumed run finds them."""
+        """Log the epoch, and store its seconds and speed in the history, which a resumed run keeps."""
         seconds = time.monotonic() - self.started
         state.log_history[-1]["seconds"] = round(seconds, 2)
         state.log_history[-1]["steps_per_second"] = round(self.steps_per_second, 3)
@@ -94,8 +94,8 @@ class EpochLog(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped 
         )
         self.started = time.monotonic()
 
-    def _say_nothing_for_a_while(self) -> None:
-        self.said = time.monotonic()
+    def _restart_quiet_time(self) -> None:
+        self.logged_at = time.monotonic()
         self.step_losses.clear()
 
 

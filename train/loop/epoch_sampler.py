@@ -10,14 +10,14 @@ __all__ = ["EpochSampler"]
 
 
 class EpochSampler(Sampler[int]):
-    """A shuffled order that depends on seed and epoch alone, so a resumed run draws the same images.
+    """A shuffled order that depends only on seed and epoch, so a resumed run draws the same images.
 
     Args:
         labels: int64, (N,).
         seed: Of the recipe.
         balance: Draw each class equally often (with replacement within the smaller classes).
         copies: Number of each image's copy group, 0..groups - 1, int64, (N,): an epoch has one image of each group.
-            None: every image counts for itself.
+            None: every image is drawn.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class EpochSampler(Sampler[int]):
 
 
 def _one_of_each(copies: Tensor, generator: Generator) -> Tensor:
-    """Draw a row of each group, all rows of a group alike, (groups,)."""
+    """Draw a row of each group, all its rows equally likely, (groups,)."""
     shuffled = torch.randperm(len(copies), generator=generator)
     by_group = shuffled[torch.argsort(copies[shuffled], stable=True)]
     sizes = torch.bincount(copies)

@@ -18,11 +18,11 @@ class GreyImages(Dataset[dict[str, Tensor]]):
         pixels: uint8, (N, H, W), usually a memory map.
         rows: Which of them belong to this part.
         labels: One class id for each row of ``rows``.
-        with_originals: Hold every row twice; the second time it is marked to stay as it is.
-        copies: One number for each row of ``rows``, the same for copies of one image, for sampling one of them;
-            None if every row counts.
-        masks: Of tumours, uint8, (N, H, W), 255 inside, aligned with ``pixels``, and whether each is known, bool, (N,);
-            None to leave masks out.
+        with_originals: Hold every row twice; the second one is marked not to be augmented.
+        copies: A number for each row of ``rows``, the same for copies of one image, to sample one of them; None to use
+            every row.
+        masks: Of tumours, uint8, (N, H, W), 255 inside, in the order of ``pixels``, and whether each is known, bool,
+            (N,); None to leave masks out.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class GreyImages(Dataset[dict[str, Tensor]]):
 
 
 def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
-    """Do what ``edge_infer.preprocessing.to_pixel_values`` does, on images of range 0..1.
+    """The same as ``edge_infer.preprocessing.to_pixel_values``, in torch and for images of range 0..1.
 
     Args:
         grey: float32, (B, 1, H, W), range 0..1.
@@ -81,6 +81,6 @@ def pixel_values_from_grey(grey: Tensor, config: PreprocessorConfig) -> Tensor:
 
 
 def _numbered(copies: list[int], times: int) -> Tensor:
-    """Number copy groups from 0 without gaps; an original and its varied self are different images."""
+    """Number copy groups from 0 without gaps; an original and its augmented twin are different images."""
     groups = torch.unique(torch.tensor(copies), return_inverse=True)[1]
     return torch.cat([groups + time * (int(groups.max()) + 1) for time in range(times)])

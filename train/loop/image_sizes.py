@@ -1,33 +1,33 @@
-"""Progressive resolution: a run that begins with smaller images, which cost less."""
+"""Progressive resolution: a run begins with smaller images, which cost less."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.recipe import Recipe
 
 __all__ = ["check_image_sizes", "resized", "size_at"]
 
-#: Models whose weights belong to one image size.
+#: Models whose weights fit one image size only.
 _FIXED = ("sae", "vit", "vit-base")
 
 
 def check_image_sizes(name: str, recipe: Recipe) -> None:
-    """Refuse several image sizes for a model that has learned positions or weights for pixels.
+    """Refuse several image sizes for a model with learned positions or a weight for each pixel.
 
     Raises:
-        BundleIncompatible: The model takes one size only.
+        UnknownModel: The model takes one size only.
     """
     if name in _FIXED and len(recipe.image_sizes) > 1:
         sizes = ", ".join(str(size) for size, _ in recipe.image_sizes)
-        raise BundleIncompatible(
+        raise UnknownModel(
             f"{name} learns positions of one image size, but image_sizes has {sizes}",
             hint="leave image_sizes out of the recipe",
         )
 
 
 def size_at(recipe: Recipe, progress: float) -> int:
-    """Return the side of images once a share of the training, 0..1, is done."""
+    """Return the side of the images when this share of the training, 0..1, is done."""
     until = 0.0
     for size, share in recipe.image_sizes:
         until += share

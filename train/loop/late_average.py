@@ -1,4 +1,4 @@
-"""The mean of the last epochs' weights, tried once the training is over.
+"""The mean of the last epochs' weights, tried after training.
 
 Averaging weights leads to wider optima and better generalization, Izmailov et al. 2018 (arXiv 1803.05407).
 """
@@ -21,17 +21,17 @@ __all__ = ["LateAverage", "try_late_average"]
 
 logger = logging.getLogger(__name__)
 
-_IMAGES = 1024  # are enough for means and variances
+_IMAGES = 1024  # enough for means and variances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateAverage:
-    """How the mean of the last epochs' weights did.
+    """Result of the mean of the last epochs' weights.
 
     Attributes:
         epochs: How many were averaged.
-        val_accuracy: Of the mean, 0..1.
-        kept: Whether it beat the best epoch; then the model has these weights.
+        val_accuracy: With the mean, 0..1.
+        kept: Whether it beat the best epoch; if so, the model has these weights.
     """
 
     epochs: int
@@ -46,17 +46,17 @@ def try_late_average(trainer: BrainTrainer) -> LateAverage | None:
         trainer: After its training, with the best epoch's weights in its model.
 
     Returns:
-        None if the recipe asks for no such mean.
+        None if the recipe does not ask for it.
     """
     if trainer.late is None:
         return None
     best = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     trainer.model.load_state_dict(trainer.late.module.state_dict())
     if trainer.average is None:
-        # Statistics of batch norm belong to the weights they were measured with, so their mean is of no use. Those of
-        # exponential averages are nearly the same in each epoch.
+        # Batch norm statistics belong to the weights they were measured with, so their mean is useless. (With an
+        # exponential average they hardly change between epochs.)
         with torch.random.fork_rng():
-            torch.manual_seed(trainer.recipe.seed)  # of dropped paths
+            torch.manual_seed(trainer.recipe.seed)  # for dropped paths
             update_bn(_pixel_values(trainer), trainer.model)
     validation = trainer.evaluation_loop(
         trainer.get_eval_dataloader(), "Late average", metric_key_prefix="late"
@@ -76,7 +76,7 @@ def try_late_average(trainer: BrainTrainer) -> LateAverage | None:
 
 
 def _pixel_values(trainer: BrainTrainer) -> Iterator[Tensor]:
-    """Yield batches of varied training images, evenly taken, at the final size."""
+    """Yield batches of augmented training images, evenly chosen, at the final size."""
     dataset: Any = trainer.train_dataset
     rows = range(0, len(dataset), max(1, len(dataset) // _IMAGES))
     size = trainer.recipe.batch_size

@@ -1,9 +1,9 @@
-"""The loss that teaches the evidence where to look: a tumour's own class has its evidence inside the tumour.
+"""A loss on where the evidence is: that of a tumour's class should lie inside the tumour.
 
-The evidence's mean over places is the logits, so a loss on its values would fight the loss on the labels. Only its
-shape is asked for: over the places of an image the evidence of the true class is brought to mean 0 and variance 1, and
-a softmax of it is compared with the mask. Scale and offset stay free for the logits. What falls with this loss is what
-the pointing game asks (Zhang et al. 2016, arXiv 1608.00507): whether the strongest place lies inside.
+The evidence's mean over places is the logits, so a loss on its values would work against the loss on the labels. Only
+its shape counts: the evidence of the true class is normalised to mean 0 and variance 1 over the places of an image, and
+its softmax is compared with the mask. Scale and offset stay free for the logits. It trains what the pointing game
+measures (Zhang et al. 2016, arXiv 1608.00507): whether the strongest place lies inside.
 """
 
 import torch
@@ -12,14 +12,14 @@ from torch import Tensor
 
 __all__ = ["mask_loss"]
 
-_LEAST = 0.01  # of one place that a mask must cover
+_LEAST = 0.01  # share of one place that a mask must cover
 
 
 def mask_loss(evidence: Tensor, labels: Tensor, masks: Tensor, known: Tensor) -> Tensor:
     """Return the mean cross entropy, over places, between masks and the evidence for the true class.
 
-    Images whose mask is unknown or empty do not count: without a tumour no place is right. A map as flat as can be
-    costs the logarithm of the number of places; 0 is not reached.
+    Images with an unknown or empty mask do not count: without a tumour no place is right. A flat map costs the
+    logarithm of the number of places; 0 is not reached.
 
     Args:
         evidence: (B, classes, h, w).

@@ -1,4 +1,4 @@
-"""Images mixed with one another: mixup and CutMix, each image by a share and in a place of its own.
+"""Images mixed with one another: mixup and CutMix, with a share and a place for each image.
 
 mixup: beyond empirical risk minimization, Zhang et al. 2017 (arXiv 1710.09412); CutMix: regularization strategy to
 train strong classifiers with localizable features, Yun et al. 2019 (arXiv 1905.04899). torchvision has both, but
@@ -23,7 +23,7 @@ class Mixture:
 
     Attributes:
         partner: Row of the other image, int64, (B,).
-        own: Share of the image itself in each of its pixels, float32, (B, 1, H, W) or (B, 1, 1, 1).
+        own: Share of the image itself in each pixel, float32, (B, 1, H, W) or (B, 1, 1, 1).
     """
 
     partner: Tensor
@@ -31,7 +31,7 @@ class Mixture:
 
     @property
     def share(self) -> Tensor:
-        """How much of each image is itself, 0..1, (B,)."""
+        """Share of each image itself, 0..1, (B,)."""
         return self.own.mean(dim=(1, 2, 3))
 
     def apply(self, views: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def _beta(alpha: float, count: int, generator: Generator) -> Tensor:
 
 
 def _boxes(views: Tensor, side: Tensor, generator: Generator) -> Tensor:
-    """Place boxes of given sides, (B,), share of the image's, anywhere, cut off at its rim; bool, (B, 1, H, W)."""
+    """Place boxes of given sides, (B,), in shares of the image's, anywhere; the rim cuts them. bool, (B, 1, H, W)."""
     B, _, H, W = views.shape
     middle = torch.rand((2, B, 1, 1, 1), generator=generator)
     rows = (torch.arange(H).view(1, 1, H, 1) + 0.5) / H

@@ -1,4 +1,4 @@
-"""One phase of a run: trained with its own optimizer and schedule, resumed in its middle, skipped once finished."""
+"""One phase of a run: has its own optimizer and schedule, can be resumed, and is skipped once finished."""
 
 import math
 import sys
@@ -23,7 +23,7 @@ from train.loop.trainer import BrainTrainer
 from train.recipe import Recipe
 from train.run_folder import CHECKPOINT
 
-__all__ = ["PhaseResult", "PhaseSetting", "run_phase"]
+__all__ = ["OneDevice", "PhaseResult", "PhaseSetting", "run_phase"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +35,10 @@ class PhaseSetting:
         recipe: Every number of the run.
         run: The run's folder.
         preprocessor: Size and scaling.
-        teacher: What guides, or None.
+        teacher: The teacher, or None.
         datasets: Training and validation part.
-        report_to: As transformers takes it.
-        resume: Go on where a killed run stopped.
+        report_to: As for transformers.
+        resume: Continue a stopped run.
     """
 
     name: str
@@ -53,13 +53,13 @@ class PhaseSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseResult:
-    """What a phase ends with.
+    """The result of a phase.
 
     Attributes:
-        best_val_accuracy: 0..1; minus infinity for a phase that learns no classes.
-        history: What was logged, in order; entries of a named phase carry its name.
+        best_val_accuracy: 0..1; minus infinity for a phase that does not train classes.
+        history: Logged entries, in order; those of a named phase have its name.
         weights: The model's state after its best epoch, or the mean of its last ones if that is better.
-        late_average: How that mean did, as ``train.loop.late_average`` says it; None if it was not asked for.
+        late_average: Fields of ``train.loop.late_average.LateAverage``; None if it was not asked for.
     """
 
     best_val_accuracy: float
@@ -71,7 +71,7 @@ class PhaseResult:
 def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseResult:
     """Train one phase; the model ends with the weights of its best epoch.
 
-    A phase with a name has a folder of its own inside the run, whose finished checkpoint lets a resumed run pass it by.
+    A named phase has a folder of its own inside the run; a resumed run skips it once its checkpoint is there.
     """
     folder = setting.run / phase.name if phase.name else setting.run
     finished = folder / CHECKPOINT
@@ -91,7 +91,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
         on_loss=log.note_loss,
         callbacks=[log],
     )
-    trainer.remove_callback(PrinterCallback)  # what it prints without a bar, the log says in words
+    trainer.remove_callback(PrinterCallback)  # EpochLog says it in words
     newest = newest_complete_checkpoint(folder) if setting.resume else None
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     late = try_late_average(trainer)
@@ -140,7 +140,7 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
     recipe = setting.recipe
     steps = math.ceil(setting.datasets[0].drawn / recipe.batch_size) * phase.epochs
     learns_classes = phase.layer is None
-    return _OneDevice(
+    return OneDevice(
         output_dir=str(folder),
         num_train_epochs=phase.epochs,
         per_device_train_batch_size=recipe.batch_size,
@@ -166,11 +166,11 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
         dataloader_pin_memory=False,
         seed=recipe.seed,
         data_seed=recipe.seed,
-        disable_tqdm=not sys.stderr.isatty(),  # in a file a bar is one endless line
+        disable_tqdm=not sys.stderr.isatty(),  # in a file a progress bar is one endless line
     )
 
 
-class _OneDevice(TrainingArguments):  # type: ignore[misc, unused-ignore] # untyped for mypy
+class OneDevice(TrainingArguments):  # type: ignore[misc, unused-ignore] # untyped for mypy
     """One GPU, however many there are.
 
     On several, transformers would wrap the model in DataParallel, which hides its methods, and would multiply the

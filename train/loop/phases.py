@@ -1,4 +1,4 @@
-"""What a run trains one after the other: one phase for most models, a phase a layer for the stacked autoencoder."""
+"""The phases of a run: one for most models, one for each layer of the stacked autoencoder."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Phase:
         epochs: Passes over the training part.
         learning_rate: Peak of the schedule.
         modules: Names of the modules that learn; empty for all of the model.
-        layer: Of the autoencoder, whose reconstruction is the loss; None where classes are learned.
+        layer: Of the autoencoder, whose reconstruction is the loss; None if classes are learned.
     """
 
     name: str

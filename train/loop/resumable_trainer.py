@@ -1,8 +1,8 @@
-"""Hugging Face's Trainer without pickle, whose checkpoints count only when whole.
+"""Hugging Face's Trainer without pickle; only complete checkpoints count.
 
 transformers writes optimizer, scheduler, random state and its own arguments with ``torch.save``, which is pickle. Here
-they go through ``train.loop.torch_state``. A checkpoint counts only once ``COMPLETE`` lies in it, written last and
-synced, so that a run killed at any moment resumes from a whole one.
+they go through ``train.loop.torch_state``. A checkpoint counts only once it holds ``COMPLETE``, written last and
+synced, so that a run killed at any moment resumes from a complete one.
 """
 
 import json
@@ -26,16 +26,16 @@ _STATE = "trainer_state.json"
 class ResumableTrainer(Trainer):
     """Saves and restores model, companions, optimizer, schedule and random state without pickle."""
 
-    # transformers declares them as possibly None; once training they are not.
+    # transformers declares them as possibly None; during training they are not.
     model: Any
     optimizer: Any
     lr_scheduler: Any
 
-    #: Modules that are trained or kept up to date beside the model, by the name of their files.
+    #: Modules that are trained or updated beside the model, by the name of their files.
     companions: dict[str, nn.Module]
 
     def load_weights(self, checkpoint: Path) -> None:
-        """Give the model the weights that a checkpoint was judged by."""
+        """Load the weights that the checkpoint was validated with."""
         self.model.load_state_dict(load_state(checkpoint, "weights"))
 
     def _save(
@@ -88,23 +88,23 @@ class ResumableTrainer(Trainer):
 
 
 def newest_complete_checkpoint(run: Path) -> Path | None:
-    """Return the newest whole checkpoint of a run, ready to resume, or None; half-written ones are removed."""
-    whole: list[Path] = []
+    """Return the newest complete checkpoint of a run, ready to resume, or None; incomplete ones are removed."""
+    complete: list[Path] = []
     for folder in run.glob("checkpoint-*"):
         if (folder / _COMPLETE).is_file():
-            whole.append(folder)
+            complete.append(folder)
         else:
             shutil.rmtree(folder)
-    newest = max(whole, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
+    newest = max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]), default=None)
     if newest is not None:
         _find_best_again(newest)
     return newest
 
 
 def _find_best_again(checkpoint: Path) -> None:
-    """Correct the path of the best checkpoint, since a run may have been moved or be named from elsewhere.
+    """Correct the path of the best checkpoint: the run may have been moved, or have another relative path now.
 
-    transformers would forget the best epoch with a mere warning, and the run would end with its last one.
+    Otherwise transformers only warns, forgets the best epoch, and the run ends with its last one.
     """
     path = checkpoint / _STATE
     state = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Optimizer, scheduler and random state as safetensors and JSON, because pickle runs code when loaded.
+"""Optimizer, scheduler and random state as safetensors and JSON, because pickle runs code when it is loaded.
 
 A nested state is split: tensors go to ``NAME.safetensors`` under their path (``state/12/exp_avg``), everything else to
-``NAME.json`` with a marker where a tensor stood. Loading joins them again.
+``NAME.json`` with a marker in place of each tensor. Loading joins them again.
 """
 
 import json
@@ -34,17 +34,17 @@ def save_state(state: Any, folder: Path, name: str) -> None:
         name: Stem of the two files.
 
     Raises:
-        CannotWrite: There is no space left, or the folder is gone.
+        CannotWrite: No space is left, or the folder is gone.
     """
     tensors: dict[str, Tensor] = {}
     outline = _take_tensors_out(state, "", tensors)
     file = folder / f"{name}.safetensors"
     try:
         save_file(tensors, file)
-    except (OSError, SafetensorError) as error:  # safetensors says so of a full disk
+    except (OSError, SafetensorError) as error:  # safetensors raises its own error for a full disk
         raise CannotWrite(
             f"{shown_name(file)}: cannot be written ({shown_name(error)})",
-            hint="make room, then go on with --resume",
+            hint="make room, then continue with --resume",
         ) from error
     write_bytes_atomically(folder / f"{name}.json", json.dumps(outline, indent=1).encode())
 
@@ -62,7 +62,7 @@ def load_state(folder: Path, name: str) -> Any:
 
 
 def save_random_state(folder: Path) -> None:
-    """Write the state of Python's, NumPy's and torch's generators, those of GPUs too."""
+    """Write the state of Python's, NumPy's and torch's generators, GPUs included."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global generator is what libraries use
     state = {
         "python": list(random.getstate()),
@@ -71,13 +71,13 @@ def save_random_state(folder: Path) -> None:
         "numpy_gauss": [int(numpy_state["has_gauss"]), float(numpy_state["gauss"])],
         "torch": torch.random.get_rng_state(),
     }
-    if torch.cuda.is_available():  # dropped paths are drawn where the model is
+    if torch.cuda.is_available():  # dropped paths are drawn on the model's device
         state["cuda"] = torch.cuda.get_rng_state_all()
     save_state(state, folder, "random_state")
 
 
 def load_random_state(folder: Path) -> None:
-    """Restore what ``save_random_state`` wrote; a machine with other GPUs cannot go on with the same numbers."""
+    """Restore what ``save_random_state`` wrote; a machine with another number of GPUs continues with other numbers."""
     state = load_state(folder, "random_state")
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))

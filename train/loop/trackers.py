@@ -1,7 +1,7 @@
-"""Where a run is watched: TensorBoard (the default), Weights & Biases with or without a network, or nowhere.
+"""Where a run is logged: TensorBoard (the default), Weights & Biases with or without a network, or nowhere.
 
-transformers' Trainer sends losses and accuracies as it goes; the evaluation follows here, as the seed's first report
-has it: the ROC curves, and the images of confusion matrix, ROC and reliability.
+transformers' Trainer sends losses and accuracies during training; the evaluation is sent from here, as in the first
+student report: ROC curves, and plots of confusion matrix, ROC and reliability.
 """
 
 import importlib.util
@@ -14,12 +14,12 @@ from PIL import Image
 from sklearn.metrics import roc_curve
 
 from edge_infer.contract import LABELS
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import MissingDependency
 from train.evaluation.answers import Answers, read_answers
 
 __all__ = ["TRACKERS", "log_evaluations", "prepare_tracker"]
 
-#: What ``--report-to`` takes, and what transformers calls it.
+#: Values of ``--report-to``, and transformers' names for them.
 TRACKERS = {
     "tensorboard": "tensorboard",
     "wandb": "wandb",
@@ -27,28 +27,28 @@ TRACKERS = {
     "none": "none",
 }
 
-_IMAGES = ("confusion", "roc", "reliability")
+_PLOTS = ("confusion", "roc", "reliability")
 _CURVE_POINTS = 200
 
 
 def prepare_tracker(tracker: str, run: Path) -> str:
     """Set a tracker up before transformers starts it.
 
-    Weights & Biases writes into the run's folder, not into the one the command was called in.
+    Weights & Biases writes into the run's folder instead of the current one.
 
     Args:
         tracker: A key of ``TRACKERS``.
         run: The run's folder.
 
     Returns:
-        What transformers calls it.
+        Transformers' name for it.
 
     Raises:
-        CannotWrite: The tracker is not installed.
+        MissingDependency: The tracker is not installed.
     """
     if TRACKERS[tracker] == "wandb":
         if importlib.util.find_spec("wandb") is None:
-            raise CannotWrite(
+            raise MissingDependency(
                 f"--report-to {tracker}: wandb is not installed",
                 hint="pip install 'brain-edge[wandb]'",
             )
@@ -86,7 +86,7 @@ def _to_tensorboard(run: Path, evaluations: dict[Path, Answers]) -> None:
         metrics = answers.metrics["model"]
         for name in ("accuracy", "macro_f1"):
             writer.add_scalar(f"{folder.name}/{name}", metrics[name]["value"])
-        for name in _IMAGES:
+        for name in _PLOTS:
             image = np.asarray(Image.open(folder / f"{name}.png").convert("RGB"))
             writer.add_image(f"{folder.name}/{name}", image, dataformats="HWC")
     writer.close()
@@ -98,7 +98,7 @@ def _to_wandb(run: Path, evaluations: dict[Path, Answers]) -> None:
     session = wandb.run or wandb.init(dir=str(run))  # transformers leaves its own open
     for folder, answers in evaluations.items():
         log: dict[str, Any] = {
-            f"{folder.name}/{name}": wandb.Image(str(folder / f"{name}.png")) for name in _IMAGES
+            f"{folder.name}/{name}": wandb.Image(str(folder / f"{name}.png")) for name in _PLOTS
         }
         for name in ("accuracy", "macro_f1"):
             log[f"{folder.name}/{name}"] = answers.metrics["model"][name]["value"]

@@ -1,4 +1,4 @@
-"""The project's training step: images varied and mixed on the batch, an optional teacher, masks, averaged weights."""
+"""The project's training step: augmentation and mixing of whole batches, a teacher, masks, averaged weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +33,13 @@ class BrainTrainer(ResumableTrainer):
         recipe: Augmentation, mixing, distillation, label smoothing, averages.
         layer: Of the stacked autoencoder, to be trained on its reconstruction; None to learn classes.
         preprocessor: For scaling pixel values as the runtime does.
-        teacher: What guides, or None.
+        teacher: The teacher, or None.
         datasets: Training and validation part.
-        on_loss: Told the loss of each step.
-        options: Passed on (callbacks, compute_metrics).
+        on_loss: Called with the loss of each step.
+        options: For transformers' Trainer (callbacks, compute_metrics).
 
     Attributes:
-        guide: Learns along with the model to speak of features to the teacher, or None.
+        guide: Trained with the model; maps its features to the teacher's. Or None.
         average: The exponential average that is validated instead of the model, or None.
         late: The mean of the last epochs' validated weights, or None.
     """
@@ -105,7 +105,7 @@ class BrainTrainer(ResumableTrainer):
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
     def training_views(self, inputs: dict[str, Tensor]) -> Views:
-        """Return what this step trains on."""
+        """Return the views that this step trains on."""
         return training_views(
             inputs,
             self.recipe,
@@ -170,7 +170,7 @@ class BrainTrainer(ResumableTrainer):
         )
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """Create AdamW; the guide's projection learns along."""
+        """Create AdamW for the model and the guide's projection."""
         optimizer = super().create_optimizer() if model is None else super().create_optimizer(model)
         if self.guide is not None and not getattr(self, "_guide_added", False):
             optimizer.add_param_group(
@@ -183,7 +183,7 @@ class BrainTrainer(ResumableTrainer):
         return optimizer
 
     def evaluate(self, *given: Any, **options: Any) -> dict[str, float]:
-        """Validate the average where there is one; note the weights of the last epochs."""
+        """Validate the exponential average if there is one; add the last epochs' weights to their mean."""
         with in_place(self.average, self.model):
             last = self.args.num_train_epochs - self.recipe.average_last
             if self.late is not None and self.is_in_train and round(self.state.epoch) > last:
@@ -192,7 +192,7 @@ class BrainTrainer(ResumableTrainer):
             return metrics
 
     def load_weights(self, checkpoint: Path) -> None:
-        """Give the model the weights that a checkpoint was judged by: the average, where there is one."""
+        """Load the weights that the checkpoint was validated with: the average, if there is one."""
         if self.average is None:
             super().load_weights(checkpoint)
             return

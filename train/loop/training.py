@@ -1,4 +1,4 @@
-"""Train a model on cached images with the recipe's numbers, and write its best checkpoint."""
+"""Train a model on cached images as a recipe says, and write its best checkpoint."""
 
 import dataclasses
 import logging
@@ -50,8 +50,8 @@ def train_model(
 ) -> Path:
     """Train one model.
 
-    The best epoch by validation accuracy is kept. Killed at any moment and resumed, the run ends with the same weights
-    as an unbroken one (same machine, same number of threads).
+    The best epoch by validation accuracy is kept. A run that was killed at any moment and resumed ends with the same
+    weights as an uninterrupted one (same machine, same number of threads).
 
     Args:
         name: In ``train.models.MODELS``.
@@ -59,16 +59,16 @@ def train_model(
         recipe: Every number of the run.
         run: Folder for checkpoints, logs and the result.
         cache_folder: Where decoded images are kept.
-        weights: Hub id or local folder of pretrained weights, or None to start from nothing.
-        teachers: Checkpoint folders of models that guide; of several, the mean of their logits.
-        report_to: As transformers takes it: ``tensorboard``, ``wandb`` or ``none``.
-        resume: Go on with a run that was stopped.
+        weights: Hub id or local folder of pretrained weights, or None to start from scratch.
+        teachers: Checkpoint folders of teachers; several teach by the mean of their logits.
+        report_to: As for transformers: ``tensorboard``, ``wandb`` or ``none``.
+        resume: Continue a run that was stopped.
 
     Returns:
         The checkpoint folder inside the run.
 
     Raises:
-        BundleIncompatible: The model has no such size, or cannot change its image size.
+        UnknownModel: There is no such model, or it cannot have these sizes.
         DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none.
         CannotWrite: The folder holds another run.
     """
@@ -83,7 +83,7 @@ def train_model(
     }
     claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
     keep_threads_within_quota()
-    # Only now: the run stays the one that was asked for, whichever machine goes on with it.
+    # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
     recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
@@ -95,8 +95,8 @@ def train_model(
         load_pretrained(model, weights)
     elif hasattr(model, "pretrained_class"):
         logger.warning(
-            "%s starts from nothing, with %d images for %.0f M weights: expect hours and a poor result; "
-            "pretrained weights (--weights) are what it is made for",
+            "%s starts from scratch, with %d images for %.0f M weights: expect hours and a poor result; "
+            "it is made for pretrained weights (--weights)",
             name,
             len(train_rows),
             sum(parameter.numel() for parameter in model.parameters()) / 1e6,
@@ -162,8 +162,8 @@ def _masks(
     known = int(cache.known[rows].sum())
     if not known:
         raise DataRefused(
-            "the recipe's [mask] wants tumour masks, but no image of the train part has one",
-            hint="set its weight to 0, or give a data set with masks, such as BRISC 2025",
+            "the recipe's [mask] needs tumour masks, but no image of the train part has one",
+            hint="set its weight to 0, or use a data set with masks, such as BRISC 2025",
         )
     logger.info("tumour masks: %d of %d training images have one", known, len(rows))
     return cache.masks, cache.known
@@ -174,7 +174,7 @@ def _teachers(paths: Sequence[Path], preprocessor: PreprocessorConfig) -> Teache
     for path in paths:
         checkpoint = load_checkpoint(path)
         if checkpoint.preprocessor != preprocessor:
-            # Convolutions take any size, and both see the very same pixel values; a changed size is worth knowing.
+            # Convolutions take any size, and both models get the same pixel values; only a warning.
             logger.warning(
                 "the teacher learnt at %d px, the student learns at %d px",
                 checkpoint.preprocessor.height,

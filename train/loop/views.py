@@ -1,4 +1,4 @@
-"""A batch of cached images as the training sees it: shrunk, varied, mixed, with their masks."""
+"""A batch of cached images as training sees it: shrunk, augmented, mixed, with their masks."""
 
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ class Views:
         grey: float32, (B, 1, h, w), range 0..1.
         labels: int64, (B,).
         mixture: What was mixed, or None.
-        masks: Of tumours, moved along, float32, (B, 1, h, w), range 0..1, or None.
-        known: Which masks are to be used, bool, (B,), or None.
+        masks: Of tumours, moved with the images, float32, (B, 1, h, w), range 0..1, or None.
+        known: Which masks to use, bool, (B,), or None.
     """
 
     grey: Tensor
@@ -33,7 +33,7 @@ class Views:
     known: Tensor | None = None
 
     def label_loss(self, logits: Tensor, smoothing: float) -> Tensor:
-        """Return the cross entropy of (B, classes) with the labels in their shares."""
+        """Return the cross entropy of (B, classes) with the labels, mixed as the images are."""
         if self.mixture is None:
             return F.cross_entropy(logits, self.labels, label_smoothing=smoothing)
         targets = self.mixture.targets(self.labels, logits.shape[1])
@@ -43,14 +43,14 @@ class Views:
 def training_views(
     batch: dict[str, Tensor], recipe: Recipe, *, step: int, progress: float, mix: bool = True
 ) -> Views:
-    """Make the views of a batch; the same step sees the same views, resumed or not.
+    """Make the views of a batch; a step always sees the same views, in resumed runs too.
 
     Args:
-        batch: What ``GreyImages`` gives, stacked.
+        batch: Items of ``GreyImages``, stacked.
         recipe: Sizes, augmentation, mixing.
-        step: Of the training: seeds everything.
+        step: Number of the training step; seeds everything.
         progress: Share of the training that is done, 0..1.
-        mix: Whether images may be mixed; where no labels are learned they are not.
+        mix: Whether images may be mixed; not if no labels are learned.
     """
     generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     size, vary = size_at(recipe, progress), batch["vary"]
@@ -72,7 +72,7 @@ def training_views(
         mixture = draw_mixture(views, vary, recipe.mixing, generator)
     if mixture is not None:
         views = mixture.apply(views)
-        # A mask says nothing about where a mixed image's evidence ought to lie.
+        # A mask does not say where a mixed image's evidence should be.
         known = None if known is None else known & (mixture.share == 1)
     return Views(
         grey=views,

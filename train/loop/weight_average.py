@@ -17,11 +17,11 @@ __all__ = ["Averaging", "exponential_average", "in_place", "mean_of_weights"]
 
 
 def exponential_average(model: nn.Module, decay: float, every: int) -> AveragedModel:
-    """Return an average that forgets; young ones forget faster, lest the first weights stay in it.
+    """Return an exponential average; it forgets faster at first, so that the first weights do not stay in it.
 
     Args:
         model: Whose weights are averaged; pass it to ``update_parameters``.
-        decay: Share that is kept, a step.
+        decay: Share of the average that is kept in a step.
         every: Steps between two updates.
     """
     kept = decay**every
@@ -33,13 +33,13 @@ def exponential_average(model: nn.Module, decay: float, every: int) -> AveragedM
 
 
 def mean_of_weights(model: nn.Module) -> AveragedModel:
-    """Return an average in which all updates count alike."""
+    """Return an average in which all updates have the same weight."""
     return _average(model, lambda updates: 1 / (updates + 1))
 
 
 @contextmanager
 def in_place(average: AveragedModel | None, model: nn.Module) -> Iterator[None]:
-    """Let a model have the average's weights for a while; without an average it keeps its own."""
+    """Give a model the average's weights while the context lasts; without an average it keeps its own."""
     if average is None:
         yield
         return
@@ -52,10 +52,10 @@ def in_place(average: AveragedModel | None, model: nn.Module) -> Iterator[None]:
 
 
 class Averaging(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """Keeps an average up to date during a training.
+    """Updates an average during training.
 
     Args:
-        average: Of the model that is trained.
+        average: Of the trained model.
         every: Steps between two updates.
     """
 
@@ -64,7 +64,7 @@ class Averaging(TrainerCallback):  # type: ignore[misc, unused-ignore] # untyped
         self.every = every
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
-        """Update every so many steps."""
+        """Update the average every ``every`` steps."""
         if state.global_step % self.every == 0:
             self.average.update_parameters(given["model"])
 
@@ -82,5 +82,5 @@ def _average(model: nn.Module, share_of_new: Callable[[int], float]) -> Averaged
             else:
                 mine.copy_(now)
 
-    # torch's own averages would blend counters too, and theirs has no warm-up.
+    # torch's own averages would also blend counters, and have no warm-up.
     return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

@@ -1,1 +1,1 @@
-"""Figures with n and interval, and the baselines to hold them against."""
+"""Figures with n and interval, and the baselines to compare them with."""

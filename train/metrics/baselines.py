@@ -1,7 +1,7 @@
-"""What needs no learning: the floor under every accuracy.
+"""Baselines without learning: what every accuracy should clearly beat.
 
-A model that does not clearly beat the nearest training thumbnail has memorised; one that does not beat a table of
-image sizes has found the shortcut that width, height and mode give away in BRISC 2025.
+A model that does not clearly beat the nearest training thumbnail may only have memorised; one that does not beat a
+table of image sizes may use the shortcut that width, height and mode are in BRISC 2025.
 """
 
 from collections import Counter, defaultdict
@@ -39,7 +39,7 @@ def nearest_neighbour(
 def nearest_thumbnail(
     train: NDArray[np.float32], train_labels: NDArray[np.int64], test: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """Do what ``nearest_neighbour`` does, with thumbnails made before."""
+    """The same as ``nearest_neighbour``, from thumbnails."""
     nearest: NDArray[np.intp] = (test @ train.T).argmax(axis=1)
     return train_labels[nearest]
 
@@ -60,7 +60,7 @@ def thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def image_size_table(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray[np.int64]:
-    """Guess the class from width, height and mode alone: the majority of training images alike.
+    """Guess the class from width, height and mode alone: the majority of training images that share them.
 
     Args:
         train: With ``original_size`` and ``original_mode``.

@@ -21,7 +21,7 @@ def confidence_bins(
         bins: How many, at most.
 
     Returns:
-        Of each bin: images, mean confidence, accuracy.
+        For each bin: number of images, mean confidence, accuracy.
     """
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     parts = np.array_split(np.argsort(confidence), bins)

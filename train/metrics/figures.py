@@ -1,7 +1,7 @@
-"""Figures with their number and 95 % interval. Nothing is published without both.
+"""Figures with their n and 95 % interval. Nothing is published without both.
 
-Shares (accuracy, recall, precision) carry Wilson's score interval (Wilson 1927). Figures that are no share (macro F1,
-balanced accuracy, AUC) and the accuracy once more carry a percentile bootstrap over patient groups: images of one
+Shares (accuracy, recall, precision) have Wilson's score interval (Wilson 1927). Figures that are not shares (macro F1,
+balanced accuracy, AUC), and the accuracy a second time, have a percentile bootstrap over patient groups: images of one
 patient are not independent, so whole groups are drawn (Efron and Tibshirani 1993, ch. 8).
 """
 
@@ -30,11 +30,11 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure as it may be published.
+    """A figure, ready to be published.
 
     Attributes:
-        value: Between 0 and 1; NaN never, None where it is undefined.
-        n: Images it rests on.
+        value: Between 0 and 1; None if undefined, never NaN.
+        n: Number of images.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
         interval: ``wilson`` or ``group_bootstrap``.
@@ -64,11 +64,11 @@ def wilson_interval(successes: int, n: int) -> Figure:
 
 
 class GroupBootstrap:
-    """The resamples of one set of images: drawn once for all its figures.
+    """The resamples of one set of images, drawn once for all its figures.
 
     Args:
         n: How many rows there are.
-        groups: Patient or copy group of each row; empty names stand for themselves.
+        groups: Patient or copy group of each row; a row with an empty name is its own group.
         seed: Of the draws.
     """
 
@@ -77,7 +77,7 @@ class GroupBootstrap:
         self._draws = _group_draws(groups, n, seed)
 
     def __call__(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Figure:
-        """Return a figure with its interval; the statistic is None where it is undefined."""
+        """Return a figure with its interval; the statistic is None if it is undefined."""
         value = statistic(np.arange(self._n))
         values = [drawn for drawn in map(statistic, self._draws) if drawn is not None]
         if value is None or not values:
@@ -95,12 +95,12 @@ def group_bootstrap(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Figure:
-    """Return a figure that is no share, with its interval over patient groups.
+    """Return a figure that is not a share, with its interval over patient groups.
 
     Args:
-        statistic: Gives the figure of some rows; None where it is undefined for them.
+        statistic: Returns the figure of some rows; None if it is undefined for them.
         n: How many rows there are.
-        groups: Patient or copy group of each row; empty names stand for themselves.
+        groups: Patient or copy group of each row; a row with an empty name is its own group.
         seed: Of the bootstrap.
     """
     return GroupBootstrap(n, groups=groups, seed=seed)(statistic)
@@ -109,7 +109,7 @@ def group_bootstrap(
 def macro_f1(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[int]
 ) -> float | None:
-    """Return the mean F1 of the classes that occur, among labels or answers."""
+    """Return the mean F1 of the classes that occur among labels or answers."""
     return _mean([_f1(labels, predicted, k) for k in classes])
 
 
@@ -121,13 +121,13 @@ def classification_metrics(
     groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Compute everything metrics.json holds of one test set.
+    """Compute what metrics.json holds of one test set.
 
     Args:
         labels: (N,), true class ids.
         probabilities: (N, classes).
         class_names: In class order.
-        groups: Patient or copy group of each image; empty names stand for themselves.
+        groups: Patient or copy group of each image; one with an empty name is its own group.
         seed: Of the bootstrap.
     """
     predicted = probabilities.argmax(axis=1)
@@ -180,7 +180,7 @@ def classification_metrics(
 
 
 def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:
-    """Return row indices of each resample; an image without a group is one of its own."""
+    """Return row indices of each resample; an image without a group is its own group."""
     names = [group or f"image {row}" for row, group in enumerate(groups or [""] * n)]
     members: dict[str, list[int]] = {}
     for row, name in enumerate(names):

@@ -7,7 +7,7 @@ __all__ = ["aligned", "markdown", "percent"]
 
 
 def percent(figure: Mapping[str, Any], digits: int = 2) -> str:
-    """Render a share with its interval; a dash where it is undefined."""
+    """Render a share with its interval; a dash if it is undefined."""
     if figure["value"] is None:
         return "-"
     low, high = 100 * figure["low"], 100 * figure["high"]
@@ -25,6 +25,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Render cells as a Markdown table, the first row being its head; ends with an empty line."""
+    """Render cells as a Markdown table with the first row as its head; ends with an empty line."""
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     return [head, "|" + "---|" * len(rows[0]), *body, ""]

@@ -1,8 +1,8 @@
-"""First weights of a transformer: a head begins by looking at tokens like its own, positions as sine waves.
+"""Initial weights of a transformer: each token first attends to tokens like itself; positions are sine waves.
 
 Mimetic initialization of self-attention layers, Trockman and Kolter 2023, https://arxiv.org/abs/2305.09828: trained
 transformers have W_q W_k^T near a multiple of I and W_v W_out near a negative one. Drawn like that from the start, a
-transformer learns from a few thousand images; with transformers' usual values (0.02 everywhere) training crawls.
+transformer learns from a few thousand images; with the usual values (0.02 everywhere) it learns very slowly.
 """
 
 import math

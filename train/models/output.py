@@ -1,4 +1,4 @@
-"""What every model returns, and the head that makes its evidence add up."""
+"""What every model returns, and the head whose evidence adds up to the logits."""
 
 from typing import NamedTuple
 
@@ -24,8 +24,8 @@ class ClassifierOutput(NamedTuple):
 def standardize(pixel_values: Tensor) -> Tensor:
     """Give each image zero mean and unit variance, inside the graph.
 
-    MRI has no absolute intensity unit, so the scale of a scan is an accident of scanner and export. Done here rather
-    than in preprocessing, every runtime does the same by construction.
+    MRI has no absolute intensity unit, so the scale of a scan is an accident of scanner and export. As part of
+    the graph rather than of the preprocessing, it is the same in every runtime.
 
     Args:
         pixel_values: float, (B, 3, H, W).
@@ -38,16 +38,16 @@ def standardize(pixel_values: Tensor) -> Tensor:
 
 
 def _mean_per_image(values: Tensor) -> Tensor:
-    """Return the mean of (B, C, H, W) as (B, 1, 1, 1), one axis after the other.
+    """Return the mean of (B, C, H, W) as (B, 1, 1, 1), axis by axis.
 
-    onnxruntime sums an axis one by one in float32. Over all 50,000 values at once that costs four digits, and the graph
-    would differ from PyTorch by 4e-3 in the evidence (measured); in steps of a few hundred it differs by 1e-5.
+    onnxruntime sums values one after the other in float32. For 50,000 values at once that loses four digits: the
+    evidence differed from PyTorch's by 4e-3 (measured); in sums of a few hundred it differs by 1e-5.
     """
     return values.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
 
 
 def places_with_class_token(tokens: Tensor, grid: int) -> Tensor:
-    """Add the class token to each patch token: its share is the same at every place, so evidence stays exact.
+    """Add the class token to each patch token: its share is the same at every place, so the evidence stays exact.
 
     Args:
         tokens: (B, 1 + grid * grid, dim), the class token first.
@@ -57,15 +57,15 @@ def places_with_class_token(tokens: Tensor, grid: int) -> Tensor:
         (B, dim, grid, grid).
     """
     places = tokens[:, 1:] + tokens[:, :1]
-    # shape[0], not len(): len() is a plain number, and the exported graph would keep the example's batch for good.
+    # shape[0], not len(): len() is a plain number, which would fix the batch size of the exported graph.
     return places.transpose(1, 2).reshape(tokens.shape[0], tokens.shape[2], grid, grid)
 
 
 def token_evidence(features: Tensor, classifier: nn.Linear) -> ClassifierOutput:
     """Classify by the mean over places.
 
-    A linear classifier of a mean is the mean of linear classifiers: what a place adds to a class is exact, not an
-    attribution made afterwards (the class activation map of Zhou et al. 2016, arXiv 1512.04150).
+    A linear classifier of a mean is the mean of linear classifiers, so what a place adds to a class is exact, not
+    estimated afterwards (the class activation map of Zhou et al. 2016, arXiv 1512.04150).
 
     Args:
         features: (B, dim, h, w).

@@ -1,8 +1,8 @@
 """ResNet-18 from torchvision: the small CNN that teaches the transformer.
 
 Deep residual learning for image recognition. He, Zhang, Ren, Sun; 2015. https://arxiv.org/abs/1512.03385.
-From nothing and on a few thousand images a CNN learns ten times faster than a CvT, so it is trained first and
-guides it (``train.loop.distillation``). It has the same interface as every model and exports the same way.
+Trained from scratch on a few thousand images a CNN learns ten times faster than a CvT, so it is trained first and
+guides the CvT (``train.loop.distillation``). It has the same interface as every model and is exported the same way.
 """
 
 import torch
@@ -32,9 +32,7 @@ class ResNetClassifier(nn.Module):
     def forward_features(self, pixel_values: Tensor) -> Tensor:
         """Return the last feature map, (B, 512, H/32, W/32)."""
         standardized = standardize(pixel_values)
-        if (
-            self.training
-        ):  # channels_last is a third faster in training on CPUs; exporting needs it not
+        if self.training:  # a third faster on CPUs; the exported graph does not need it
             standardized = standardized.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.backbone(standardized)
         return features

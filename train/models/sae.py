@@ -1,12 +1,12 @@
-"""A stacked autoencoder with a linear classifier on its code, as in the seed's first report.
+"""A stacked autoencoder with a linear classifier on its code, as in the first student report.
 
 Greedy layer-wise training of deep networks, Bengio, Lamblin, Popovici, Larochelle 2006 (NeurIPS 19): each layer is a
-Linear with ReLU whose linear decoder rebuilds the layer's own input; layers are trained one after the other on what
-the (then fixed) layers before give (``train.loop.phases``).
+Linear with ReLU whose linear decoder rebuilds the layer's own input; layers are trained one after the other on the
+outputs of the (then fixed) layers before (``train.loop.phases``).
 
-The classifier is linear and every layer piecewise linear. So a logit is, exactly, a sum over pixels of pixel times
-gradient plus a rest that belongs to no place (the biases): that is the evidence. It needs the weights twice, forwards
-and backwards, but nothing new is learned for it.
+The classifier is linear and every layer piecewise linear. So a logit is exactly the sum over pixels of pixel times
+gradient, plus a rest without a place (the biases): that is the evidence. It uses the weights twice, forwards and
+backwards, and needs no further training.
 """
 
 import itertools
@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models.output import ClassifierOutput, standardize
 
 __all__ = ["StackedAutoencoder", "sae"]
 
 
 class StackedAutoencoder(nn.Module):
-    """Linear and ReLU layers on the grey pixels, each with a linear decoder; a linear classifier of the last.
+    """Linear and ReLU layers on the grey pixels, each with a linear decoder; a linear classifier on the last.
 
     Args:
         num_classes: Classes of the classifier.
@@ -32,7 +32,7 @@ class StackedAutoencoder(nn.Module):
         evidence_grid: Side of the evidence; divides ``image_size``.
 
     Raises:
-        BundleIncompatible: A size does not divide the other.
+        UnknownModel: ``evidence_grid`` does not divide ``image_size``.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class StackedAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
         if image_size % evidence_grid:
-            raise BundleIncompatible(
+            raise UnknownModel(
                 f"sae: image size {image_size} / evidence grid {evidence_grid} must divide without remainder",
                 hint="change image_size or [model] in the recipe",
             )
@@ -75,7 +75,7 @@ class StackedAutoencoder(nn.Module):
         return F.mse_loss(rebuilt.float(), given) / spread
 
     def reconstruct(self, pixel_values: Tensor, depth: int) -> Tensor:
-        """Return images rebuilt from the output of layer ``depth`` (1 is the first), (B, H, W), standardized grey."""
+        """Return images rebuilt from the output of layer ``depth``, 1 being the first: (B, H, W), standardized grey."""
         rebuilt = self.encode(pixel_values)[depth]
         for layer in reversed(range(depth)):
             rebuilt = self.decoders[layer](rebuilt)
@@ -95,14 +95,12 @@ class StackedAutoencoder(nn.Module):
         """Classify pixel_values: float, (B, 3, H, W)."""
         outputs = self.encode(pixel_values)
         logits = self.classifier(outputs[-1])
-        slopes = self.classifier.weight[
-            None
-        ]  # (1, classes, dim): how each logit rises with each value of the code
+        # How each logit rises with each value of the code, (1, classes, dim); then with each input of a layer.
+        slopes = self.classifier.weight[None]
         for encoder, output in zip(reversed(self.encoders), reversed(outputs[1:]), strict=True):
             active = (output > 0)[:, None].to(slopes.dtype)
-            slopes = F.linear(
-                slopes * active, encoder.get_parameter("weight").T
-            )  # -> (B, classes, inputs)
+            weight = encoder.get_parameter("weight")
+            slopes = F.linear(slopes * active, weight.T)  # (B, classes, inputs)
         shares = slopes * outputs[0][:, None]  # (B, classes, H*W)
         image = shares.view(*shares.shape[:2], self.image_size, self.image_size)
         evidence = F.avg_pool2d(image, self.cell) * self.image_size**2

@@ -1,11 +1,11 @@
 """A vision transformer written by hand, sized for a few thousand images and two CPU cores.
 
-An image is worth 16x16 words, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929, as the seed's first report
-builds it: patch embedding by a linear layer, class token, learned positions, pre-norm blocks of multi-head attention
+An image is worth 16x16 words, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929, as in the first student
+report: patch embedding by a linear layer, class token, learned positions, pre-norm blocks of multi-head attention
 (one linear for query, key and value, an output projection) and a feed-forward layer with GELU, a linear head.
 
 - The head reads the class token and the mean of the patch tokens, added. The class token's share is the same at every
-  place, so evidence stays exact: its mean over the places is the logits.
+  place, so the evidence stays exact: its mean over the places is the logits.
 - Positions begin as two-dimensional sine waves and are learned from there; attention begins as in ``models.mimetic``.
 """
 
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models.mimetic import mimetic_query_key, mimetic_value_output, sine_positions
 from train.models.output import (
     ClassifierOutput,
@@ -42,7 +42,7 @@ class VisionTransformer(nn.Module):
         drop_path_rate: Stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382).
 
     Raises:
-        BundleIncompatible: A size does not divide the other.
+        UnknownModel: A size does not divide the other as stated above.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class VisionTransformer(nn.Module):
     ) -> None:
         super().__init__()
         if image_size % patch_size or dim % num_heads:
-            raise BundleIncompatible(
+            raise UnknownModel(
                 f"vit: image size {image_size} / patch size {patch_size} and width {dim} / heads {num_heads} "
                 "must divide without remainder",
                 hint="change image_size or [model] in the recipe",

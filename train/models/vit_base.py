@@ -1,10 +1,10 @@
-"""ViT-B/16: transformers' vision transformer, all weights trainable, with a head whose evidence adds up.
+"""ViT-B/16: transformers' vision transformer, all weights trainable, with a head whose evidence adds up to the logits.
 
 An image is worth 16x16 words, Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929; transformers' ``ViTModel``.
 How ours differs:
 
 - The head reads the class token and the mean of the patch tokens, added, as in ``models.vit``.
-- Started from nothing, positions, attention and feed-forward layers are drawn as in ``models.vit``.
+- Without pretrained weights, positions, attention and feed-forward layers are drawn as in ``models.vit``.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTForImageClassification, ViTModel
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models.mimetic import mimetic_query_key, mimetic_value_output, sine_positions
 from train.models.output import (
     ClassifierOutput,
@@ -26,14 +26,14 @@ __all__ = ["VitBaseClassifier", "vit_base"]
 
 
 class VitBaseClassifier(nn.Module):
-    """transformers' ViT, a linear classifier of class token plus each patch token, mean.
+    """transformers' ViT with a linear classifier on the mean of class token plus each patch token.
 
     Args:
         num_classes: Classes of the classifier.
         config: Sizes; the image size is fixed with the positions.
     """
 
-    #: How a checkpoint of the Hub is read: transformers knows the names of its own older versions.
+    #: Reads checkpoints of the Hub: transformers knows the parameter names of its older versions.
     pretrained_class: Any = ViTForImageClassification
 
     def __init__(self, num_classes: int, config: Any) -> None:
@@ -88,10 +88,10 @@ def vit_base(
     """Build ViT-B/16 (google/vit-base-patch16-224's sizes, 86 M parameters).
 
     Raises:
-        BundleIncompatible: The patch size does not divide the image size.
+        UnknownModel: The patch size does not divide the image size.
     """
     if image_size % patch_size:
-        raise BundleIncompatible(
+        raise UnknownModel(
             f"vit-base: image size {image_size} / patch size {patch_size} must divide without remainder",
             hint="change image_size in the recipe",
         )

@@ -1,4 +1,4 @@
-"""Synthetic scans: for tests, first steps and calibration where there is no data. Not medical."""
+"""Synthetic scans, for tests, first steps and INT8 calibration without data. Not medical."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,8 +22,8 @@ __all__ = ["phantom", "write_phantoms"]
 _PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 _README = f"""Synthetic phantoms drawn by brain-data phantoms.
 
-They show no person and no real disease. They are made to try out and to test software: what is
-measured on them says nothing about real scans.
+They show no person and no real disease. They are for trying out and testing software: figures
+measured on them say nothing about real scans.
 {RESEARCH_USE_ONLY}
 """
 
@@ -31,12 +31,12 @@ measured on them says nothing about real scans.
 def phantom(label: str, rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:
     """Draw one head with the lesion of a class.
 
-    Plane, pose, contrast, noise and uneven illumination are drawn alike for all classes, so that
-    only the lesion tells them apart.
+    Plane, pose, contrast, noise and uneven illumination have the same distribution in all classes,
+    so only the lesion distinguishes them.
 
     Args:
         label: Canonical class name.
-        rng: Everything random comes from it.
+        rng: Source of all randomness.
         size: Side in pixels, at least 32.
 
     Returns:
@@ -75,18 +75,18 @@ def write_phantoms(
 ) -> list[Sample]:
     """Write a synthetic data set: ``SPLIT/CLASS/phantom_SEED_N.png``, manifest.csv, README.txt.
 
-    The same arguments give the same pixels. Each phantom is a group of its own.
+    The same arguments give the same pixels. Each phantom is its own group.
 
     Args:
         folder: New or empty.
-        per_class: Images of each class, at least 3: one for each part.
-        seed: Of everything random.
+        per_class: Images of each class, at least 3: one a part.
+        seed: Fixes all randomness.
         size: Side in pixels.
         fractions: Shares of train, val and test; every part gets at least one.
         progress: Called with (done, total) as images are written.
 
     Raises:
-        CannotWrite: The folder holds something, or cannot be written.
+        CannotWrite: The folder is not empty, or cannot be written.
     """
     if per_class < len(SPLITS):
         raise ValueError(f"per_class is {per_class}, expected at least {len(SPLITS)}")
@@ -104,7 +104,7 @@ def _refuse_full(folder: Path) -> None:
         is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
         raise CannotWrite(
-            f"{shown_name(folder)}: cannot be looked into ({error.strerror})",
+            f"{shown_name(folder)}: cannot be read ({error.strerror})",
             hint="name another folder",
         ) from error
     if is_taken:

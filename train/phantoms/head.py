@@ -30,7 +30,7 @@ _FLUID, _BONE, _FAT, _GREY, _WHITE = 34.0, 14.0, 205.0, 104.0, 142.0
 #: Half axes of the head in each plane, of an image that reaches from -1 to 1.
 _HEAD = {"axial": (0.68, 0.84), "coronal": (0.70, 0.78), "sagittal": (0.84, 0.76)}
 _BRAIN_RIM = 0.84  # of the head's radius
-# Centre x, y and half axes of what is dark with fluid, for x >= 0; mirrored but in sagittal slices.
+# Centre x, y and half axes of the fluid-filled parts, for x >= 0; mirrored except in sagittal slices.
 _VENTRICLES = {
     "axial": ((0.07, -0.16, 0.045, 0.15), (0.10, 0.16, 0.05, 0.15)),
     "coronal": ((0.09, -0.10, 0.085, 0.05), (0.0, 0.06, 0.018, 0.08)),
@@ -40,7 +40,7 @@ _VENTRICLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """Where things are in one image.
+    """Coordinates of the pixels of one image.
 
     Attributes:
         plane: The plane of the slice.
@@ -70,7 +70,7 @@ class Canvas:
 
 
 def new_canvas(rng: np.random.Generator, size: int, plane: Plane) -> Canvas:
-    """Place a head: turned, shifted, scaled, and a little uneven in outline."""
+    """Place a head: turned, shifted, scaled, with a slightly uneven outline."""
     grid = np.linspace(-1, 1, size, dtype=np.float32)
     column, row = np.meshgrid(grid, grid)
     turn, scale = np.deg2rad(rng.uniform(-12, 12)), rng.uniform(0.92, 1.12)
@@ -110,7 +110,7 @@ def draw_head(rng: np.random.Generator, canvas: Canvas) -> Floats:
 
 
 def _brain_tissue(rng: np.random.Generator, canvas: Canvas) -> Floats:
-    """White matter under a folded grey cortex; fluid in the folds."""
+    """Draw white matter under a folded grey cortex, with fluid in the folds."""
     size = len(canvas.radius)
     warp = smooth_noise(rng, size, 6)
     depth = _BRAIN_RIM - canvas.radius  # 0 at the rim
@@ -158,7 +158,7 @@ def ellipse(
     width: float,
     height: float,
 ) -> Floats:
-    """Give the share of each pixel inside an ellipse around x = y = 0, 0..1, with a soft rim."""
+    """Return the share of each pixel inside an ellipse around x = y = 0, 0..1, with a soft rim."""
     distance = (np.hypot(x / width, y / height) - 1) * min(width, height)
     return soft(distance, canvas.pixel)
 
@@ -169,13 +169,13 @@ def paint(grey: Floats, value: float | NDArray[np.floating], share: Floats) -> F
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> Floats:
-    """Draw a random field that varies over 1 / ``cells`` of the image, about normal, (H, W)."""
+    """Draw a random field that varies over 1 / ``cells`` of the image, roughly normal, (size, size)."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
     field = Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(field, dtype=np.float32)
 
 
 def soft(distance: NDArray[np.floating], width: float) -> Floats:
-    """Go from 1 inside (distance below 0) to 0 outside over about ``width``."""
+    """Return 1 inside (distance below 0), 0 outside, and a smooth change over about ``width``."""
     share: Floats = 1 / (1 + np.exp(np.clip(distance / (0.6 * width), -30, 30)))
     return share.astype(np.float32)

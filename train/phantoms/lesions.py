@@ -1,4 +1,4 @@
-"""Drawn lesions as they typically look after contrast: the pattern of a class, not a case of it."""
+"""Drawn lesions as they typically look after contrast: the pattern of a class, not a real case."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def draw_lesion(rng: np.random.Generator, canvas: Canvas, grey: Floats, label: s
 
 
 def _glioma(rng: np.random.Generator, canvas: Canvas, grey: Floats) -> Floats:
-    """Inside the brain, irregular: a bright uneven ring, a dark core, a dim swollen surrounding."""
+    """Inside the brain, irregular: a bright uneven ring, a dark core, dim oedema around it."""
     x, y = _polar(canvas, rng.uniform(0.3, 0.6), _free_angle(rng, canvas.plane))
     size = rng.uniform(0.15, 0.27)
     blob = _blob(rng, canvas, x, y, size, roughness=0.17)
@@ -61,7 +61,7 @@ def _meningioma(rng: np.random.Generator, canvas: Canvas, grey: Floats) -> Float
 
 
 def _pituitary(rng: np.random.Generator, canvas: Canvas, grey: Floats) -> Floats:
-    """In the sella: midline, low, small, bright, in a dark cistern; larger ones wear a waist."""
+    """In the sella: midline, low, small, bright, in a dark cistern; larger ones have a waist."""
     places = {"axial": (0.0, -0.12), "coronal": (0.0, 0.36), "sagittal": (0.12, 0.38)}
     x, y = places[canvas.plane]
     x, y = x + rng.normal(0, 0.012), y + rng.normal(0, 0.02)
@@ -78,7 +78,7 @@ def _pituitary(rng: np.random.Generator, canvas: Canvas, grey: Floats) -> Floats
 
 
 def _polar(canvas: Canvas, share: float, angle: float) -> tuple[float, float]:
-    """Find the place at a share of the way from the head's centre to the brain's rim."""
+    """Return the place at a share of the way from the head's centre to the brain's rim."""
     width, height = canvas.head_axes()
     return share * width * float(np.cos(angle)), share * height * float(np.sin(angle))
 
@@ -91,7 +91,7 @@ def _free_angle(rng: np.random.Generator, plane: Plane) -> float:
 def _blob(
     rng: np.random.Generator, canvas: Canvas, x: float, y: float, size: float, *, roughness: float
 ) -> Floats:
-    """Give the distance from the rim of a rounded shape: -1 in its middle, 0 on the rim."""
+    """Return the relative distance from the rim of a rounded shape: -1 in its middle, 0 on the rim."""
     dx, dy = canvas.x - np.float32(x), canvas.y - np.float32(y)
     angle = np.arctan2(dy, dx)
     rim = 1 + sum(

@@ -1,4 +1,4 @@
-"""The images of evaluations, runs and data sets, as PNG."""
+"""Plots of evaluations, runs and data sets, as PNG."""
 
 from train.plots.answers import (
     plot_confusion,

@@ -1,4 +1,4 @@
-"""What all images share: size of letters, colours, the research-use notice, how they are saved."""
+"""What all plots share: font sizes, colours, the research-use notice, how they are saved."""
 
 import io
 import textwrap
@@ -16,10 +16,10 @@ __all__ = ["CLASS_STYLES", "RUN_STYLES", "new_figure", "save_figure"]
 
 mpl.use("Agg", force=False)
 
-#: Colour and line of each class, in class order: told apart without colour too.
+#: Colour and line of each class, in class order: distinct without colour too.
 CLASS_STYLES = (("#1b6ca8", "-"), ("#c8553d", "--"), ("#3a7d44", "-."), ("#7b4b94", ":"))
 
-#: Colour and marker of runs: Okabe and Ito's colours, safe for the colour-blind, and markers for those who see none.
+#: Colour and marker of runs: Okabe and Ito's colours, safe for the colour-blind, and markers distinct without colour.
 RUN_STYLES = (
     ("#0072b2", "o"),
     ("#d55e00", "s"),
@@ -38,19 +38,19 @@ def new_figure(title: str, width: float, height: float, *, panels: int = 1) -> t
     """Make a figure with panels below each other.
 
     Args:
-        title: Broken into lines where it is long.
+        title: Wrapped if it is long.
         width: In inches.
         height: In inches.
         panels: How many axes.
 
     Returns:
-        The figure, and its axes: one, or an array where there are several panels.
+        The figure, and its axes: one, or an array of several.
     """
     # The rectangle keeps the notice clear of the labels above it.
     layout = ConstrainedLayoutEngine(rect=(0, 0.02, 1, 0.98))
     figure = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
     axes = figure.subplots(panels, 1)
-    # A name with a dollar sign is no formula.
+    # A dollar sign in a name does not begin a formula.
     lines = textwrap.wrap(title.replace("$", r"\$"), round(width * _LETTERS_PER_INCH))
     if lines:
         figure.suptitle("\n".join(lines), fontsize=10)

@@ -1,4 +1,4 @@
-"""How many images of each class lie in each part."""
+"""How many images of each class each part has."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +14,12 @@ _HATCHES = ("", "//", "..", "xx")
 
 
 def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path: Path) -> None:
-    """Draw bars, one group a part and one bar a class, with the counts written on them.
+    """Draw a group of bars for each part and a bar for each class, with the counts on them.
 
     Args:
         counts: Images by part and class.
         title: Names the data.
-        path: The PNG.
+        path: PNG to write.
     """
     figure, axes = new_figure(title, 6.4, 3.9)
     places = np.arange(len(counts))

@@ -13,20 +13,20 @@ from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
 from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
-__all__ = ["plot_images", "plot_means"]
+__all__ = ["plot_images", "plot_means", "two_lines"]
 
 _CELL = 1.45  # inches
-_NAME_LINE = 26  # letters that fit above an image
+_NAME_LINE = 26  # characters that fit above an image
 _NAME_LINES = 2
 
 
 def plot_images(rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, path: Path) -> None:
-    """Draw images in their own shape, each below its file's name.
+    """Draw images in their own shape, each under its file's name.
 
     Args:
         rows: Name and image, mode ``L``, for each class in class order; some may have fewer.
         title: Names the data.
-        path: The PNG.
+        path: PNG to write.
     """
     columns = max(1, *(len(row) for row in rows))
     size = (_CELL * columns + 0.4, (_CELL + 0.3) * len(rows) + 0.4)
@@ -36,23 +36,23 @@ def plot_images(rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, p
             if column >= len(row):
                 continue
             name, image = row[column]
-            # On a white square, whatever the image's shape: names and classes stand in line.
+            # Padded to a white square, so that names and classes line up.
             square = ImageOps.pad(image, (max(image.size),) * 2, color=255)
             cell.imshow(np.asarray(square), cmap="gray", vmin=0, vmax=255)
-            cell.set_title(_two_lines(name), fontsize=6, parse_math=False, pad=2)
+            cell.set_title(two_lines(name), fontsize=6, parse_math=False, pad=2)
         colour = CLASS_STYLES[label][0]
         cells[label][0].set_ylabel(LABELS[label], color=colour, fontsize=10)
     save_figure(figure, path)
 
 
 def plot_means(means: NDArray[np.float64], counts: Sequence[int], title: str, path: Path) -> None:
-    """Draw the mean image of each class, all on one grey scale.
+    """Draw the mean image of each class, all with one grey scale.
 
     Args:
         means: (classes, H, W), 0..255.
-        counts: How many images each is the mean of.
+        counts: Number of images in each mean.
         title: Names the data.
-        path: The PNG.
+        path: PNG to write.
     """
     figure, cells = _grid(title, (2.0 * len(means), 2.7), 1, len(means))
     brightest = max(1.0, float(means.max()))
@@ -64,7 +64,7 @@ def plot_means(means: NDArray[np.float64], counts: Sequence[int], title: str, pa
 
 
 def _grid(title: str, size: tuple[float, float], rows: int, columns: int) -> tuple[Figure, Any]:
-    """Make a figure with cells without ticks and frames; gives the cells as (rows, columns)."""
+    """Make a figure with cells without ticks and frames; returns the cells as (rows, columns)."""
     figure, axes = new_figure(title, *size)
     axes.remove()
     cells = figure.subplots(rows, columns, squeeze=False)
@@ -74,15 +74,15 @@ def _grid(title: str, size: tuple[float, float], rows: int, columns: int) -> tup
     return figure, cells
 
 
-def _two_lines(name: str) -> str:
-    """Break a name into two lines, where it can be after a mark; a longer one loses its middle."""
+def two_lines(name: str) -> str:
+    """Wrap a name into two lines, after a separator if possible; a longer one loses its middle."""
     shown = shown_name(name)
     room = _NAME_LINE * _NAME_LINES
     if len(shown) > room:
         shown = f"{shown[: room // 2]}…{shown[-(room // 2 - 1) :]}"
     if len(shown) <= _NAME_LINE:
         return shown
-    after_mark = max(shown.rfind(mark, 0, _NAME_LINE) for mark in "_-. ") + 1
+    after = max(shown.rfind(separator, 0, _NAME_LINE) for separator in "_-. ") + 1
     # The second line must not become too long either.
-    cut = after_mark if len(shown) - after_mark <= _NAME_LINE else _NAME_LINE
+    cut = after if len(shown) - after <= _NAME_LINE else _NAME_LINE
     return f"{shown[:cut]}\n{shown[cut:]}"

@@ -1,4 +1,4 @@
-"""How training went, epoch by epoch: of one run, and of several side by side."""
+"""Curves of training by epoch: of one run, and of several side by side."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ _PANELS = (
 _PRETRAINING = ("loss", "training loss of the phases before the classifier", 1)
 _PANEL_HEIGHT = 2.5
 
-#: Once the colours are used up, they come again with another line.
+#: When the colours are used up, they repeat with another line style.
 _LINES = ("-", "--", ":")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCurves:
-    """The history of one run, sorted for drawing.
+    """The history of one run, divided for drawing.
 
     Attributes:
         name: For the legend.
         classifying: Entries of the phases in which the classifier learns.
-        pretraining: Entries of the phases before, which have no validation accuracy.
+        pretraining: Entries of the phases before, without a validation accuracy.
     """
 
     name: str
@@ -41,7 +41,7 @@ class RunCurves:
 
     @classmethod
     def of(cls, name: str, history: Sequence[dict[str, Any]]) -> "RunCurves":
-        """Sort a history as training.json holds it; ``phase`` may be missing from its entries."""
+        """Divide a history of training.json; its entries may lack ``phase``."""
         validated = {entry.get("phase") for entry in history if "eval_accuracy" in entry}
         before = [entry for entry in history if entry.get("phase") not in validated]
         return cls(
@@ -57,7 +57,7 @@ class RunCurves:
 
     @property
     def best(self) -> tuple[float, float] | None:
-        """Epoch and accuracy of the best validation, the first of equals: the one that is kept."""
+        """Epoch and accuracy of the best validation, the first if several are equal: the one kept."""
         points = _points(self.classifying, "eval_accuracy")
         return max(points, key=lambda point: (point[1], -point[0]), default=None)
 
@@ -79,7 +79,7 @@ def plot_epochs(runs: Sequence[RunCurves], path: Path) -> None:
     """Draw losses and validation accuracy of all runs in panels below each other.
 
     A run keeps its colour, marker and line in all panels; a ring marks its best epoch. Phases before the classifier,
-    such as an autoencoder's, have another loss and so a panel of their own.
+    such as an autoencoder's, have another loss and therefore their own panel.
     """
     panels = [(panel, [run.classifying for run in runs]) for panel in _PANELS]
     if any(run.pretraining for run in runs):
@@ -113,7 +113,7 @@ def plot_epochs(runs: Sequence[RunCurves], path: Path) -> None:
 
 
 def _counted_on(entries: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Count the epochs of a later phase on from those of the phases before it."""
+    """Number the epochs of all phases continuously."""
     offset, last, phase = 0.0, 0.0, None
     for entry in entries:
         if entry.get("phase") != phase:

@@ -1,4 +1,4 @@
-"""The history of a run as curves: one line of epochs, though a run may have several phases."""
+"""The history of a run as one curve, with epochs numbered across its phases."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,10 +7,10 @@ __all__ = ["class_history"]
 
 
 def class_history(history: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep the entries of the phases that learn classes, with epochs counted on from phase to phase.
+    """Keep the entries of the phases that learn classes, with epochs numbered across phases.
 
     Args:
-        history: Of training.json; entries of a named phase carry ``phase``.
+        history: Of training.json; entries of a named phase have ``phase``.
     """
     by_phase: dict[str, list[dict[str, Any]]] = {}
     for entry in history:

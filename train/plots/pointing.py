@@ -25,7 +25,7 @@ class Example:
     """One image to draw.
 
     Attributes:
-        name: Of its file.
+        name: Name of its file.
         grey: uint8, (H, W).
         inside: bool, (H, W).
         evidence: (classes, h, w).
@@ -46,13 +46,13 @@ class Example:
 def plot_pointing(
     hits: Sequence[Example], misses: Sequence[Example], title: str, path: Path
 ) -> None:
-    """Draw hits above misses, each image plain and below it with the evidence for the answer.
+    """Draw hits above misses: each image, and under it the image with the evidence for the answer.
 
     Args:
         hits: Some images whose peak lies inside.
         misses: Some whose peak does not.
         title: Names model and data.
-        path: The PNG.
+        path: PNG to write.
     """
     columns = max(len(hits), len(misses), 1)
     figure, axes = new_figure(title, _CELL * columns + 0.3, 4 * (_CELL + 0.22) + 0.4)

@@ -1,4 +1,4 @@
-"""The robustness table in colours, and what is left when cues are taken away."""
+"""The robustness table in colours, and the accuracy without cues."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
 __all__ = ["plot_neutralised", "plot_robustness"]
 
-#: Figure, heading, colours, least and most of the scale.
+#: Figure, heading, colour map, ends of the colour scale.
 _PANELS = (
     ("accuracy", "accuracy, %", "viridis", 0.25, 1.0),
     ("tumor_called_no_tumor", "tumour called no_tumor, %", "magma_r", 0.0, 0.3),
@@ -24,7 +24,7 @@ def plot_robustness(table: Mapping[str, Any], path: Path) -> None:
 
     Args:
         table: A finished table of ``train.robustness.table``.
-        path: The PNG.
+        path: PNG to write.
     """
     cells = [cell for cell in table["cells"] if cell["severity"] or cell["kind"] == _CLEAN]
     kinds = list(dict.fromkeys(cell["kind"] for cell in cells))
@@ -53,11 +53,11 @@ def plot_robustness(table: Mapping[str, Any], path: Path) -> None:
 
 
 def plot_neutralised(table: Mapping[str, Any], path: Path) -> None:
-    """Draw the accuracies without each cue, of the model and of the baselines, with intervals.
+    """Draw the accuracy without each cue, of the model and of the baselines, with intervals.
 
     Args:
         table: A finished table of ``train.robustness.table``.
-        path: The PNG.
+        path: PNG to write.
     """
     kinds = (_CLEAN, *NEUTRALISED)
     cells = {cell["kind"]: cell for cell in table["cells"] if not cell["severity"]}
@@ -97,7 +97,7 @@ def plot_neutralised(table: Mapping[str, Any], path: Path) -> None:
 
 
 def _is_dark(value: float, colours: str, least: float, most: float) -> bool:
-    """Tell whether white letters are needed: viridis begins dark, the reversed magma ends so."""
+    """Whether a cell needs white text: viridis begins dark, reversed magma ends dark."""
     place = (value - least) / (most - least)
     return place > 0.55 if colours.endswith("_r") else place < 0.55
 

@@ -1,4 +1,4 @@
-"""Which images of the pointing game are drawn: at random, so that none is picked to please."""
+"""Which images of the pointing game are drawn: random ones, so that none is hand-picked."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,11 +30,11 @@ def draw_examples(
 
     Args:
         found: From ``train.pointing.game.point``.
-        maps: Likewise.
+        maps: From ``train.pointing.game.point``.
         samples: All of the data set.
         pixels: uint8, (len(samples), H, W).
         masks: uint8, (len(samples), H, W).
-        path: The PNG.
+        path: PNG to write.
         title: Names model and data.
         seed: Of the draw.
     """

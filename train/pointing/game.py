@@ -1,8 +1,8 @@
 """The pointing game: does the largest evidence of a class lie inside the tumour?
 
-Top-down Neural Attention by Excitation Backprop, Zhang et al. 2016, arXiv 1608.00507, 4.1: one point an image, a hit
-if it lies in the object, there within 15 pixels. Here a hit lies in the outline itself; the share within 15 of 256
-pixels stands beside it. An image called no_tumor is a miss: the answer points at no tumour.
+Top-down Neural Attention by Excitation Backprop, Zhang et al. 2016, arXiv 1608.00507, 4.1: one point an image, and a
+hit if it lies on the object or within 15 pixels of it. Here a hit lies inside the outline itself; the share within 15
+of 256 pixels is reported beside it. An image called no_tumor is a miss: its answer points at no tumour.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ __all__ = ["SIDE", "TOLERANCE", "Pointed", "point", "rows_with_tumour"]
 #: Turns grey images, uint8 (N, H, W), into logits (N, classes) and evidence (N, classes, h, w).
 Explain = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float64], NDArray[np.float32]]]
 
-#: Of the original game: pixels, on images whose sides are brought to this length here.
+#: The original game's tolerance in pixels, for images scaled to this side.
 TOLERANCE, SIDE = 15, 256
 _BATCH = 32
 _HEALTHY = LABELS.index("no_tumor")
@@ -44,14 +44,14 @@ class Pointed:
         answer: Class with the largest logit.
         peak_answer: Row and column of the largest evidence for the answer.
         peak_true: Likewise for the true class.
-        hit_answer: Whether that of the answer lies inside the outline, and the answer is a tumour.
-        hit_true: Whether that of the true class does.
+        hit_answer: Whether the answer is a tumour and its peak lies inside the outline.
+        hit_true: Whether the true class's peak lies inside the outline.
         near_answer: Like ``hit_answer``, within the tolerance.
         near_true: Like ``hit_true``, within the tolerance.
         centre: Whether the middle of the image would be a hit.
         centre_near: Likewise, within the tolerance.
-        chance: Share of the image that is inside: how often a random place hits.
-        chance_near: Share that is inside or within the tolerance.
+        chance: Share of the image inside the outline: how often a random place hits.
+        chance_near: Share of the image inside or within the tolerance.
         mass_answer: Share of the positive evidence for the answer that is inside.
         mass_true: Likewise for the true class.
         iou_answer: Intersection over union at the best threshold, of the evidence for the answer.
@@ -80,10 +80,10 @@ class Pointed:
 def rows_with_tumour(
     samples: Sequence[Sample], rows: Sequence[int], known: NDArray[np.bool_]
 ) -> list[int]:
-    """Keep the images that show a tumour whose outline is known.
+    """Keep the images that show a tumour with a known mask.
 
     Raises:
-        NoInputs: There is none.
+        NoInputs: There are none.
     """
     kept = [row for row in rows if known[row] and samples[row].label != _HEALTHY]
     if not kept:
@@ -102,7 +102,7 @@ def point(
     rows: Sequence[int],
     progress: Progress | None = None,
 ) -> tuple[list[Pointed], list[NDArray[np.float32]]]:
-    """Ask a model where it sees what it answers.
+    """Find where a model sees what it answers.
 
     Args:
         explain: The model.
@@ -113,7 +113,7 @@ def point(
         progress: Called with (done, total).
 
     Returns:
-        What was found of each image, and its evidence, (classes, h, w).
+        The result of each image, and its evidence, (classes, h, w).
     """
     found: list[Pointed] = []
     maps: list[NDArray[np.float32]] = []

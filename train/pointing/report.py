@@ -1,4 +1,4 @@
-"""What a pointing game comes to: figures of all images and of parts of them, as JSON, and every image as CSV."""
+"""The result of a pointing game: figures of all images and of subsets as JSON, and every image as CSV."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ def write_pointing(
 def _parts(
     found: Sequence[Pointed], samples: Sequence[Sample]
 ) -> Iterator[tuple[str, str, list[Pointed]]]:
-    """Yield kind, name and members of every part the figures are given for; none is empty."""
+    """Yield kind, name and members of every subset with figures; none is empty."""
     planes = [_plane(samples[it.row].name) for it in found]
     cuts = np.quantile([it.chance for it in found], (0.25, 0.5, 0.75))
     quarters = np.searchsorted(cuts, [it.chance for it in found], side="left")

@@ -12,13 +12,13 @@ _COLUMNS = ("hit_answer", "hit_true", "near_answer", "centre", "chance")
 
 
 def pointing_text(result: Mapping[str, Any]) -> str:
-    """Render what ``train.pointing.game`` found, for the terminal."""
+    """Render the result of ``train.pointing.report`` for the terminal."""
     lines = [result["title"], *aligned(pointing_rows(result))]
     return "\n".join([*lines, *(f"  {note}" for note in pointing_notes(result))])
 
 
 def pointing_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the table, the first row being its head."""
+    """Return the table; its first row is the head."""
     rows = [_HEAD, _row("all", result["all"])]
     for kind, parts in result["by"].items():
         for name, figures in parts.items():
@@ -27,7 +27,7 @@ def pointing_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def pointing_notes(result: Mapping[str, Any]) -> list[str]:
-    """Say what the columns are, and the figures that have none."""
+    """Explain the columns, and give the figures that have no column."""
     every, tolerance = result["all"], result["tolerance"]
     h, w = result["evidence_shape"]
     return [

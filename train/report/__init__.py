@@ -1,4 +1,4 @@
-"""One HTML file about training runs: how they learnt, what they answer, what may be concluded."""
+"""One HTML file about training runs: how they learned, what they answer, what may be concluded."""
 
 from train.report.bundles import BundleFacts, bundles_of_runs
 from train.report.data import DataFacts, data_facts

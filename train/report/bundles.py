@@ -1,4 +1,4 @@
-"""Which bundles were exported from which run, and what their gates say."""
+"""Which bundles were exported from which run, and the results of their gates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ __all__ = ["BundleFacts", "bundles_of_runs"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleFacts:
-    """What a report says of a bundle.
+    """Facts about a bundle.
 
     Attributes:
-        name: Of its folder.
+        name: Name of its folder.
         precision: ``fp32``, ``fp16`` or ``int8``.
-        size_bytes: Of model.onnx.
+        size_bytes: Size of model.onnx.
         agreement: Share of the gate's images that INT8 answers as FP32 does, as a figure; None without a gate.
         gate_source: The gate's images.
-        gate_synthetic: They are phantoms, so the agreement says nothing about scans.
-        manifest_sha256: Names the very bundle.
+        gate_synthetic: Whether they are phantoms: then the agreement says nothing about scans.
+        manifest_sha256: Identifies the bundle.
     """
 
     name: str
@@ -38,13 +38,13 @@ class BundleFacts:
 def bundles_of_runs(
     folders: Sequence[Path], runs: Sequence[RunFacts]
 ) -> dict[int, dict[str, BundleFacts]]:
-    """Read and verify bundles, and find the run of each.
+    """Read and verify bundles, and assign each to its run.
 
     Returns:
         By the run's number and by precision.
 
     Raises:
-        BundleError: A bundle is damaged, belongs to none of the runs, or two of a run have one precision.
+        BundleError: A bundle is damaged or belongs to none of the runs, or a run has two of one precision.
     """
     found: dict[int, dict[str, BundleFacts]] = {run.number: {} for run in runs}
     for folder in folders:
@@ -53,9 +53,9 @@ def bundles_of_runs(
         facts = _facts(folder, manifest)
         if not owners:
             raise BundleIncompatible(
-                f"bundle {facts.name}: was exported from none of the runs given "
+                f"bundle {facts.name}: was exported from none of the given runs "
                 f"(model {manifest['model']}, recipe {manifest['provenance'].get('recipe')})",
-                hint="add its run, export the run anew, or leave the bundle out",
+                hint="add its run, export the run again, or leave the bundle out",
             )
         for run in owners:
             if facts.precision in found[run.number]:
@@ -68,7 +68,7 @@ def bundles_of_runs(
 
 
 def _is_of(manifest: dict[str, Any], run: RunFacts) -> bool:
-    """Tell whether model, recipe, data and best accuracy are the run's; a bundle knows no more of its origin."""
+    """Whether model, recipe, seed, data and best accuracy are the run's: all that a bundle states of its origin."""
     provenance = manifest["provenance"]
     return bool(
         manifest["model"] == run.model

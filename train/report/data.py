@@ -1,4 +1,4 @@
-"""What is known of the data set: how many images of each class and part, and whether its split leaks."""
+"""Facts about the data set: how many images of each class and part, and whether its split leaks."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,18 +21,18 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
-    """A data set as a report tells of it.
+    """Facts about a data set.
 
     Attributes:
-        name: Of the data set.
-        sha256: ``manifest_hash``; a run with the same was trained on this very division.
+        name: Name of the data set.
+        sha256: ``manifest_hash``; a run with the same hash was trained on this same split.
         samples: The images.
-        images: How many, by part and class.
-        counted: How many of them figures count: one of each copy, no label conflict.
-        groups: Known patients and copy groups, by part.
-        label_conflicts: Images left out since a copy of them has another label.
-        copies: Images that are further copies of one.
-        leaks: What lies in two parts.
+        images: Number of images by part and class.
+        counted: Number of them that figures count: one of each copy, without label conflicts.
+        groups: Number of known patients and copy groups by part.
+        label_conflicts: Images left out because a copy of them has another label.
+        copies: Images that are further copies of another.
+        leaks: Groups and copies in more than one part.
     """
 
     name: str
@@ -52,7 +52,7 @@ def data_facts(
     """Count images and look for leaks.
 
     Args:
-        name: Of the data set.
+        name: Name of the data set.
         samples: Its images.
         cache: Where decoded images are kept.
         progress: Called with (done, total) while images are decoded.

@@ -1,4 +1,4 @@
-"""What a finished training run leaves for people: its curve and its test table."""
+"""The plots and tables of a finished training run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,14 +28,14 @@ def write_run_report(
     command: str,
     parts: Sequence[str] = ("val", "test"),
 ) -> str:
-    """Draw the curve and evaluate on parts of the data set, one of each copy.
+    """Draw the curve and evaluate on parts of the data set, with one of each copy.
 
     Args:
         checkpoint: The run's finished checkpoint.
-        samples: As trained on.
+        samples: The data set it was trained on.
         cache_folder: Where decoded images are kept.
         command: How the run was started.
-        parts: Evaluated on; an experiment that is chosen among others leaves the test part alone.
+        parts: Parts to evaluate on; leave the test part out while choosing between experiments.
 
     Returns:
         The tables, for the terminal.
@@ -49,7 +49,7 @@ def write_run_report(
     )
     predict = predictor(checkpoint)
     pixels = PixelCache.build(samples, predict.preprocessor, cache_folder).pixels
-    # Fine-tuning moves the encoders away from their decoders; the layers as trained are in the phase before.
+    # Fine-tuning changes the encoders but not their decoders; the phase before has matching ones.
     layers = run / "classifier" / CHECKPOINT
     before = load_checkpoint(layers).model if layers.is_dir() else None
     if isinstance(before, StackedAutoencoder):

@@ -1,4 +1,4 @@
-"""The report's figures as files, each with the words that stand in for it."""
+"""The report's plots as files, each with its alternative text."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from train.report.data import DataFacts
 from train.report.runs import RunFacts
 from train.report.scans import Scan
 
-__all__ = ["Image", "answer_images", "class_image", "epoch_image", "scan_image"]
+__all__ = ["ReportImage", "answer_images", "class_image", "epoch_image", "scan_image"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class ReportImage:
 
     Attributes:
         path: The file.
-        alt: What it shows, for those who do not see it.
+        alt: Alternative text.
         width: In pixels.
         height: In pixels.
     """
@@ -43,7 +43,7 @@ class ReportImage:
 
     @property
     def uri(self) -> str:
-        """The image itself, as a data: URI."""
+        """The PNG as a data: URI."""
         return f"data:image/png;base64,{base64.b64encode(self.path.read_bytes()).decode('ascii')}"
 
 
@@ -61,7 +61,7 @@ def epoch_image(runs: Sequence[RunFacts], folder: Path) -> ReportImage:
 
 
 def class_image(data: DataFacts, folder: Path) -> ReportImage:
-    """Draw how many images of each class lie in each part."""
+    """Draw how many images of each class each part has."""
     path = folder / "classes.png"
     plot_class_counts(data.images, f"{shown_name(data.name)}: images by part and class", path)
     counts = "; ".join(f"{part}: {_listed(of_class)}" for part, of_class in data.images.items())
@@ -87,22 +87,22 @@ def answer_images(run: RunFacts, answers: Answers, folder: Path) -> dict[str, Re
     of_run = f"of run {shown_name(run.name)} on its test part"
     alts = {
         "confusion": f"Confusion matrix {of_run}. Right: {right}.",
-        "roc": f"ROC curves, each class against the rest, {of_run}. The areas stand in the table by class.",
+        "roc": f"ROC curves, each class against the rest, {of_run}. The areas are in the table by class.",
         "precision_recall": f"Precision against recall of each class {of_run}. "
-        "The average precisions stand in the table by class.",
+        "The average precisions are in the table by class.",
         "reliability": f"Accuracy against confidence in ten bins {of_run}. "
-        "The expected calibration error stands in the first table.",
+        "The expected calibration error is in the first table.",
     }
     return {kind: _image(path, alts[kind]) for kind, path in paths.items()}
 
 
 def scan_image(scan: Scan, folder: Path) -> ReportImage:
-    """Describe an image of a grid that ``draw_scans`` has written."""
+    """Describe a scan that ``draw_scans`` has drawn."""
     verdict = "right" if scan.right else "wrong"
     return _image(
         folder / scan.file,
         f"Scan with true class {scan.true}, predicted {scan.predicted} ({scan.score:.0%}), {verdict}; "
-        "beside it the same with the evidence for the predicted class.",
+        "beside it the same scan with the evidence for the predicted class.",
     )
 
 

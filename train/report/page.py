@@ -1,4 +1,4 @@
-"""The report as one HTML file that loads nothing from elsewhere."""
+"""The report as one self-contained HTML file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +22,9 @@ def render_page(report: Mapping[str, Any], images: Mapping[str, Any]) -> str:
 
     Args:
         report: As ``summarize`` returns it.
-        images: ``epochs``, ``pretraining`` (whether these show phases before the classifier), and where there are:
-            ``classes``; by run number ``answers`` and ``grids``, and ``notes`` that say why a run has no grid;
-            ``scans`` by file name.
+        images: ``epochs``; ``pretraining`` (whether that plot shows phases before the classifier); ``classes`` if a
+            data set was given; ``answers`` and ``grids`` by run number; ``notes`` by run number, saying why a run has
+            no grid; ``scans`` by file name.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

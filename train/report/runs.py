@@ -1,14 +1,13 @@
-"""What is known of a finished training run, from the files it left."""
+"""Facts about finished training runs, from their files."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_infer.errors import BundleIncomplete, BundleIntegrity, DataRefused, UnreadableInput
+from edge_infer.errors import BundleIncomplete, DataRefused, UnreadableInput
 from edge_infer.names import shown_name
-from train.checkpoint import Checkpoint, load_checkpoint
+from train.checkpoint import Checkpoint, load_checkpoint, read_json_object
 from train.evaluation.answers import Answers, read_answers
 from train.plots import RunCurves
 from train.run_folder import CHECKPOINT
@@ -21,15 +20,15 @@ class RunFacts:
     """A finished run.
 
     Attributes:
-        number: From 1, in the order given; names its images.
-        name: Of its folder.
+        number: From 1, in the given order; part of its files' names.
+        name: Name of its folder.
         path: Its folder.
-        checkpoint: The best epoch.
-        parameters: Numbers in the checkpoint's model.
+        checkpoint: Of the best epoch.
+        parameters: Number of parameters of the model.
         known: Fields of run.json and training.json; any may be missing.
         curves: The history.
-        val: Answers on the validation part, if evaluated.
-        test: Answers on the test part, if evaluated.
+        val: Answers on the validation part; None if not evaluated.
+        test: Answers on the test part; None if not evaluated.
     """
 
     number: int
@@ -73,7 +72,8 @@ def read_runs(folders: Sequence[Path]) -> list[RunFacts]:
 def _check_finished(run: Path) -> None:
     if not run.is_dir():
         raise UnreadableInput(
-            f"{run}: found no folder of that name", hint="give the folder of a run, as runs/NAME"
+            f"{run}: found no folder of that name",
+            hint="give the folder of a run, such as runs/NAME",
         )
     if (run / CHECKPOINT).is_dir():
         return
@@ -83,15 +83,15 @@ def _check_finished(run: Path) -> None:
             hint="repeat its brain-train command with --resume, or leave the run out",
         )
     raise BundleIncomplete(
-        f"{run}: is no run, it has neither run.json nor {CHECKPOINT}",
-        hint="give the folder that brain-train --output named, default runs/MODEL-RECIPE",
+        f"{run}: is not a run, it has neither run.json nor {CHECKPOINT}",
+        hint="give the --output folder of brain-train, by default runs/MODEL-RECIPE",
     )
 
 
 def _read_run(number: int, run: Path) -> RunFacts:
     checkpoint = load_checkpoint(run / CHECKPOINT)
     asked = run / "run.json"
-    known = {**(_read_object(asked) if asked.is_file() else {}), **checkpoint.training}
+    known = {**(read_json_object(asked) if asked.is_file() else {}), **checkpoint.training}
     name = run.resolve().name
     return RunFacts(
         number=number,
@@ -104,13 +104,3 @@ def _read_run(number: int, run: Path) -> RunFacts:
         val=read_answers(run / "evaluation" / "val"),
         test=read_answers(run / "evaluation" / "test"),
     )
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BundleIntegrity(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(fields, dict):
-        raise BundleIntegrity(f"{path}: is not an object")
-    return fields

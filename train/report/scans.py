@@ -1,4 +1,4 @@
-"""Test images with what the model answered and why: a random draw, and its most confident mistakes."""
+"""Test images with the model's answers and evidence: random ones, and its most confident mistakes."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,37 @@ from train.data.samples import Sample
 from train.evaluation.answers import Answers
 from train.report.runs import RunFacts
 
-__all__ = ["DRAW_SEED", "MISTAKES", "PER_CLASS", "Scan", "ScanGrids", "draw_scans"]
+__all__ = [
+    "DRAW_SEED",
+    "MISTAKES",
+    "PER_CLASS",
+    "Scan",
+    "ScanGrids",
+    "confident_mistakes",
+    "draw_scans",
+    "random_rows",
+]
 
-#: Of the random draw. Runs evaluated on the same images show the same ones.
+#: Random seed of the draw. Runs evaluated on the same images show the same ones.
 DRAW_SEED = 0
 PER_CLASS = 4
 MISTAKES = 8
 
 _SIDE, _GAP = 200, 4
-#: predictions.csv has six digits; another machine may differ in the fourth. More is another model.
+#: predictions.csv has six digits, and machines may differ in the fourth. A larger difference means another model.
 _TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """One image of a grid.
+    """One scan of a grid.
 
     Attributes:
-        name: Of the image in its data set.
+        name: Name of the image in its data set.
         true: Its class.
         predicted: What the model answered.
         score: The probability of that answer.
-        file: PNG beside the report: the scan, and beside it the scan with the evidence for the answer.
+        file: PNG beside the report: the scan, and next to it the scan with the evidence for the answer.
     """
 
     name: str
@@ -59,14 +68,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanGrids:
-    """The images shown of one run.
+    """The scans shown of one run.
 
     Attributes:
         drawn: ``PER_CLASS`` of each true class, drawn at random.
         mistakes: The ``MISTAKES`` wrong answers with the highest score, highest first.
         wrong: How many wrong answers there are.
         of: How many answers there are.
-        has_places: Whether the model's evidence tells places apart.
+        has_places: Whether the model's evidence has more than one place.
     """
 
     drawn: tuple[Scan, ...]
@@ -85,12 +94,12 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
         folder: Gets the PNGs.
 
     Raises:
-        DataRefused: The evaluation is of other images or of another model.
+        DataRefused: The evaluation is of other images or another model.
         InputError: An image cannot be read.
     """
     if run.test is None:
         raise ValueError(f"run {run.name} has no evaluation of its test part")
-    drawn, mistakes = _random_rows(run.test), _confident_mistakes(run.test)
+    drawn, mistakes = random_rows(run.test), confident_mistakes(run.test)
     rows = list(dict.fromkeys([*drawn, *mistakes]))
     images = [_image(samples, run.test.names[row]) for row in rows]
     evidence = _evidence(run, images, run.test.probabilities[rows])
@@ -113,7 +122,8 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
     )
 
 
-def _random_rows(answers: Answers) -> list[int]:
+def random_rows(answers: Answers) -> list[int]:
+    """Draw ``PER_CLASS`` rows of each true class, independent of the answers."""
     generator = np.random.default_rng(DRAW_SEED)
     by_name = sorted(range(len(answers.names)), key=lambda row: answers.names[row])
     rows: list[int] = []
@@ -124,7 +134,8 @@ def _random_rows(answers: Answers) -> list[int]:
     return rows
 
 
-def _confident_mistakes(answers: Answers) -> list[int]:
+def confident_mistakes(answers: Answers) -> list[int]:
+    """Return the ``MISTAKES`` rows with the most confident wrong answers, most confident first."""
     wrong = np.flatnonzero(answers.predicted != answers.labels)
     scores = answers.probabilities[wrong].max(axis=1)
     return [int(row) for row in wrong[np.argsort(-scores, kind="stable")][:MISTAKES]]
@@ -133,8 +144,8 @@ def _confident_mistakes(answers: Answers) -> list[int]:
 def _image(samples: Mapping[str, Sample], name: str) -> Image.Image:
     if name not in samples:
         raise DataRefused(
-            f"{name}: was evaluated and is not in the data set",
-            hint="evaluate the run anew on the data set given",
+            f"{name}: was evaluated but is not in the data set",
+            hint="evaluate the run again on the given data set",
         )
     return open_source(samples[name].source).image
 
@@ -142,7 +153,7 @@ def _image(samples: Mapping[str, Sample], name: str) -> Image.Image:
 def _evidence(
     run: RunFacts, images: Sequence[Image.Image], expected: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return the evidence, (N, classes, h, w), of a model that still answers as it was evaluated."""
+    """Return the evidence, (N, classes, h, w); refuse a model that no longer answers as evaluated."""
     config = run.checkpoint.preprocessor
     grey = np.stack([resize_grey(image, config) for image in images])
     with torch.inference_mode():
@@ -150,14 +161,14 @@ def _evidence(
     given = softmax(output.logits.numpy())
     if float(np.abs(given - expected).max()) > _TOLERANCE:
         raise DataRefused(
-            f"run {run.name}: its checkpoint does not answer as predictions.csv says",
-            hint="evaluate the run anew: brain-train evaluate RUN/checkpoint --output RUN/evaluation/test",
+            f"run {run.name}: its checkpoint does not give the answers of predictions.csv",
+            hint="evaluate the run again: brain-train evaluate RUN/checkpoint --output RUN/evaluation/test",
         )
     return np.asarray(output.evidence.numpy())
 
 
 def _tiles(image: Image.Image, evidence: NDArray[np.float32], predicted: int) -> Image.Image:
-    """Put the scan and, where the evidence has places, the scan under its evidence side by side."""
+    """Put the scan and, if the evidence has several places, the scan with its evidence side by side."""
     scale = _SIDE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     tiles = [image.resize(size, Image.Resampling.BICUBIC).convert("RGB")]
@@ -172,6 +183,6 @@ def _tiles(image: Image.Image, evidence: NDArray[np.float32], predicted: int) ->
 
 def _write(image: Image.Image, path: Path) -> None:
     buffer = io.BytesIO()
-    # 256 colours are enough for one grey ramp and two hues, and halve the file.
+    # 256 colours are enough for a grey ramp and two hues, and halve the file.
     image.quantize(256).save(buffer, format="PNG", optimize=True)
     write_bytes_atomically(path, buffer.getvalue())

@@ -11,12 +11,12 @@ from train.evaluation.answers import Answers
 from train.metrics.figures import wilson_interval
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
+from train.report.first_reports import first_report_figures
 from train.report.runs import RunFacts
-from train.report.seed_figures import seed_figures
 
 __all__ = ["SplitCheck", "split_check", "summarize"]
 
-#: Whether the split a run was trained on leaks: looked for and not found, found, another data set, no data given.
+#: Whether the split a run was trained on leaks: no leak found, leaks found, data of another set, no data given.
 SplitCheck: TypeAlias = Literal["clean", "leaks", "other data", "not checked"]
 
 
@@ -44,13 +44,13 @@ def summarize(
         "command": command,
         "brain_edge": __version__,
         "runs": [_run(run, bundles.get(run.number, {}), data) for run in runs],
-        "seed_figures": seed_figures(),
+        "seed_figures": first_report_figures(),
         "data": None if data is None else _data(data),
     }
 
 
 def split_check(run: RunFacts, data: DataFacts | None) -> SplitCheck:
-    """Tell what is known of the split a run was trained on."""
+    """Return what is known about the split a run was trained on."""
     if data is None:
         return "not checked"
     if run.known.get("data_sha256") != data.sha256:
@@ -89,7 +89,7 @@ def _run(
 
 
 def _best_val_accuracy(run: RunFacts) -> dict[str, Any] | None:
-    """Return the accuracy that chose the epoch; it is optimistic, being the best of several."""
+    """Return the accuracy that chose the epoch; optimistic, since it is the best of several."""
     value, n = run.known.get("best_val_accuracy"), run.known.get("n_val")
     if value is None or not n:
         return None
@@ -130,7 +130,7 @@ def _data(data: DataFacts) -> dict[str, Any]:
 
 
 def _command(run: RunFacts) -> str | None:
-    """Return how the run was started, which its own evaluation tells; a later ``evaluate`` does not."""
+    """Return how the run was started, as its own evaluation states; one by a later ``evaluate`` does not."""
     for answers in (run.test, run.val):
         command = answers.metrics.get("provenance", {}).get("command") if answers else None
         if command and not str(command).startswith("brain-train evaluate "):

@@ -1,4 +1,4 @@
-"""Write a report: report.html, summary.json and the images, in one piece."""
+"""Write a report's folder: report.html, summary.json and the images."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def write_report(
     """Write a report's folder; an older report there is replaced as a whole.
 
     Args:
-        target: New, empty, or an older report with nothing else in it.
+        target: A new or empty folder, or an older report with nothing else in it.
         runs: At least one.
         bundles: By the run's number and by precision.
         data: The data set, if given.
@@ -79,7 +79,7 @@ def _refuse_other_content(target: Path) -> None:
 def _images(
     runs: Sequence[RunFacts], data: DataFacts | None, folder: Path, progress: Progress | None
 ) -> dict[str, Any]:
-    """Draw everything; what a run has no images of is told in ``notes``."""
+    """Draw everything; ``notes`` says why a run has no scans."""
     images: dict[str, Any] = {
         "epochs": epoch_image(runs, folder),
         "pretraining": any(run.curves.pretraining for run in runs),
@@ -107,11 +107,9 @@ def _grids(
     run: RunFacts, data: DataFacts | None, folder: Path, notes: dict[int, str]
 ) -> ScanGrids | None:
     if data is None:
-        notes[run.number] = "made without --data."
+        notes[run.number] = "the report was made without --data."
         return None
     if split_check(run, data) == "other data":
-        notes[run.number] = (
-            "the run was not trained on the data given, or on another division of it."
-        )
+        notes[run.number] = "the run was not trained on the given data, or on another split of it."
         return None
     return draw_scans(run, {sample.name: sample for sample in data.samples}, folder)

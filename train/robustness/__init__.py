@@ -1,1 +1,1 @@
-"""What a model answers when images are spoilt or a cue is taken away."""
+"""What a model answers on corrupted images, and on images without a cue."""

@@ -20,11 +20,11 @@ CLEAN = "clean"
 
 
 class Cell(NamedTuple):
-    """One change.
+    """One change of the images.
 
     Attributes:
-        kind: ``clean``, one of ``NEUTRALISED``, or one of ``corruptions()``.
-        severity: Of a corruption; 0 for the others.
+        kind: ``clean``, one of ``NEUTRALISED`` or one of ``corruptions()``.
+        severity: Of a corruption; 0 for other kinds.
     """
 
     kind: str
@@ -32,17 +32,17 @@ class Cell(NamedTuple):
 
 
 def all_cells() -> tuple[Cell, ...]:
-    """Return every cell in the order in which they are worked on."""
+    """Return all cells, in the order in which they are computed."""
     return (Cell(CLEAN), *map(Cell, NEUTRALISED), *(Cell(*it) for it in corruption_cells()))
 
 
 def chosen_rows(
     samples: Sequence[Sample], rows: Sequence[int], images: int | None, seed: int
 ) -> list[int]:
-    """Choose some of the images, each class in its share; all of them by default.
+    """Choose images at random, stratified by class; all of them if ``images`` is None.
 
     Raises:
-        DataRefused: There are not so many, or too few for every class to occur.
+        DataRefused: More than there are, or too few for every class to occur.
     """
     if images is None or images == len(rows):
         return list(rows)
@@ -62,7 +62,7 @@ def chosen_rows(
 
 
 class Variants:
-    """The images of a cell, and the training images the nearest neighbour is looked for among."""
+    """The images of each cell, and the thumbnails of training images for the nearest neighbour."""
 
     def __init__(
         self, samples: Sequence[Sample], pixels: NDArray[np.uint8], train: list[int], seed: int
@@ -73,11 +73,11 @@ class Variants:
         self._reference = reference_greys(pixels, train or range(len(pixels)))
 
     def of(self, cell: Cell, rows: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the changed images; an image's noise does not depend on the others."""
+        """Return the changed images; an image's noise does not depend on the other images."""
         return np.stack([self._changed(cell, row) for row in rows])
 
     def train(self, cell: Cell) -> NDArray[np.float32]:
-        """Return thumbnails of the training images, without the cue, too; corruptions come unforeseen."""
+        """Return thumbnails of the training images: without the cue if one is removed, never corrupted."""
         if cell.kind in NEUTRALISED:
             return thumbnails(self.of(cell, self._train))
         if self._thumbnails is None:

@@ -1,8 +1,8 @@
-"""The robustness table: what is left of an accuracy when images are worse, or stripped of cues.
+"""The robustness table: the accuracy on corrupted images and on images without cues.
 
-A cell is one kind of change on all images: none (``clean``), a cue taken away (``train.corruption.neutralised``), or
-a corruption at one severity (``train.corruption.corruptions``). The answers of each cell are kept as it comes, so a run
-can be stopped and goes on where it was.
+A cell is one kind of change to all images: none (``clean``), a cue removed (``train.corruption.neutralised``), or a
+corruption at one severity (``train.corruption.corruptions``). Each cell is saved when it is done, so a stopped run
+continues where it was.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _VERSION = 1
 _BATCH = 64
 _FILE = "robustness.json"
 
-_Answers: TypeAlias = dict[str, NDArray[np.int64]]  # by who answers: the model or a baseline
+_Answers: TypeAlias = dict[str, NDArray[np.int64]]  # keys: the model and the baselines
 
 
 def robustness(
@@ -47,22 +47,22 @@ def robustness(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Fill the table, beginning with the cells that the folder does not hold yet.
+    """Compute the cells of the table that the folder does not hold yet.
 
     Args:
         predict: The model.
-        samples: All of the data set: its train part serves the nearest neighbour.
+        samples: All of the data set; the baselines use its train part.
         pixels: uint8, (len(samples), H, W).
         rows: Images to measure on.
         folder: Gets robustness.json after every cell.
         title: Names model and data.
-        digest: Tells this model from every other.
+        digest: Identifies the model.
         provenance: Model, data, part, command.
-        seed: Of noise, orientation and all that is random in a cell.
+        seed: Random seed of noise, orientation and everything random in a cell.
         progress: Called with (done, total), in images.
 
     Returns:
-        What robustness.json holds when it is complete.
+        What the complete robustness.json holds.
 
     Raises:
         CannotWrite: The folder holds the table of another model or of other images.
@@ -93,7 +93,7 @@ def robustness(
             tell = _within(progress, number * len(rows), len(todo) * len(rows))
             known[cell] = _ask(predict, variants, cell, rows, tell)
         table["cells"].append(_entry(cell, known[cell], known[todo[0]], labels, bootstrap))
-        if is_new:  # the known ones come first: nothing that was there is lost
+        if is_new:  # saved cells come first in the table, so none of them is lost
             _write(folder, table)
         if progress is not None:
             progress((number + 1) * len(rows), len(todo) * len(rows))
@@ -112,7 +112,7 @@ def _ask(
     rows: Sequence[int],
     tell: Callable[[int], None],
 ) -> _Answers:
-    """Return what the model answers, and what the nearest training image would."""
+    """Return the answers of the model and of the nearest training thumbnail."""
     images: list[NDArray[np.uint8]] = []
     answers: list[NDArray[np.int64]] = []
     for start in range(0, len(rows), _BATCH):
@@ -160,7 +160,7 @@ def _image_size(
     labels: NDArray[np.int64],
     bootstrap: GroupBootstrap,
 ) -> dict[str, Any]:
-    """Measure the table of image sizes: it never looks at a pixel, so it is the same in every cell."""
+    """Measure the image-size baseline: it uses no pixels, so it is the same in every cell."""
     if not train or any(samples[row].original_size is None for row in [*train, *rows]):
         return {}
     guess = image_size_table([samples[row] for row in train], [samples[row] for row in rows])
@@ -190,11 +190,11 @@ def _answers_so_far(path: Path, identity: dict[str, Any]) -> dict[Cell, _Answers
             return dict(_read_cells(table))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotWrite(
-            f"{path}: is there already and is no robustness table", hint="name another output"
+            f"{path}: exists and is not a robustness table", hint="name another output"
         ) from error
     raise CannotWrite(
         f"{path}: holds the table of another model, of other images or of another seed",
-        hint="name another output, or remove it to begin anew",
+        hint="name another output, or remove it to start again",
     )
 
 
@@ -208,7 +208,7 @@ def _read_cells(table: dict[str, Any]) -> Iterator[tuple[Cell, _Answers]]:
 
 
 def _digits(answers: NDArray[np.int64]) -> str:
-    """Write class ids as one digit each: a line in place of a column of 813."""
+    """Write class ids as one digit each, in one line instead of a column of numbers."""
     if len(LABELS) > 10:
         raise ValueError(f"{len(LABELS)} classes do not fit a digit each")
     return "".join(map(str, answers.tolist()))

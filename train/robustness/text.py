@@ -1,4 +1,4 @@
-"""The robustness table as rows: kinds against severities, and the cues that were taken away."""
+"""The robustness table as text: kinds against severities, and the rows without cues."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = [
     "robustness_text",
 ]
 
-#: The figures that get a grid of their own, and what they are called.
+#: The figures with a grid of their own, and their headings.
 GRIDS = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro F1",
@@ -36,7 +36,7 @@ def robustness_text(table: Mapping[str, Any]) -> str:
 
 
 def robustness_summary(table: Mapping[str, Any]) -> list[str]:
-    """Say the figures before and behind the table."""
+    """Return lines with the overall figures: unchanged, mean of the corruptions, baselines."""
     clean = _cell(table, _CLEAN, 0)["figures"]
     corrupted = table["corrupted"]
     lines = [

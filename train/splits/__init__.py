@@ -1,1 +1,1 @@
-"""Who is trained on and who is held out: copies, patient groups, parts, folds, leaks."""
+"""Which images are trained on and which are held out: copies, patient groups, parts, folds, leaks."""

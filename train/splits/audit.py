@@ -1,4 +1,4 @@
-"""What leaks in a data set: copies on two sides of its split, and copies with two labels."""
+"""What leaks in a data set: copies in different parts, and copies with different labels."""
 
 import csv
 import io
@@ -23,10 +23,10 @@ _COLUMNS = ("a", "b", "kind", "score", "split_a", "split_b", "label_a", "label_b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """The copies among samples, and what follows from them.
+    """The copies among samples, and the counts that follow.
 
     Attributes:
-        samples: The images, in the order that copies count in.
+        samples: The images; ``copies`` refers to their order.
         copies: All pairs, sorted.
     """
 
@@ -35,12 +35,12 @@ class AuditReport:
 
     @property
     def distinct(self) -> int:
-        """How many images are left when each is counted once."""
+        """Number of images, counting copies once."""
         return len(set(components(len(self.samples), self._pairs())))
 
     @property
     def across(self) -> tuple[Copy, ...]:
-        """Copies on two sides of the split."""
+        """Copies in different parts."""
         return tuple(
             copy
             for copy in self.copies
@@ -58,7 +58,7 @@ class AuditReport:
 
     @property
     def groups_across(self) -> tuple[str, ...]:
-        """Known groups (patients) on two sides of the split."""
+        """Known groups (patients) in more than one part."""
         parts: dict[str, set[Split]] = {}
         for sample in self.samples:
             if sample.group:
@@ -117,7 +117,7 @@ class AuditReport:
         write_bytes_atomically(path, text.encode())
 
     def write_csv(self, path: Path) -> None:
-        """Write all pairs, those across the split first; raises ``CannotWrite``."""
+        """Write all pairs, those in different parts first; raises ``CannotWrite``."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -137,6 +137,6 @@ class AuditReport:
 def audit(
     samples: Sequence[Sample], *, cache: Path | None = None, progress: Progress | None = None
 ) -> AuditReport:
-    """Find all copies among samples; takes and raises the same as ``copies_among``."""
+    """Find all copies among samples; arguments and errors as for ``copies_among``."""
     copies = copies_among(samples, cache=cache, progress=progress)
     return AuditReport(samples=tuple(samples), copies=tuple(copies))

@@ -1,4 +1,4 @@
-"""An audit as text for people."""
+"""An audit as text."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -22,7 +22,7 @@ _EXAMPLES = 5
 
 
 def audit_text(report: AuditReport) -> str:
-    """Tell what leaks, in a dozen lines."""
+    """Summarise what leaks, in about a dozen lines."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -41,7 +41,7 @@ def _lines(report: AuditReport) -> Iterator[str]:
     yield f"{len(report.copies)} pairs of copies in all, {len(report.across)} across the split"
     if any(sample.group for sample in report.samples):
         yield f"{len(report.groups_across)} known groups (patients, copies) lie across the split"
-    yield f"{len(report.conflicts)} pairs of copies carry two labels"
+    yield f"{len(report.conflicts)} pairs of copies have two labels"
     yield from (f"  {_pair(report, copy)}" for copy in report.conflicts[:_EXAMPLES])
     if report.across:
         yield ""

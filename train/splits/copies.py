@@ -1,13 +1,13 @@
-"""Find images that are copies of one another: same bytes, same pixels, near, mirrored, turned.
+"""Find images that are copies of each other: same bytes, same pixels, near, mirrored, turned.
 
 Two images are near-copies when their 64-pixel thumbnails correlate by at least 0.985; each is
-also compared with the seven mirrored and turned forms of every other. Perceptual hashes are a poor
-tool here: pHash joins distinct slices of a head and misses mirrored ones.
+also compared with the seven mirrored and turned forms of every other. Perceptual hashes work badly
+here: pHash joins distinct slices of a head and misses mirrored ones.
 
 Comparing all thumbnails in full would take N * N * 8 * 4096 multiplications. Instead each is
-projected to 16 x 16 block means p, and the length r of what the projection loses is kept. By
-Cauchy and Schwarz <x, y> <= <p(x), p(y)> + r(x) r(y), so one product of 257 numbers rules out
-nearly all pairs and no true one; the few that remain are compared in full.
+projected to 16 x 16 block means p, and the length r of the remainder is kept. By Cauchy and
+Schwarz <x, y> <= <p(x), p(y)> + r(x) r(y), so one product of 257 numbers rules out nearly all
+pairs and no true copy; the few that remain are compared in full.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,19 +32,19 @@ THRESHOLD = 0.985
 
 _BLOCKS = 16
 _CHUNK = 1024
-_PRODUCT_CELLS = 2**23  # of one float32 block of products: 32 MiB
+_PRODUCT_CELLS = 2**23  # cells of one float32 block of products: 32 MiB
 _SLACK = 1e-4  # far above float32 rounding of 257 terms, far below what separates pairs
-_MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it an image is as good as blank
+_MIN_CONTRAST = 2.0  # standard deviation in grey levels; below it an image counts as blank
 
 _Floats: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Two images that are one.
+    """A pair of images that are copies of each other.
 
     Attributes:
-        first: Row of the one, smaller than ``second``.
+        first: Row of one, smaller than ``second``.
         second: Row of the other.
         kind: How they differ.
         score: Correlation of the thumbnails in the best orientation; 1 for equal bytes or pixels.
@@ -76,13 +76,13 @@ def find_copies(
     image_digests: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Copy]:
-    """Find all pairs of copies, each once, in its strictest kind.
+    """Find all pairs of copies, each once, with its strictest kind.
 
     Args:
         thumbnails: uint8, (N, 64, 64), the whole image stretched to a square. Blank ones match
-            nothing but their own digest.
-        file_digests: One for each image; equal ones are copies of the kind ``bytes``.
-        image_digests: One for each image; equal ones are copies of the kind ``pixels``.
+            only by digest.
+        file_digests: One for each image; equal ones mean copies of the kind ``bytes``.
+        image_digests: One for each image; equal ones mean copies of the kind ``pixels``.
         progress: Called with (done, total) as thumbnails are compared.
 
     Returns:
@@ -98,7 +98,7 @@ def find_copies(
         *_equal(image_digests, "pixels"),
         *_alike(thumbnails, progress),
     ):
-        found.setdefault((copy.first, copy.second), copy)  # the strictest kind came first
+        found.setdefault((copy.first, copy.second), copy)  # the strictest kind comes first
     return [found[pair] for pair in sorted(found)]
 
 
@@ -135,7 +135,7 @@ def _alike(thumbnails: NDArray[np.uint8], progress: Progress | None) -> Iterable
 
 
 def _normalised(thumbnails: NDArray[np.uint8]) -> _Floats:
-    """Give each zero mean and length one, (N, 64, 64); blank ones become zero."""
+    """Scale each to mean 0 and length 1, (N, 64, 64); blank ones become 0."""
     centred = thumbnails.astype(np.float32)
     centred -= centred.mean(axis=(1, 2), keepdims=True)
     length = np.sqrt(np.square(centred).sum(axis=(1, 2), keepdims=True))
@@ -144,7 +144,7 @@ def _normalised(thumbnails: NDArray[np.uint8]) -> _Floats:
 
 
 def _coarse(thumbnails: NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
-    """Project to block means, (N, 16, 16), scaled to keep lengths; and the length lost, (N,)."""
+    """Project to block means, (N, 16, 16), scaled to keep lengths; also return the lost length, (N,)."""
     block = THUMBNAIL_SIDE // _BLOCKS
     coarse = np.empty((len(thumbnails), _BLOCKS, _BLOCKS), np.float32)
     lost = np.empty(len(thumbnails), np.float32)
@@ -160,7 +160,7 @@ def _coarse(thumbnails: NDArray[np.uint8]) -> tuple[_Floats, _Floats]:
 
 
 def _with_bound(coarse: _Floats, lost: _Floats) -> _Floats:
-    """Join both, (N, 257): products of two rows bound the correlation from above."""
+    """Join both, (N, 257): the product of two rows is an upper bound of their correlation."""
     return np.concatenate([coarse.reshape(-1, _BLOCKS * _BLOCKS), lost[:, None]], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""A data set divided anew: groups known or found, then a part for each group or each image."""
+"""Divide a data set: find the groups if they are unknown, then give each group or image a part."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,8 +15,8 @@ from train.splits.stratified_split import split_by_image
 
 __all__ = ["Unit", "divide"]
 
-#: What goes to one side as a whole.
-Unit: TypeAlias = Literal["group", "picture"]
+#: What is never divided between parts.
+Unit: TypeAlias = Literal["group", "image"]
 
 
 def divide(
@@ -29,19 +29,19 @@ def divide(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Sample]:
-    """Give every sample a split, by default one that keeps patients and copies on one side.
+    """Give every sample a split, by default one that keeps patients and copies together.
 
-    Samples from a manifest that has both groups and splits keep them, unless they are to be divided
-    by image or only their test part is to be kept. Where every sample has a group, only the split
-    is made. Otherwise copies and patients are looked for first.
+    Samples from a manifest with both groups and splits keep them, unless ``by`` is "image" or
+    ``keep_test`` is set. If every sample has a group, only the split is made. Otherwise copies and
+    patients are looked for first.
 
     Args:
         samples: Images.
-        fractions: Shares of train, val and test; with ``keep_test`` of all that is not test, and
-            the third is zero.
+        fractions: Shares of train, val and test. With ``keep_test``, shares of the rest, and the
+            third is 0.
         seed: See ``split_by_group`` and ``split_by_image``.
-        by: Whether all of a group goes to one side, or each image by itself.
-        keep_test: Keep the test part the samples have and divide the rest.
+        by: Whether a group stays together, or each image is assigned by itself.
+        keep_test: Keep the samples' own test part and divide the rest.
         cache: See ``copies_among``.
         progress: Called with (done, total) while copies are looked for.
 
@@ -57,7 +57,7 @@ def divide(
     kept = [sample.split == "test" for sample in samples] if keep_test else [False] * len(samples)
     if keep_test and (all(kept) or not any(kept)):
         raise DataRefused(
-            f"{sum(kept)} of {len(kept)} images are in a test part: cannot keep it and divide the rest",
+            f"{sum(kept)} of {len(kept)} images are in the test part: cannot keep it and divide the rest",
             hint="leave out --keep-test to divide all of the data set",
         )
     copies: list[Copy] = []
@@ -80,7 +80,7 @@ def divide(
 def _copies_in_parts(
     samples: Iterable[Sample], divided: Sequence[Sample], copies: Iterable[Copy]
 ) -> list[Sample]:
-    """Mark all but the first of each image's copies within a part, where copies lie in several."""
+    """Mark all but the first of each image's copies within a part, since copies may lie in several parts."""
     same_image = components(len(divided), ((copy.first, copy.second) for copy in copies))
     seen: set[tuple[int, str]] = set()
     marked = []

@@ -1,4 +1,4 @@
-"""The parts of a data set in words: images by class, groups and copies, and what leaks."""
+"""The parts of a data set as text: images by class, groups and copies, and what leaks."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ __all__ = ["class_counts", "class_table", "division_text", "lacking_text", "shar
 
 
 def class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
-    """Count images by part, where it has any, and by class; ``undivided`` are those of no part."""
+    """Count images by part and class; empty parts are left out, images without a part are ``undivided``."""
     counts = Counter((sample.split, sample.class_name) for sample in samples)
     present = {sample.split for sample in samples}
     return {
@@ -21,7 +21,7 @@ def class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:
 
 
 def class_table(samples: Sequence[Sample]) -> str:
-    """Tell how many images of each class each part has."""
+    """Render how many images of each class each part has."""
     counts = class_counts(samples)
     rows = {part: [*of_class.values(), sum(of_class.values())] for part, of_class in counts.items()}
     width, first = max(map(len, LABELS)), max(map(len, rows), default=0)
@@ -32,19 +32,19 @@ def class_table(samples: Sequence[Sample]) -> str:
 
 
 def division_text(samples: Sequence[Sample]) -> str:
-    """Tell how many images of each class each part has, how many groups and copies there are."""
+    """Render how many images of each class each part has, and how many groups and copies there are."""
     copies = sum(sample.is_copy for sample in samples)
     conflicts = sum(sample.label_conflict for sample in samples)
     groups = len({sample.group for sample in samples})
     return (
         f"{class_table(samples)}"
-        f"{groups} groups; {copies} images are copies, {conflicts} carry two labels\n"
+        f"{groups} groups; {copies} images are copies, {conflicts} have two labels\n"
         f"{RESEARCH_USE_ONLY}\n"
     )
 
 
 def lacking_text(samples: Sequence[Sample]) -> str:
-    """Tell which classes have no image in which part, without label conflicts; empty if none is missing."""
+    """Name the classes without an image in a part, not counting label conflicts; empty if none is missing."""
     found = {(s.split, s.class_name) for s in samples if not s.label_conflict}
     parts = [part for part in SPLITS if any(sample.split == part for sample in samples)]
     lacking = {name: [part for part in parts if (part, name) not in found] for name in LABELS}
@@ -52,7 +52,7 @@ def lacking_text(samples: Sequence[Sample]) -> str:
 
 
 def sharing_text(samples: Sequence[Sample]) -> str:
-    """Tell how many images share a group with an earlier part; empty if none does."""
+    """Say how many images share a group with an earlier part; empty if none does."""
     sharing: Counter[Split] = Counter()
     earlier: set[str] = set()
     for part in SPLITS:

@@ -1,4 +1,4 @@
-"""k divisions of a data set, each image in exactly one test part: how much an accuracy depends on the split."""
+"""k splits of a data set with each image in exactly one test part, to see how accuracy depends on the split."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,17 +25,17 @@ def folds_by_group(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> list[list[Sample]]:
-    """Divide a data set ``folds`` times; a group lies on one side each time, classes spread evenly.
+    """Divide a data set ``folds`` times; groups stay together, classes are spread evenly.
 
     The test parts are those of scikit-learn's ``StratifiedGroupKFold``; of the rest of each fold,
     ``split_by_group`` takes out the val part.
 
     Args:
-        samples: Whatever split they have is not kept. Where groups are missing, copies and patients
-            are looked for, as ``train.splits.division`` does.
-        folds: How many, 2 or more.
-        val: Share of the images that are not test.
-        seed: Of the dealing of groups.
+        samples: Their own split is ignored. If groups are missing, copies and patients are looked
+            for, as in ``train.splits.division``.
+        folds: Number of folds, at least 2.
+        val: Share of the images outside the test part.
+        seed: Of the assignment of groups.
         cache: See ``copies_among``.
         progress: Called with (done, total) while copies are looked for.
 

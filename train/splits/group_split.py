@@ -1,4 +1,4 @@
-"""Divide a data set into train, val and test so that no patient and no image is on two sides."""
+"""Divide a data set into train, val and test so that no patient and no image is in two parts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ def split_by_group(
     fractions: tuple[float, float, float] = (0.7, 0.1, 0.2),
     seed: int,
 ) -> list[Sample]:
-    """Give every sample a split; all of one group get the same, classes are spread evenly.
+    """Give every sample a split; groups stay together, classes are spread evenly.
 
-    Groups are dealt out from the largest to the smallest, each to the part that lacks its classes
-    most; among groups of one size the seed decides. The same input and seed give the same split.
+    Groups are assigned from the largest to the smallest, each to the part that lacks its classes
+    most; the seed orders groups of equal size. The same input and seed give the same split.
 
     Args:
-        samples: With groups (see ``train.splits.groups``); one without a group is a group of its own.
+        samples: With groups (see ``train.splits.groups``); one without a group is its own group.
         fractions: Shares of train, val and test.
         seed: Of the order among groups of equal size.
 
@@ -58,7 +58,7 @@ def split_by_group(
     ]
     if empty:
         raise DataRefused(
-            f"{len(groups)} groups cannot be divided: nothing is left for {', '.join(empty)}",
+            f"{len(groups)} groups are too few to divide: nothing is left for {', '.join(empty)}",
             hint="a data set needs several groups for every part",
         )
     return [replace(sample, split=split_of_row[row]) for row, sample in enumerate(samples)]

@@ -11,14 +11,14 @@ from train.splits.copies import Copy
 __all__ = ["components", "grouped", "patient_in_name"]
 
 # BIDS ("sub-01_T1w.png"), "patient_12_slice_3.png", TCGA barcodes. Other numbers in a name are as
-# often slice or series numbers and are not guessed at.
+# often slice or series numbers, so they are not used.
 _PATIENT = re.compile(
     r"(?:^|[_\W])(sub-[a-z0-9]+|patient[-_ ]?\d+|tcga-[a-z0-9]{2}-[a-z0-9]{4})(?![a-z0-9])", re.I
 )
 
 
 def components(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Join rows that are connected by pairs; gives each the smallest row of its component."""
+    """Find connected components; return for each row the smallest row of its component."""
     parent = list(range(count))
 
     def root(row: int) -> int:
@@ -34,7 +34,7 @@ def components(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def patient_in_name(name: str) -> str:
-    """Find a patient's id in a file's name where it is marked as one; empty if there is none."""
+    """Find a patient's id in a file's name if it is marked as one; else empty."""
     match = _PATIENT.search(PurePosixPath(name).name)
     return match.group(1).lower() if match else ""
 
@@ -44,7 +44,7 @@ def grouped(samples: Sequence[Sample], copies: Iterable[Copy]) -> list[Sample]:
 
     Args:
         samples: Images; a group they already have is kept together.
-        copies: Pairs whose rows count in the order of ``samples``.
+        copies: Pairs; their rows are indices into ``samples``.
     """
     pairs = [(copy.first, copy.second) for copy in copies]
     same_image = components(len(samples), pairs)

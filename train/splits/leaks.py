@@ -1,4 +1,4 @@
-"""Does a split leak? Groups or copies on two of its sides make every figure of it too good."""
+"""Whether a split leaks: groups or copies in more than one part make every figure too good."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaks:
-    """What lies on two sides of a split.
+    """Groups and copies that are in more than one part.
 
     Attributes:
-        groups: Names of the groups that do.
-        copies: Names of the images of each pair of copies that does.
-        images: By part, how many of its images share a group or a copy with an earlier part
-            (train, then val, then test).
-        of: By part, how many images it has.
+        groups: Names of the groups.
+        copies: Names of the two images of each pair of copies.
+        images: By part, number of its images that share a group or a copy with an earlier part
+            (in the order train, val, test).
+        of: By part, number of its images.
     """
 
     groups: tuple[str, ...]
@@ -41,18 +41,18 @@ class Leaks:
         )
         return (
             f"{parts} share a patient, a group or a copy with an earlier part "
-            f"({len(self.groups)} groups and {len(self.copies)} pairs of copies lie on two sides)"
+            f"({len(self.groups)} groups and {len(self.copies)} pairs of copies lie in two parts)"
         )
 
 
 def find_leaks(
     samples: Sequence[Sample], *, cache: Path | None = None, progress: Progress | None = None
 ) -> Leaks:
-    """Look for groups and copies on two sides of a split.
+    """Look for groups and copies in more than one part.
 
     Args:
         samples: With splits; those without one are left out.
-        cache: Where thumbnails and pairs are kept; see ``copies_among``.
+        cache: Folder for thumbnails and pairs; see ``copies_among``.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
@@ -63,7 +63,7 @@ def find_leaks(
     if not divided:
         return Leaks(groups=(), copies=(), images={}, of={})
     report = audit(divided, cache=cache, progress=progress)
-    # Of a group or pair on several sides, the one in the earliest part is the source of the leak.
+    # Of a group or pair in several parts, the images in the earliest part are the source of the leak.
     earliest: dict[str, int] = {}
     for sample in divided:
         rank = SPLITS.index(sample.split)
@@ -86,15 +86,15 @@ def find_leaks(
 
 
 def refuse_leaks(leaks: Leaks) -> None:
-    """Stop where a split leaks.
+    """Refuse a split that leaks.
 
     Raises:
-        DataRefused: It does; the message says how much.
+        DataRefused: It leaks; the message says how much.
     """
     if not leaks:
         return
     examples = "".join(f"\n  {first} | {second}" for first, second in leaks.copies[:_SHOWN])
     raise DataRefused(
         f"the split leaks: {leaks}{examples}",
-        hint="divide it anew with brain-data split, or pass --allow-leaks and report it as leaking",
+        hint="divide it again with brain-data split, or pass --allow-leaks and report it as leaking",
     )

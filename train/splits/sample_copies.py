@@ -1,4 +1,4 @@
-"""The copies among samples: thumbnails from a cache, and the answer kept beside them."""
+"""The copies among samples, from cached thumbnails; the result is cached too."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from train.splits.copies import THRESHOLD, THUMBNAIL_SIDE, Copy, find_copies
 __all__ = ["copies_among"]
 
 _FORMAT = 1
-# Box: every thumbnail pixel is the plain mean of its own part of the image, so mirroring and
-# turning an image mirrors and turns its thumbnail.
+# Box: a thumbnail pixel is the mean of its own part of the image, so mirroring or turning an
+# image mirrors or turns its thumbnail.
 _THUMBNAILS = PreprocessorConfig(
     height=THUMBNAIL_SIDE, width=THUMBNAIL_SIDE, resample=int(Image.Resampling.BOX)
 )
@@ -32,9 +32,9 @@ def copies_among(
     """Find the copies among samples.
 
     Args:
-        samples: Images; rows of the result count in their order.
-        cache: Folder where thumbnails and the result are kept, so that a second call is quick.
-            None: a temporary folder that is removed again.
+        samples: Images; rows of the result are indices into them.
+        cache: Folder for thumbnails and the result, so that a second call is fast. None: a
+            temporary folder.
         progress: Called with (done, total) while images are decoded.
 
     Raises:
@@ -43,7 +43,7 @@ def copies_among(
     """
     with _folder(cache) as folder:
         thumbnails = PixelCache.build(samples, _THUMBNAILS, folder, progress)
-        # Where a data set was shrunk, what its files were before says more than what they are now.
+        # For a data set that was shrunk, the digests of the original files say more than the present ones.
         files = [
             sample.original_sha256 or digest
             for sample, digest in zip(samples, thumbnails.file_digests, strict=True)
@@ -74,5 +74,5 @@ def _folder(cache: Path | None) -> Iterator[Path]:
 def _read(answer: Path) -> list[Copy] | None:
     try:
         return [Copy(**row) for row in json.loads(answer.read_bytes())]
-    except (OSError, ValueError, TypeError):  # missing or damaged: found anew
+    except (OSError, ValueError, TypeError):  # missing or damaged: computed again
         return None

@@ -1,4 +1,4 @@
-"""Which images of a data set take part: by split, without conflicts, with or without copies."""
+"""Choose the images to use: by split, without label conflicts, with or without copies."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def part_rows(
         samples: All of the data set.
         split: ``train``, ``val`` or ``test``.
         one_of_each_copy: Leave out further copies of an image.
-        all_classes: Every class must occur, as training needs.
+        all_classes: Whether every class must occur, as training needs.
 
     Raises:
         DataRefused: A class is missing.
@@ -53,7 +53,7 @@ def _how_to_mend(samples: Sequence[Sample], missing: Sequence[str]) -> str:
     nowhere = [name for name in missing if not counts[name]]
     if nowhere:
         return (
-            f"the data set has none at all; train and val need images of all {len(LABELS)} classes: "
+            f"the data set has none; train and val need images of all {len(LABELS)} classes: "
             f"{', '.join(LABELS)}"
         )
     if not all(part in {sample.split for sample in samples} for part in ("train", "val")):
@@ -70,7 +70,7 @@ def copy_groups(samples: Sequence[Sample], rows: Sequence[int], cache: Path) -> 
 
     Args:
         samples: All of the data set.
-        rows: Indices of some of them; copies are joined over all of the data set.
+        rows: Indices of some of them; copies are looked for in all of the data set.
         cache: Folder for thumbnails and pairs.
     """
     pairs = [(copy.first, copy.second) for copy in copies_among(samples, cache=cache)]
@@ -85,9 +85,9 @@ def rows_without_copies(
 
     Args:
         samples: All of the data set.
-        rows: The images in question.
+        rows: Indices of images.
         cache: Folder for thumbnails and pairs.
-        byte_copies_only: Only copies of the same bytes count, not re-encoded, mirrored or turned ones.
+        byte_copies_only: Count only copies with the same bytes, not re-encoded, mirrored or turned ones.
     """
     report = audit(samples, cache=cache)
     copied: set[int] = set()
@@ -101,25 +101,24 @@ def rows_without_copies(
 
 
 def apart_from(samples: Sequence[Sample], others: Sequence[Sample], cache: Path) -> list[Sample]:
-    """Leave out what would spoil another data set's test: training on an image that is a copy of one of it.
+    """Leave out training images that are copies of another data set's test images.
 
     Args:
-        samples: To be trained on.
-        others: The other data set. Only images of its test part count that have no copy in its own train part: the
-            rest is no test any more.
+        samples: The data set to train on.
+        others: The other data set. Its test images with a copy in its own train part do not count: they test nothing.
         cache: Folder for thumbnails and pairs.
 
     Returns:
-        The samples without images of the train and val parts that are a copy of such an image, or a copy of one.
+        The samples, without train and val images that are copies of such an image, directly or through other copies.
     """
     tests = part_rows(others, "test", all_classes=False)
     fair = rows_without_copies(others, tests, cache, byte_copies_only=False)
     joined = [*samples, *(others[row] for row in fair)]
     copies = copies_among(joined, cache=cache)
     groups = components(len(joined), [(copy.first, copy.second) for copy in copies])
-    spoilt = set(groups[len(samples) :])
+    leaking = set(groups[len(samples) :])
     return [
         sample
         for sample, group in zip(samples, groups[: len(samples)], strict=True)
-        if sample.split == "test" or group not in spoilt
+        if sample.split == "test" or group not in leaking
     ]

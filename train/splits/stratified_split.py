@@ -17,13 +17,13 @@ def split_by_image(
 ) -> list[Sample]:
     """Give every sample a split at random, each class in the same shares.
 
-    Copies and images of one patient come to lie on several sides. This is for comparing with
-    works that divided so; ``split_by_group`` is for everything else. The parts are those of
+    Copies and images of one patient end up in several parts. Use it only to compare with works
+    that split this way, and ``split_by_group`` for everything else. The parts are those of
     scikit-learn's ``train_test_split(..., test_size=share, stratify=labels, random_state=seed)``:
     first the test part is taken out, then the val part.
 
     Args:
-        samples: In a stable order: it decides the parts as much as the seed does.
+        samples: In a stable order: the parts depend on it as well as on the seed.
         fractions: Shares of train, val and test; a share of zero stays empty.
         seed: For scikit-learn.
 
@@ -40,13 +40,13 @@ def split_by_image(
         try:
             rest, rows = train_test_split(
                 rest,
-                test_size=math.ceil(share * len(samples)),  # rounded as scikit-learn rounds shares
+                test_size=math.ceil(share * len(samples)),  # rounded up, as scikit-learn does
                 stratify=[samples[row].label for row in rest],
                 random_state=seed,
             )
         except ValueError as error:
             raise DataRefused(
-                f"{len(samples)} images cannot be divided evenly over the classes ({error})",
+                f"{len(samples)} images cannot be divided by class ({error})",
                 hint="every class needs an image in every part: give larger shares or more images",
             ) from error
         for row in rows:

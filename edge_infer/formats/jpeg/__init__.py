@@ -1,1 +1,1 @@
-"""JPEG: whether the coded data are whole, walked code by code without a pixel."""
+"""JPEG: whether the coded data are complete, walked code by code without decoding pixels."""

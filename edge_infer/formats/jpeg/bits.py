@@ -1,7 +1,7 @@
-"""The coded data of one scan of a JPEG as bits: fill bytes taken out, cut at the restart markers.
+"""The coded data of one scan of a JPEG as bits, without fill bytes and cut at the restart markers.
 
-A window of bits is computed for every position at once by numpy, some kilobytes ahead: reading one is then a mere
-index, where shifting in Python would cost more than all the rest.
+NumPy computes a window of bits for every position at once, some kilobytes ahead: reading one is then only an index,
+while shifting in Python would cost more than everything else.
 """
 
 import re
@@ -15,30 +15,29 @@ __all__ = ["JpegBits"]
 
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])", re.S)
 _AHEAD = 32 * 1024  # bytes whose windows are computed at once, 16 times as many in memory
-_MARGIN = (
-    2560  # bytes computed beyond `limit`: the longest MCU, 640 symbols of 31 bits, takes 2,480
-)
+#: Bytes computed beyond ``limit``: the longest MCU, 640 symbols of 31 bits, takes 2,480.
+_MARGIN = 2560
 
 
 class JpegBits:
-    """Positions are in bits from the start of the scan.
+    """The bits of a scan; positions count bits from its start.
 
     Attributes:
         ends: Position after each restart interval.
         windows: The next ``WINDOW_BITS`` bits by position, counted from ``base``.
         base: Position of the first window.
-        limit: No block may begin behind this position before ``load`` is called.
+        limit: Last position at which a block may begin before ``load`` is called again.
     """
 
     def __init__(self, coded: bytes) -> None:
-        """Args: coded: From the scan header to the next marker that is no restart."""
+        """Args: coded: From the scan header to the next marker that is not a restart marker."""
         pieces = _RESTART.split(coded)
         parts = [part.rstrip(b"\xff") for part in pieces[::2]]
         _check_restarts(b"".join(pieces[1::2]))
         if any(b"\xff\xff" in part for part in parts):
             raise BrokenJpegError("a fill byte within the data")
         if len(parts) > 1 and not parts[-1]:
-            parts.pop()  # a restart marker behind the last block, which is lawful
+            parts.pop()  # a restart marker after the last block, which is allowed
         plain = [part.replace(b"\xff\0", b"\xff") for part in parts]
         self.ends = np.cumsum([8 * len(part) for part in plain]).tolist()
         self._data = b"".join(plain)
@@ -70,10 +69,10 @@ class JpegBits:
         """Read one code.
 
         Returns:
-            Symbol, and the position behind its code.
+            Symbol, and the position after its code.
 
         Raises:
-            BrokenJpegError: No code begins so, or the data end before it.
+            BrokenJpegError: The bits are not a code, or the data end before it.
         """
         if not self.base <= at <= self.limit:
             self.load(at)
@@ -84,7 +83,7 @@ class JpegBits:
         return symbol, at + length
 
     def number(self, at: int, count: int) -> int:
-        """Read up to 16 bits as a number; behind the end all are 0."""
+        """Read up to 16 bits as a number; bits after the end are 0."""
         three = self._data[at >> 3 : (at >> 3) + 3].ljust(3, b"\0")
         return int.from_bytes(three, "big") >> (24 - (at & 7) - count) & ((1 << count) - 1)
 

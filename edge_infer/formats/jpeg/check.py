@@ -1,8 +1,8 @@
-"""Whether the data of a JPEG are whole: what a decoder would fill in or skip without a word is found here.
+"""Whether the data of a JPEG are complete: finds what a decoder would silently fill in or skip.
 
-libjpeg counts such places as warnings, which Pillow does not hand on. So every code is walked, not decoded: each scan
-must hold exactly the blocks that the frame owes, between markers in order. What still decodes to as many blocks as are
-due, such as most single flipped bits, no decoder can see.
+libjpeg counts such places as warnings, which Pillow does not pass on. So every code is walked without decoding: each
+scan must hold exactly the blocks that the frame header requires, with all markers in order. Damage after which the
+number of blocks is still right, such as most single flipped bits, no decoder can see.
 """
 
 from array import array
@@ -43,16 +43,16 @@ _MAX_LOWER_BIT = 13
 
 
 def check_jpeg(data: bytes, name: str) -> None:
-    """Check a JPEG file whole, before it is decoded; other files pass.
+    """Check a whole JPEG file before it is decoded; other files pass.
 
     Args:
         data: Of a whole file.
         name: For messages.
 
     Raises:
-        CorruptImage: Damaged, cut short, or of another size than its data hold.
-        UnsupportedImage: Not of 8 bits, or neither baseline nor progressive with Huffman codes.
-        InputOverLimit: Too large, or made of more pieces than any writer needs.
+        CorruptImage: Damaged, cut short, or its data are of another size than the header states.
+        UnsupportedImage: Not 8 bits, or neither baseline nor progressive with Huffman codes.
+        InputOverLimit: Too large, or made of more pieces than any encoder needs.
     """
     if data.startswith(_SIGNATURE):
         check_jpeg_stream(data, name)
@@ -116,20 +116,20 @@ def _check_sequential(data: bytes, frame: Frame, segments: JpegSegments) -> None
             for index, (dc, ac) in zip(scan.components, scan.codes, strict=True)
             for _ in range(_blocks_in_mcu(frame, scan, index))
         ]
-        walk_blocks(*_owed(data, frame, scan), layout)
+        walk_blocks(*_bits_and_mcus(data, frame, scan), layout)
         sent += scan.components
     if sorted(sent) != list(range(len(frame.components))):
         raise BrokenJpegError("a component is missing or stands twice")
 
 
 def _check_progressive(data: bytes, frame: Frame, segments: JpegSegments) -> None:
-    # By component: the lowest bit sent of each coefficient, and by block which are not 0 so far.
+    # By component: the lowest bit sent so far of each coefficient, and for each block which ones are not 0 so far.
     sent = [[_UNSENT] * _COEFFICIENTS for _ in frame.components]
     is_set = [array("Q", bytes(8 * component.blocks)) for component in frame.components]
     for scan in segments.scans:
         for index in scan.components:
             _advance(sent[index], scan)
-        bits, mcus = _owed(data, frame, scan)
+        bits, mcus = _bits_and_mcus(data, frame, scan)
         index = scan.components[0]
         if scan.first:
             band = Band(first=scan.first, last=scan.last, refines=scan.upper_bit > 0)
@@ -148,7 +148,7 @@ def _check_progressive(data: bytes, frame: Frame, segments: JpegSegments) -> Non
 
 
 def _advance(sent: list[int], scan: Scan) -> None:
-    """Note what a scan sends of a component, if that is lawful after what was sent before (T.81, G.1.1.1)."""
+    """Record what a scan sends of a component; refuse what may not follow the scans before (T.81, G.1.1.1)."""
     is_dc = scan.first == 0
     is_band = scan.first <= scan.last < _COEFFICIENTS and (len(scan.components) == 1 or is_dc)
     if (is_dc and scan.last) or not is_band or (not is_dc and sent[0] == _UNSENT):
@@ -177,13 +177,13 @@ def _check_visits(frame: Frame, scans: list[Scan], name: str) -> None:
     if visits > MAX_BLOCK_VISITS:
         raise InputOverLimit(
             f"{name}: progressive JPEG of {len(scans)} scans at {frame.width} x {frame.height} pixels, "
-            "more than any writer needs",
+            "more than any encoder needs",
             hint="export the slice again, as baseline JPEG or PNG",
         )
 
 
-def _owed(data: bytes, frame: Frame, scan: Scan) -> tuple[JpegBits, list[int]]:
-    """Open the data of a scan, and say how many MCUs each restart interval owes."""
+def _bits_and_mcus(data: bytes, frame: Frame, scan: Scan) -> tuple[JpegBits, list[int]]:
+    """Open the data of a scan; also return the number of MCUs due in each restart interval."""
     bits = JpegBits(data[scan.start : scan.end])
     mcus = scan.mcus(frame)
     if len(bits.ends) != len(mcus):

@@ -1,4 +1,4 @@
-"""Frame and scan headers of a JPEG (ITU-T T.81, annex B.2): which blocks each scan owes."""
+"""Frame and scan headers of a JPEG (ITU-T T.81, annex B.2): which blocks each scan must hold."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Component:
     """A colour channel.
 
     Attributes:
-        number: By which scans name it.
+        number: Its number in scan headers.
         across: Blocks in a row of an MCU that holds all components.
         down: Rows of blocks in such an MCU.
         blocks: Blocks in a scan of this component alone.
@@ -33,7 +33,7 @@ class Frame:
     """The frame header.
 
     Attributes:
-        is_progressive: Coefficients come in several scans.
+        is_progressive: Whether coefficients come in several scans.
         width: Pixels.
         height: Pixels.
         mcus: MCUs in a scan of several components.
@@ -49,16 +49,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A scan header and the state it was met in.
+    """A scan header and the state of the file at it.
 
     Attributes:
-        components: Indices into the frame's.
-        codes: DC and AC table of each; None where none is defined.
+        components: Indices into the frame's components.
+        codes: DC and AC table of each; None if not defined.
         first: Number of its first coefficient.
         last: Number of its last coefficient.
-        upper_bit: Bits above this one were sent before; 0 if none was.
+        upper_bit: Bits above this one were sent before; 0 if none were.
         lower_bit: Bits down to this one are sent.
-        restart_interval: MCUs between restart markers, 0 without.
+        restart_interval: MCUs between restart markers; 0 without them.
         start: Where its coded data begin in the file.
         end: Where they end.
     """
@@ -86,8 +86,8 @@ def read_frame(segment: bytes, *, is_progressive: bool) -> Frame:
     """Read a frame header.
 
     Args:
-        segment: What follows its length.
-        is_progressive: Said by its marker.
+        segment: The segment after its length.
+        is_progressive: Stated by its marker.
 
     Raises:
         BrokenJpegError: It contradicts itself.
@@ -134,10 +134,10 @@ def read_scan(
     """Read a scan header.
 
     Args:
-        segment: What follows its length.
-        frame: It belongs to.
-        tables: Defined so far, see ``read_tables``.
-        restart_interval: Defined so far.
+        segment: The segment after its length.
+        frame: The frame it belongs to.
+        tables: Huffman tables defined so far, see ``read_tables``.
+        restart_interval: The one in force, in MCUs.
         data: Where its coded data begin and end.
 
     Raises:
@@ -148,7 +148,7 @@ def read_scan(
     components = _components(segment[1:-3:2], frame)
     blocks = [frame.components[index].across * frame.components[index].down for index in components]
     if len(components) > 1 and sum(blocks) > _MAX_BLOCKS:
-        raise BrokenJpegError("more blocks in an MCU than lawful")
+        raise BrokenJpegError("more blocks in an MCU than allowed")
     codes = tuple((tables.get(n >> 4), tables.get(16 + (n & 15))) for n in segment[2:-3:2])
     first, last, bits = segment[-3:]
     return Scan(
@@ -165,7 +165,7 @@ def read_scan(
 
 
 def _components(numbers: Sequence[int], frame: Frame) -> tuple[int, ...]:
-    """Find components by number; where several have the same, each is meant once, as libjpeg has it."""
+    """Find components by number; if several share one, each is used once, as in libjpeg."""
     indices: list[int] = []
     for number in numbers:
         meant = [

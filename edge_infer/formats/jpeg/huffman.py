@@ -16,15 +16,15 @@ __all__ = [
     "read_tables",
 ]
 
-#: Bits that a lookup sees at once. 12 was fastest for 256 and 512 pixels: wider tables cost more to build.
+#: Bits of a lookup. 12 was fastest for images of 256 and 512 pixels: wider tables cost more to build.
 WINDOW_BITS = 12
 
 _MAX_LENGTH = 16
-_AC = 0x10  # of the byte that names a table
+_AC = 0x10  # bit of the byte that names a table
 
 
 class BrokenJpegError(Exception):
-    """The data contradict the standard or each other; the message says where, without content."""
+    """The data contradict the standard or each other; the message says where, without quoting data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class HuffmanTable:
 
     Attributes:
         counts: Number of codes of 1 to 16 bits.
-        symbols: In the order of their codes.
+        symbols: Symbols in the order of their codes.
     """
 
     counts: bytes
@@ -44,13 +44,13 @@ def read_tables(segment: bytes) -> dict[int, HuffmanTable]:
     """Read a DHT segment.
 
     Args:
-        segment: What follows its length.
+        segment: The segment after its length.
 
     Returns:
         Tables by class and number: 0 to 3 for DC, 16 to 19 for AC.
 
     Raises:
-        BrokenJpegError: It is not made of whole tables.
+        BrokenJpegError: A table is incomplete.
     """
     tables: dict[int, HuffmanTable] = {}
     at = 0
@@ -58,18 +58,18 @@ def read_tables(segment: bytes) -> dict[int, HuffmanTable]:
         number, counts = segment[at], segment[at + 1 : at + 17]
         symbols = segment[at + 17 : at + 17 + sum(counts)]
         if number & ~_AC > 3 or len(counts) < _MAX_LENGTH or len(symbols) < sum(counts):
-            raise BrokenJpegError("a Huffman table is not whole")
+            raise BrokenJpegError("a Huffman table is incomplete")
         tables[number] = HuffmanTable(counts, symbols)
         at += 17 + len(symbols)
     return tables
 
 
 class HuffmanCode:
-    """What a table means, for lookups.
+    """A table prepared for lookups.
 
     Attributes:
-        bits: By window, bits of the first code in it; 0 where that is longer than the window or no code.
-        symbol: By window, what that code stands for.
+        bits: By window, length of the first code in it; 0 if it is longer than the window or not a code.
+        symbol: By window, the symbol of that code.
     """
 
     def __init__(self, table: HuffmanTable) -> None:
@@ -82,7 +82,7 @@ class HuffmanCode:
         repeats = 1 << (WINDOW_BITS - lengths[is_short])
         self.bits = np.zeros(1 << WINDOW_BITS, np.int32)
         self.symbol = np.zeros(1 << WINDOW_BITS, np.int32)
-        # Longer codes follow the shorter ones as numbers do, so windows are filled from 0 upwards.
+        # As numbers, longer codes follow the shorter ones, so windows are filled from 0 upwards.
         filled = int(repeats.sum())
         self.bits[:filled] = np.repeat(lengths[is_short], repeats)
         self.symbol[:filled] = np.repeat(symbols[is_short], repeats)
@@ -97,13 +97,13 @@ class HuffmanCode:
         """Look up a code of any length.
 
         Args:
-            bits: The next 16.
+            bits: The next 16 bits.
 
         Returns:
-            Symbol, and bits of the code.
+            Symbol, and length of its code.
 
         Raises:
-            BrokenJpegError: No code begins so.
+            BrokenJpegError: The bits are not a code.
         """
         for length, end, offset in self._ends:
             code = bits >> (_MAX_LENGTH - length)
@@ -114,7 +114,7 @@ class HuffmanCode:
 
 @functools.lru_cache(maxsize=16)
 def code_of(table: HuffmanTable) -> HuffmanCode:
-    """Prepare a table, once for all files that bring the same.
+    """Prepare a table; cached, since many files have the same tables.
 
     Raises:
         BrokenJpegError: The codes do not fit their lengths.
@@ -123,7 +123,7 @@ def code_of(table: HuffmanTable) -> HuffmanCode:
 
 
 def _ends_of_codes(table: HuffmanTable) -> list[tuple[int, int, int]]:
-    """For each length in use: the length, one more than its last code, and what leads from code to symbol."""
+    """For each length in use: the length, one more than its last code, and the offset from code to symbol index."""
     ends: list[tuple[int, int, int]] = []
     code = index = 0
     for length, count in enumerate(table.counts, start=1):
@@ -142,7 +142,7 @@ def _standard(*tables: str) -> Mapping[int, HuffmanTable]:
     }
 
 
-#: What decoders take where a sequential file brings none (T.81, annex K.3), as single frames of Motion JPEG do.
+#: What decoders use for a sequential file without tables (T.81, annex K.3), such as a single frame of Motion JPEG.
 STANDARD_TABLES = _standard(
     "0000010501010101010100000000000000000102030405060708090a0b",
     "100002010303020403050504040000017d01020300041105122131410613516107227114328191a1082342b1c11552d1f0243362"

@@ -1,6 +1,6 @@
-"""Which of JPEG's processes a file uses: those that scanners use inside DICOM are no images for a viewer.
+"""Which of JPEG's processes a file uses: most viewers cannot show those that scanners use inside DICOM.
 
-The frame header says it (ITU-T T.81, table B.1): its marker names the process, its first byte the bits of a sample.
+The frame header states it (ITU-T T.81, table B.1): its marker is the process, its first byte the bits of a sample.
 """
 
 import re
@@ -18,7 +18,7 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 
 
 def name_of_unread_jpeg(data: bytes) -> str | None:
-    """Name the kind of a whole JPEG that is not read here; None for those that are, and for other files.
+    """Name the kind of an intact JPEG that is not read here; None for kinds that are read, and for other files.
 
     Args:
         data: Of a whole file.
@@ -30,7 +30,7 @@ def name_of_unread_jpeg(data: bytes) -> str | None:
         return "lossless JPEG"
     if marker in _HIERARCHICAL:
         return "hierarchical JPEG"
-    # Hardly any viewer reads them, and damage to them cannot be told. With Huffman tables it is a damaged header.
+    # Hardly any viewer reads these, and their damage cannot be detected. With Huffman tables the header is damaged.
     if marker in _ARITHMETIC and b"\xff\xc4" not in data:
         return "arithmetic-coded JPEG"
     if marker in _BASELINE and len(body) >= 6 and body[0] in {12, 16}:
@@ -39,7 +39,7 @@ def name_of_unread_jpeg(data: bytes) -> str | None:
 
 
 def _frame_header(data: bytes) -> tuple[int, bytes]:
-    """Return the marker of the first frame and what follows its length, or 0 if there is none before the first scan."""
+    """Return the marker of the first frame header and its content; 0 if there is none before the first scan."""
     if not data.startswith(b"\xff\xd8\xff"):
         return 0, b""
     at = 2

@@ -1,12 +1,13 @@
-"""Walk the blocks of a progressive JPEG scan (T.81, annex G): as many as are due, and nothing else?
+"""Walk the blocks of a progressive JPEG scan (T.81, annex G) and check that it holds all of them and nothing else.
 
-A scan that refines coefficients spends one bit on each that earlier scans have set, so which are set is kept,
-64 bits a block. Their values are not.
+A scan that refines coefficients has one bit for each coefficient that earlier scans have set, so which ones are set is
+kept, 64 bits a block. Their values are not.
 """
 
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,12 +27,19 @@ class Band:
     Attributes:
         first: Number of the first.
         last: Number of the last.
-        refines: Earlier scans have sent their upper bits.
+        refines: Whether earlier scans have sent their upper bits.
     """
 
     first: int
     last: int
     refines: bool
+
+
+class _AcScan(NamedTuple):
+    bits: JpegBits
+    code: HuffmanCode
+    band: Band
+    is_set: "array[int]"
 
 
 def walk_dc(bits: JpegBits, mcus: Sequence[int], layout: Sequence[HuffmanCode]) -> None:
@@ -43,7 +51,7 @@ def walk_dc(bits: JpegBits, mcus: Sequence[int], layout: Sequence[HuffmanCode]) 
         layout: Code of each block of an MCU.
 
     Raises:
-        BrokenJpegError: Other data than these blocks take.
+        BrokenJpegError: The data are not exactly those blocks.
     """
     at = 0
     for count, end in zip(mcus, bits.ends, strict=True):
@@ -70,13 +78,13 @@ def walk_ac(
         is_set: For each block, which coefficients are not 0; those set here are added.
 
     Raises:
-        BrokenJpegError: Other data than these blocks take.
+        BrokenJpegError: The data are not exactly those blocks.
     """
     walk = _refined_ac if band.refines else _first_ac
+    scan = _AcScan(bits, code, band, is_set)
     at = block = 0
     for count, end in zip(mcus, bits.ends, strict=True):
-        at = walk(bits, at, (block, block + count), code, band, is_set)
-        at = _at_end(at, end)
+        at = _at_end(walk(scan, at, (block, block + count)), end)
         block += count
 
 
@@ -96,14 +104,8 @@ def _first_dc(bits: JpegBits, at: int, mcus: int, layout: Sequence[HuffmanCode])
     return at
 
 
-def _first_ac(
-    bits: JpegBits,
-    at: int,
-    blocks: tuple[int, int],
-    code: HuffmanCode,
-    band: Band,
-    is_set: "array[int]",
-) -> int:
+def _first_ac(scan: _AcScan, at: int, blocks: tuple[int, int]) -> int:
+    bits, code, band, is_set = scan
     block, end = blocks
     while block < end:
         k = band.first
@@ -128,20 +130,14 @@ def _first_ac(
     return at
 
 
-def _refined_ac(
-    bits: JpegBits,
-    at: int,
-    blocks: tuple[int, int],
-    code: HuffmanCode,
-    band: Band,
-    is_set: "array[int]",
-) -> int:
+def _refined_ac(scan: _AcScan, at: int, blocks: tuple[int, int]) -> int:
+    bits, code, band, is_set = scan
     block, end = blocks
     counts = np.frombuffer(is_set, np.uint64)
     whole = (1 << (band.last + 1)) - (1 << band.first)
     while block < end:
         known = is_set[block] & whole
-        rest = whole  # coefficients of the block that are still to come
+        rest = whole  # coefficients of the block not yet passed
         ended = 0
         while rest and not ended:
             symbol, at = bits.symbol(at, code)
@@ -172,7 +168,7 @@ def _refined_ac(
 
 
 def _after_run(zeros: int, run: int) -> int:
-    """Return the lowest bit of `zeros` after passing `run` of them; 0 if there are not as many."""
+    """Return the lowest bit of ``zeros`` after skipping ``run`` of them; 0 if there are not enough."""
     for _ in range(run):
         zeros &= zeros - 1
     return zeros & -zeros

@@ -1,7 +1,7 @@
-"""The segments of a JPEG, each whole and in its place, in time linear in the file.
+"""The segments of a JPEG, checked to be complete and in order, in time linear in the file's size.
 
-What stands between two segments, and a marker that no decoder knows, is damage. The bounds are far above what writers
-need: the largest lawful colour profile takes 255 segments, the usual progressive colour image ten scans.
+Bytes between two segments and unknown markers count as damage. The bounds are far above what encoders need: the largest
+allowed colour profile takes 255 segments, the usual progressive colour image ten scans.
 """
 
 import re
@@ -26,7 +26,7 @@ _SOI, _EOI, _SOS, _DHT, _DQT, _DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDD
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF})
-_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # a restart marker behind the last block, too
+_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # includes a restart marker after the last block
 _SKIPPED = frozenset({0xCC, 0xDC, 0xFE, *range(0xE0, 0xF0)})  # DAC, DNL, a comment, applications
 _JFIF, _ADOBE = 0xE0, 0xEE
 _ADOBE_TRANSFORMS = {3: (0, 1), 4: (0, 2)}  # by number of components
@@ -37,16 +37,16 @@ _END_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]", re.S)
 
 @dataclass(slots=True, kw_only=True)
 class JpegSegments:
-    """What the segments state, up to the end marker.
+    """What the segments up to the end marker state.
 
     Attributes:
-        frame: None in a stream of tables alone.
+        frame: None in a stream with only tables.
         scans: In order.
-        tables: Huffman tables that hold at the end.
-        restart_interval: That holds at the end.
-        is_arithmetic: A frame of that kind was met.
-        is_jfif: A JFIF segment was met, which settles the colours of three components.
-        adobe_transform: How Adobe's segment says the colours are coded; None without one.
+        tables: Huffman tables defined at the end.
+        restart_interval: The one in force at the end, in MCUs.
+        is_arithmetic: Whether there was an arithmetic-coded frame.
+        is_jfif: Whether there was a JFIF segment, which fixes the colours of three components.
+        adobe_transform: Colour coding stated by Adobe's segment; None without one.
     """
 
     frame: Frame | None = None
@@ -61,7 +61,7 @@ class JpegSegments:
 def read_segments(
     data: bytes, name: str, *, start: int = 0, tables: dict[int, HuffmanTable] | None = None
 ) -> JpegSegments:
-    """Read all segments up to the end marker; what follows that belongs to no image.
+    """Read all segments up to the end marker; bytes after it are ignored.
 
     Args:
         data: Holds the stream.
@@ -70,9 +70,9 @@ def read_segments(
         tables: Huffman tables from elsewhere, as in a TIFF.
 
     Raises:
-        BrokenJpegError: A segment is missing, out of place or not whole.
-        UnsupportedImage: A process that Huffman tables do not belong to.
-        InputOverLimit: More segments, scans or fill bytes than any writer needs.
+        BrokenJpegError: A segment is missing, misplaced or incomplete.
+        UnsupportedImage: A process other than baseline or progressive with Huffman codes, or not 8 bits.
+        InputOverLimit: More segments, scans or fill bytes than any encoder needs.
     """
     if data[start : start + 2] != b"\xff\xd8":
         raise BrokenJpegError("no start marker")
@@ -91,11 +91,11 @@ def read_segments(
         body = data[at + 2 : end]
         at = end
         if marker == _SOS:
-            at = _take_scan(found, body, data, end, name)
+            at = _add_scan(found, body, data, end, name)
         elif marker in _SKIPPED:
-            _take_colours(found, marker, body)
+            _add_colours(found, marker, body)
         else:
-            _take(found, marker, body, name)
+            _add(found, marker, body, name)
     raise InputOverLimit(
         f"{name}: JPEG has more than {MAX_SEGMENTS:,} segments", hint="export the slice again"
     )
@@ -120,8 +120,8 @@ def _check_fill(name: str, *, is_over_limit: bool) -> None:
         )
 
 
-def _take(found: JpegSegments, marker: int, body: bytes, name: str) -> None:
-    """Take what a segment other than a scan defines."""
+def _add(found: JpegSegments, marker: int, body: bytes, name: str) -> None:
+    """Record what a segment other than a scan defines."""
     if marker == _DHT:
         found.tables |= read_tables(body)
     elif marker == _DQT:
@@ -143,8 +143,8 @@ def _take(found: JpegSegments, marker: int, body: bytes, name: str) -> None:
         raise BrokenJpegError("a segment out of place")
 
 
-def _take_colours(found: JpegSegments, marker: int, body: bytes) -> None:
-    """Take what two of the application segments say of the colours, as libjpeg does."""
+def _add_colours(found: JpegSegments, marker: int, body: bytes) -> None:
+    """Record what the JFIF and Adobe segments state about the colours, as libjpeg does."""
     if marker == _JFIF and body.startswith(b"JFIF\0") and len(body) >= 12:
         found.is_jfif = True
     if marker == _ADOBE and body.startswith(b"Adobe") and len(body) >= 12:
@@ -153,9 +153,9 @@ def _take_colours(found: JpegSegments, marker: int, body: bytes) -> None:
 
 def _check_colours(found: JpegSegments) -> None:
     count = len(found.frame.components) if found.frame else 0
-    lawful = _ADOBE_TRANSFORMS.get(count)
+    allowed = _ADOBE_TRANSFORMS.get(count)
     is_settled = found.adobe_transform is None or (count == 3 and found.is_jfif)
-    if lawful and not is_settled and found.adobe_transform not in lawful:
+    if allowed and not is_settled and found.adobe_transform not in allowed:
         raise BrokenJpegError("colours of no known kind")
 
 
@@ -166,12 +166,12 @@ def _check_quantization(body: bytes) -> None:
         steps = body[at + 1 : at + 1 + size]
         high, low = (steps[::2], steps[1::2]) if is_wide else (bytes(64), steps)
         if is_wide > 1 or len(steps) < size or (0, 0) in zip(high, low, strict=True):
-            raise BrokenJpegError("a quantization table is not whole")
+            raise BrokenJpegError("a quantization table is incomplete")
         at += 1 + size
 
 
-def _take_scan(found: JpegSegments, body: bytes, data: bytes, start: int, name: str) -> int:
-    """Take a scan; return where its data end."""
+def _add_scan(found: JpegSegments, body: bytes, data: bytes, start: int, name: str) -> int:
+    """Record a scan; return where its data end."""
     if found.is_arithmetic and not found.tables:
         raise UnsupportedImage(
             f"{name}: arithmetic-coded JPEG, which cannot be checked for damage, expected Huffman codes",

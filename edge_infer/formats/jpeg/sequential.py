@@ -1,8 +1,8 @@
-"""Walk the blocks of a sequential JPEG scan: do its data hold as many as are due, and nothing else?
+"""Walk the blocks of a sequential JPEG scan and check that it holds all of them and nothing else.
 
-No coefficient is computed, only how far each code leads. One step spans all symbols whose codes a window shows whole,
-up to the end of the block; where none does, or where the last coefficient (there is no end code then) is near, the
-block is finished symbol by symbol.
+No coefficient is computed, only how many bits each code takes. One step spans all symbols whose codes a window shows
+completely, up to the end of the block. If it shows none, or near the last coefficient (after which there is no end
+code), the block is finished symbol by symbol.
 """
 
 import functools
@@ -23,11 +23,11 @@ _COEFFICIENTS = 64
 _MAX_DC_SIZE = 11  # T.81, table F.1
 _SKIP_16 = 0xF0
 _END_OF_BLOCK = 0x00
-# A step is bits | advance << 6. The advance counts coefficients; it also says how the step ended.
+# A step is bits | advance << 6. The advance counts coefficients, or says how the step ended.
 _BITS, _SHIFT = 63, 6
 _CANNOT = 64
 _ENDED = 128
-_EXTENSIONS = 2  # symbols that a step takes beyond its first; a third gains nothing
+_EXTENSIONS = 2  # further symbols in a step; a third one gains nothing
 
 _Steps = tuple[list[int], list[int], BlockCode]
 
@@ -38,10 +38,10 @@ def walk_blocks(bits: JpegBits, mcus: Sequence[int], layout: Sequence[BlockCode]
     Args:
         bits: Of the scan.
         mcus: Number of MCUs in each restart interval.
-        layout: Of each block of an MCU.
+        layout: Codes of each block of an MCU.
 
     Raises:
-        BrokenJpegError: Other data than these blocks take.
+        BrokenJpegError: The data are not exactly those blocks.
     """
     steps = [_steps(code) for code in layout]
     at = 0
@@ -56,7 +56,7 @@ def walk_blocks(bits: JpegBits, mcus: Sequence[int], layout: Sequence[BlockCode]
 
 
 def _walk(bits: JpegBits, at: int, mcus: int, layout: Sequence[_Steps]) -> tuple[int, int]:
-    """Walk MCUs as far as the windows reach; return the position and how many are left."""
+    """Walk MCUs as far as the windows reach; return the position and how many MCUs are left."""
     windows, base, limit = bits.windows, bits.base, bits.limit
     at -= base
     limit -= base
@@ -71,16 +71,15 @@ def _walk(bits: JpegBits, at: int, mcus: int, layout: Sequence[_Steps]) -> tuple
                 step = ac_steps[windows[at]]
                 at += step & _BITS
                 k += step >> _SHIFT
-            if (
-                k & (_ENDED | _CANNOT) != _ENDED
-            ):  # the last step does not count: it may have gone too far
+            if k & (_ENDED | _CANNOT) != _ENDED:
+                # Undo the last step, which may have gone too far.
                 before = base + at - (step & _BITS)
                 at = _finish(bits, before, k - (step >> _SHIFT), code) - base
     return at + base, 0
 
 
 def _finish(bits: JpegBits, at: int, k: int, code: BlockCode) -> int:
-    """Walk the rest of a block from its k-th coefficient; return the position behind it."""
+    """Walk the rest of a block from its k-th coefficient; return the position after it."""
     dc, ac = code
     if k == 0:
         size, at = bits.symbol(at, dc)
@@ -102,7 +101,7 @@ def _finish(bits: JpegBits, at: int, k: int, code: BlockCode) -> int:
 
 @functools.lru_cache(maxsize=8)
 def _steps(code: BlockCode) -> _Steps:
-    """Tables of steps for a block's first symbol and what follows, and for the symbols after that."""
+    """Build tables of steps, by window: from a block's first symbol, and from a later one."""
     dc, ac = code
     can = (dc.bits > 0) & (dc.symbol <= _MAX_DC_SIZE)
     first = np.where(can, dc.bits + dc.symbol, 0), np.where(can, 1, _CANNOT)
@@ -121,7 +120,7 @@ def _extended(
     later_used: NDArray[np.int32],
     later_advance: NDArray[np.int32],
 ) -> list[int]:
-    """Let each step go on as long as its window shows whole codes and the block does not end."""
+    """Extend each step while its window shows complete codes and the block does not end."""
     used, advance = used.copy(), advance.copy()
     last = (1 << WINDOW_BITS) - 1
     going = np.arange(last + 1)

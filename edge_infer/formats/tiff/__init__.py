@@ -1,1 +1,1 @@
-"""TIFF: its header, the kinds that are read, and whether its strips are whole."""
+"""TIFF: its header, the kinds that are read, and whether its strips are complete."""

@@ -1,7 +1,7 @@
-"""Whether the compressed pixels of a TIFF are whole, where their method allows to tell: JPEG and Deflate.
+"""Whether the compressed pixels of a TIFF are complete, for the methods that allow a check: JPEG and Deflate.
 
-libtiff prints the warnings of its JPEG decoder to the terminal and fills in what is missing; of Deflate it reads as far
-as there are pixels, which is before the checksum.
+libtiff prints the warnings of its JPEG decoder to the terminal and fills in what is missing; of Deflate it reads only
+the pixels and not the checksum after them.
 """
 
 import zlib
@@ -20,13 +20,13 @@ _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 322, 323, 347
 _JPEG = 7
 _DEFLATE = frozenset({8, 32946})
-_FILL_ORDER = 266  # 2: each byte turned around
-_PIECE = 2**20  # unpacked at once, and dropped
+_FILL_ORDER = 266  # 2: the bits of each byte are reversed
+_PIECE = 2**20  # bytes unpacked at once
 _MAX_UNPACKED = 8 * MAX_PIXELS
 
 
 def check_tiff_data(image: Image.Image, data: bytes, name: str) -> None:
-    """Check strips or tiles of a TIFF before it is decoded; other images pass.
+    """Check the strips or tiles of a TIFF before it is decoded; other images pass.
 
     Args:
         image: As opened.
@@ -36,7 +36,7 @@ def check_tiff_data(image: Image.Image, data: bytes, name: str) -> None:
     Raises:
         CorruptImage: Damaged or cut short.
         UnsupportedImage: JPEG strips of a kind that is not read.
-        InputOverLimit: JPEG beyond the bounds of a JPEG file, or Deflate that unpacks to far more than an image.
+        InputOverLimit: JPEG over the limits of a JPEG file, or Deflate that unpacks to far more than an image.
     """
     if image.format != "TIFF":
         return
@@ -72,7 +72,7 @@ def _check_jpegs(image: Image.Image, data: bytes, name: str) -> None:
         is_last = _TILE_LENGTH not in tags and (index + 1) * rows >= height
         due = height - index * rows if is_last and index * rows < height else rows
         if frame.width < width or frame.height < due:
-            raise CorruptImage(f"{name}: image is damaged (a JPEG strip of another size)")
+            raise CorruptImage(f"{name}: image is damaged (a JPEG strip has another size)")
 
 
 def _deflated_size(packed: bytes, limit: int, name: str) -> int:
@@ -86,7 +86,7 @@ def _deflated_size(packed: bytes, limit: int, name: str) -> int:
             if size > limit:
                 raise InputOverLimit(f"{name}: TIFF unpacks to more than {_MAX_UNPACKED:,} bytes")
     except zlib.error as error:
-        raise CorruptImage(f"{name}: image is damaged (Deflate data do not fit)") from error
+        raise CorruptImage(f"{name}: image is damaged (wrong Deflate data)") from error
     if not unpacker.eof:
         raise CorruptImage(f"{name}: image is cut short (Deflate)")
     return size

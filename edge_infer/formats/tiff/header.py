@@ -1,7 +1,7 @@
-"""The first page of a TIFF as its tags state it, read without Pillow, which walks all pages to count them.
+"""The tags of the first page of a TIFF, read without Pillow, which reads all pages to count them.
 
-60,000 pages took Pillow 15 seconds; here the second is where reading stops. Only numbers of the tags that decide how
-the pixels are stored are read, each within the file (TIFF 6.0, section 2; BigTIFF as libtiff has it).
+60,000 pages took Pillow 15 seconds; here reading stops at the second page. Only whole numbers are read, always within
+the file (TIFF 6.0, section 2; BigTIFF as in libtiff).
 """
 
 import struct
@@ -16,21 +16,21 @@ TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 
 _MAX_ENTRIES = 4096
 _WIDTH = 256
-_MAX_VALUES = 16  # of one tag; more are counted, not read
+_MAX_VALUES = 16  # read of one tag; the others are only counted
 _BYTE, _SHORT, _LONG, _IFD, _LONG8, _IFD8 = 1, 3, 4, 13, 16, 18
 _NUMBERS = {_BYTE: "B", _SHORT: "H", _LONG: "I", _IFD: "I", _LONG8: "Q", _IFD8: "Q"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffHeader:
-    """What the first page states.
+    """The tags of the first page.
 
     Attributes:
         is_big_endian: Byte order of the file.
-        is_bigtiff: Offsets of 64 bits.
-        tags: First sixteen numbers by tag; tags that hold no whole numbers are left out.
-        counts: How many values each tag has.
-        has_more_pages: Another page follows.
+        is_bigtiff: Whether offsets have 64 bits.
+        tags: The first 16 numbers of each tag; tags without whole numbers are left out.
+        counts: Number of values of each tag.
+        has_more_pages: Whether another page follows.
     """
 
     is_big_endian: bool
@@ -52,7 +52,7 @@ def read_tiff_header(data: bytes, name: str) -> TiffHeader:
         name: For messages.
 
     Raises:
-        CorruptImage: Cut short, or a tag that stands twice.
+        CorruptImage: Cut short, or a tag occurs twice.
         InputOverLimit: More than 4,096 tags.
     """
     order = ">" if data[:2] == b"MM" else "<"
@@ -89,7 +89,7 @@ def _read(data: bytes, order: str, *, is_bigtiff: bool, name: str) -> TiffHeader
 def _page(
     data: bytes, start: int, order: str, *, is_bigtiff: bool, name: str
 ) -> tuple[dict[int, tuple[int, ...]], dict[int, int], int]:
-    """Read one page: numbers by tag, how many values each tag has, and where the next page starts."""
+    """Read one page: numbers by tag, number of values by tag, and where the next page starts."""
     (entries,) = struct.unpack_from(order + ("Q" if is_bigtiff else "H"), data, start)
     size, inline = (20, 8) if is_bigtiff else (12, 4)
     first = start + (8 if is_bigtiff else 2)
@@ -104,7 +104,7 @@ def _page(
     for at in range(first, end, size):
         tag, kind, count = struct.unpack_from(order + ("HHQ" if is_bigtiff else "HHI"), data, at)
         if tag in counts:
-            raise CorruptImage(f"{name}: image is damaged (a TIFF tag stands twice)")
+            raise CorruptImage(f"{name}: image is damaged (a TIFF tag occurs twice)")
         counts[tag] = count
         numbers = _numbers(data, at + size - inline, order, kind, count, inline)
         if numbers:

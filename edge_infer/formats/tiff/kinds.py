@@ -1,8 +1,7 @@
-"""Which TIFFs are read, decided from the tags: TIFF is many formats, and Pillow reads some of them wrongly.
+"""Which TIFFs are read, decided by their tags: TIFF is many formats, and Pillow silently reads some of them wrongly.
 
 16-bit colour loses its lower half, planar 16-bit colour becomes noise, signed 8-bit values wrap around, and colour of
-reduced resolution (YCbCr) without compression is misread, all without a word. What is not in the table below is
-refused by name.
+reduced resolution (YCbCr) without compression is misread. Kinds that are not in the table below are refused by name.
 """
 
 from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
@@ -11,8 +10,8 @@ from edge_infer.image_limits import MAX_PIXELS, check_size
 
 __all__ = ["MAX_PIECES", "MAX_PIECE_BYTES", "check_tiff"]
 
-MAX_PIECES = 65_536  # strips or tiles; each costs Pillow a step of Python
-MAX_PIECE_BYTES = 64 * 2**20  # unpacked; libtiff holds one beside the image
+MAX_PIECES = 65_536  # strips or tiles; each takes Pillow a step in Python
+MAX_PIECE_BYTES = 64 * 2**20  # unpacked; libtiff holds one piece in addition to the image
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _ROWS_PER_STRIP = 273, 274, 277, 278
@@ -21,7 +20,7 @@ _SAMPLE_FORMAT, _SUBSAMPLING = 339, 530
 
 _READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _COMPRESSIONS = {
-    6: "JPEG of the old style",
+    6: "old-style JPEG",
     9: "JBIG",
     10: "JBIG",
     32766: "NeXT RLE",
@@ -78,7 +77,7 @@ _GREY = {(bits, _UNSIGNED) for bits in (1, 2, 4, 8, 12, 16, 32)} | {
     (32, _FLOAT),
 }
 _EIGHT = {(8, _UNSIGNED)}
-#: By PhotometricInterpretation: number of its own channels, (bits, format) of a sample that are read.
+#: By PhotometricInterpretation: number of colour channels, and the (bits, format) of a sample that are read.
 _READ = {
     0: (1, _GREY),
     1: (1, _GREY),
@@ -90,15 +89,15 @@ _READ = {
 
 
 def check_tiff(data: bytes, name: str) -> None:
-    """Refuse what would not be read right, or not in bounded time and memory.
+    """Refuse TIFFs that would not be read correctly, or not in bounded time and memory.
 
     Args:
         data: Of a TIFF file.
         name: For messages.
 
     Raises:
-        CorruptImage: Cut short, or tags that are missing or contradict each other.
-        UnsupportedImage: Several pages, or a kind that is not read: says which.
+        CorruptImage: Cut short, or tags are missing or contradict each other.
+        UnsupportedImage: Several pages, or a kind that is not read; the message names it.
         InputOverLimit: Too large, or in too many or too large pieces.
     """
     header = read_tiff_header(data, name)
@@ -137,7 +136,7 @@ def _check_samples(header: TiffHeader, name: str) -> None:
     is_one_kind = len(bits) == 1 and len(formats) == 1
     is_read = is_one_kind and (max(bits), max(formats)) in read and samples <= 6
     if samples > max(own, 1):
-        is_read = is_read and bits == {8}  # colour or opacity: Pillow keeps 8 bits of each
+        is_read = is_read and bits == {8}  # more channels or opacity: Pillow keeps 8 bits of each
     if not is_read:
         raise UnsupportedImage(
             f"{name}: TIFF holds {_described(photometric, samples, bits, formats)}, "
@@ -158,12 +157,12 @@ def _described(photometric: int, samples: int, bits: set[int], formats: set[int]
 def _check_combination(header: TiffHeader, photometric: int, samples: int, name: str) -> None:
     bits, compression = header.first(_BITS, 1), header.first(_COMPRESSION, 1)
     is_unsigned = header.first(_SAMPLE_FORMAT, _UNSIGNED) == _UNSIGNED
-    # Pillow does not read the first two, and swaps the bytes of the third once too often: noise.
+    # Pillow cannot read BigTIFF and the unread kinds, and swaps the bytes of the swapped ones twice: noise.
     is_unread = bits == 12 or (bits == 32 and is_unsigned)
     is_swapped = compression != 1 and (bits == 32 or not is_unsigned)
     if header.is_big_endian and (header.is_bigtiff or is_unread or is_swapped):
         raise UnsupportedImage(
-            f"{name}: TIFF holds {bits}-bit grey in big-endian order, of a kind that is not read",
+            f"{name}: TIFF holds {bits}-bit grey in big-endian order, which is not read",
             hint="save it in little-endian order, or as PNG",
         )
     if compression == 7 and bits != 8:
@@ -188,7 +187,7 @@ def _check_pieces(header: TiffHeader, width: int, length: int, name: str) -> Non
     piece_bytes = wide * high * header.first(_SAMPLES, 1) * header.first(_BITS, 1) // 8
     if header.first(_COMPRESSION, 1) != 1 and piece_bytes > MAX_PIECE_BYTES:
         raise InputOverLimit(
-            f"{name}: TIFF is packed in pieces of {piece_bytes / 2**20:,.0f} MiB, "
+            f"{name}: TIFF is compressed in pieces of {piece_bytes / 2**20:,.0f} MiB, "
             f"expected at most {MAX_PIECE_BYTES // 2**20} MiB",
             hint="save it in smaller strips, or as PNG",
         )

@@ -1,4 +1,4 @@
-"""Whole files that are no image for us are named as what they are."""
+"""Intact files of formats that are not read are named."""
 
 import gzip
 import struct
@@ -45,7 +45,7 @@ NAMED = {
     FTYP + b"hevc" + ZEROS: "HEIC",
     FTYP + b"heim" + ZEROS: "HEIC",
     FTYP + b"msf1" + ZEROS: "HEIF",
-    FTYP + b"isom" + ZEROS: "film",
+    FTYP + b"isom" + ZEROS: "video",
     b"\xff\x0a" + ZEROS: "JPEG XL",
     b"\0\0\0\x0cJXL \r\n\x87\n" + ZEROS: "JPEG XL",
     b"\0\0\0\x0cjP  \r\n\x87\n" + ZEROS: "JPEG 2000",
@@ -115,13 +115,13 @@ def test_what_is_read_is_not_taken_for_something_else(tmp_path: Path) -> None:
         assert name_of_foreign_format((tmp_path / "scan").read_bytes()) is None
 
 
-def test_noise_is_no_format() -> None:
+def test_noise_is_not_a_format() -> None:
     noise = np.random.default_rng(18).integers(0, 256, (2000, 512), dtype=np.uint8)
     named = [name for row in noise if (name := name_of_foreign_format(row.tobytes()))]
     assert len(named) <= 4  # two bytes in a row name JPEG XL and gzip: 2000 / 65536 each
 
 
-def test_a_jpeg_with_a_spoilt_header_stays_damaged() -> None:
+def test_a_jpeg_with_a_damaged_header_stays_damaged() -> None:
     with pytest.raises(CorruptImage):
         read_image(b"\xff\xd8\xff\xe0\0\x10JFIF" + b"\xff" * 500)
 

@@ -81,7 +81,7 @@ def data_end(data: bytes) -> int:
 
 
 def overwritten(data: bytes, value: bytes) -> bytes:
-    """Lose two fifths of what follows the headers."""
+    """Remove two fifths of the data after the headers."""
     start, end = data_start(data), data_end(data)
     first, last = start + (end - start) * 2 // 5, start + (end - start) * 4 // 5
     return data[:first] + value * (last - first) + data[last:]
@@ -154,7 +154,7 @@ def test_a_jpeg_without_one_of_its_components_is_cut_short() -> None:
         check_jpeg(data[: data.rindex(b"\xff\xc4")] + EOI, "")
 
 
-def test_more_scans_than_any_writer_needs_are_over_the_limit() -> None:
+def test_more_scans_than_any_encoder_needs_are_over_the_limit() -> None:
     data = saved(GREY, progressive=True)
     last = data.rindex(b"\xff\xda")
     scan = data[last : data_end(data)]

@@ -92,11 +92,11 @@ def test_a_top_down_bmp_is_read_from_its_top() -> None:
         lambda image: image.crop((30, 30, 226, 226)).crop((-40, -40, 236, 236)),  # a frame
     ],
 )
-def test_an_image_changed_as_people_do_is_read(change: object, form: str) -> None:
+def test_an_image_with_usual_changes_is_read(change: object, form: str) -> None:
     read_image(saved(change(HEAD), form))  # type: ignore[operator]  # a function of the list above
 
 
-def test_a_drawn_line_is_no_lost_sector() -> None:
+def test_a_drawn_line_is_not_a_lost_sector() -> None:
     large = HEAD.resize((700, 700))
     large.paste(255, (8, 300, 690, 301))
     read_image(saved(large, "TIFF"))
@@ -108,5 +108,5 @@ def test_an_image_with_a_checksum_may_look_so() -> None:
     cut.ravel()[SIDE * SIDE // 2 + 90 :] = 0
     read_image(saved(Image.fromarray(cut), "PNG"))
     read_image(saved(Image.fromarray(cut), "TIFF", compression="tiff_adobe_deflate"))
-    with pytest.raises(CorruptImage, match="PNG, which holds checksums"):
+    with pytest.raises(CorruptImage, match="PNG, which has checksums"):
         read_image(saved(Image.fromarray(cut), "TIFF"))

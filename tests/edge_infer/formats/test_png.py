@@ -1,4 +1,4 @@
-"""PNGs are walked before Pillow sees them: bounded, checked, without what says nothing about pixels."""
+"""PNGs are checked before Pillow gets them: bounded, and without chunks that do not matter for the pixels."""
 
 import io
 import struct
@@ -82,7 +82,7 @@ def test_a_description_too_long_to_read_must_not_turn_the_image() -> None:
         (b"iTXt", XMP_START + b" " * 3_000_000 + XMP % 6),
         (b"zTXt", b"Raw profile type exif\0\0" + LONG),
     ):
-        with pytest.raises(InputOverLimit, match="turned"):
+        with pytest.raises(InputOverLimit, match="find its orientation"):
             read_image(raw_png(header(), chunk, pixels(), END))
 
 
@@ -159,8 +159,8 @@ def test_a_flipped_bit_anywhere_is_found() -> None:
         assert np.array_equal(read, whole)
 
 
-def test_what_must_not_be_skipped_is_not() -> None:
-    with pytest.raises(UnsupportedImage, match="only its maker"):
+def test_an_unknown_chunk_that_may_not_be_skipped_is_refused() -> None:
+    with pytest.raises(UnsupportedImage, match="an unknown chunk"):
         read_image(raw_png(header(), (b"CgBI", b"\0\0\0\0"), pixels(), END))
 
 

@@ -1,4 +1,4 @@
-"""TIFFs are judged by their tags: what Pillow would misread is refused by name, in bounded time."""
+"""TIFFs are checked by their tags: what Pillow would misread is refused by name, in bounded time."""
 
 import io
 import struct
@@ -69,7 +69,7 @@ NAMED = {
 
 
 @pytest.mark.parametrize(("name", "data"), NAMED.items(), ids=NAMED.keys())
-def test_what_is_not_read_right_is_named(name: str, data: bytes) -> None:
+def test_what_would_be_read_wrongly_is_named(name: str, data: bytes) -> None:
     with pytest.raises(UnsupportedImage) as caught:
         read_image(data)
     assert name in caught.value.message

@@ -4,34 +4,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from strong_augmentation import STRONG
 from torch import Generator, Tensor
 
 from train.augmentation import augment, augment_with_masks
 from train.augmentation.jpeg import compressed
 from train.phantoms import phantom
 from train.recipe import Augmentation
-
-STRONG = Augmentation(
-    rotation_degrees=30,
-    scale=(0.6, 1.3),
-    aspect=0.2,
-    shift=0.1,
-    horizontal_flip=0.5,
-    vertical_flip=0.5,
-    brightness=0.5,
-    contrast=0.5,
-    gamma=0.7,
-    noise=0.2,
-    blur=0.5,
-    erase=0.5,
-    quarter_turns=0.5,
-    contrast_curve=0.8,
-    non_monotone=0.4,
-    bias_field=0.4,
-    low_resolution=0.5,
-    jpeg=0.5,
-    frame=0.5,
-)
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -223,7 +202,7 @@ def test_a_curve_that_falls_swaps_bright_and_dark_but_air_stays_dark() -> None:
     assert int((curves.diff(dim=1).amin(dim=1) < -1e-3).sum()) >= 18
 
 
-def test_gamma_is_part_of_a_curve_where_there_is_one() -> None:
+def test_a_curve_includes_gamma() -> None:
     ramp = torch.linspace(0, 1, 256).view(1, 1, 16, 16).expand(20, 1, 16, 16)
     straight = Augmentation(contrast_curve=1e-6, gamma=0.7)
     curves = augment(ramp, straight, seeded()).flatten(1)
@@ -245,7 +224,7 @@ def test_a_bias_field_is_smooth_and_within_its_amplitude() -> None:
 
 @pytest.mark.parametrize("quality", [12, 50, 75])
 def test_jpeg_loses_what_pillows_jpeg_loses(quality: int) -> None:
-    # 60 is no multiple of 8. Pillow computes with integers, so single levels differ.
+    # 60 is not a multiple of 8. Pillow computes with integers, so single levels differ.
     grey = (heads(2, 60) * 255).round().to(torch.uint8)
     ours = compressed(grey.float() / 255, torch.full((2, 1, 1, 1), float(quality))) * 255
     for image, view in zip(grey, ours, strict=True):

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pretend_gpu import GPU, on_cpu, on_gpu, pretend_gpu
+from strong_augmentation import STRONG
 from torch import Generator, Tensor
 
 from edge_infer.preprocessing import PreprocessorConfig
@@ -18,31 +19,9 @@ from train.augmentation.jpeg import compress
 from train.augmentation.sharpness import blur, lower_resolution
 from train.loop.grey_batches import pixel_values_from_grey
 from train.loop.mask_loss import mask_loss
-from train.loop.phase_run import _OneDevice
+from train.loop.phase_run import OneDevice
 from train.loop.views import training_views
-from train.recipe import Augmentation, Mixing, Recipe
-
-EVERYTHING = Augmentation(
-    rotation_degrees=30,
-    scale=(0.6, 1.3),
-    aspect=0.2,
-    shift=0.1,
-    horizontal_flip=0.5,
-    vertical_flip=0.5,
-    brightness=0.5,
-    contrast=0.5,
-    gamma=0.7,
-    noise=0.2,
-    blur=0.5,
-    erase=0.5,
-    quarter_turns=0.5,
-    contrast_curve=0.8,
-    non_monotone=0.4,
-    bias_field=0.4,
-    low_resolution=0.5,
-    jpeg=0.5,
-    frame=0.5,
-)
+from train.recipe import Mixing, Recipe
 
 RECIPE = Recipe(
     name="x",
@@ -53,7 +32,7 @@ RECIPE = Recipe(
     image_size=24,
     image_sizes=((16, 0.5), (24, 0.5)),
     label_smoothing=0.1,
-    augmentation=EVERYTHING,
+    augmentation=STRONG,
 )
 
 
@@ -73,7 +52,7 @@ def batch() -> dict[str, Tensor]:
 
 
 def losses(inputs: dict[str, Tensor], recipe: Recipe, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the pixel values of a step, and losses of evidence that is made of them."""
+    """Return the pixel values of a step, and losses of evidence made from them."""
     views = training_views(inputs, recipe, step=step, progress=step / 8)
     pixel_values = pixel_values_from_grey(views.grey, PreprocessorConfig(height=24, width=24))
     evidence = F.avg_pool2d(torch.cat([pixel_values, pixel_values[:, :1] ** 2], dim=1), 8)
@@ -90,7 +69,7 @@ def losses(inputs: dict[str, Tensor], recipe: Recipe, step: int) -> tuple[Tensor
 )
 @pytest.mark.parametrize("strength", [0.0, 1.0])  # at 0 nothing is chosen, and batches are empty
 def test_a_step_on_a_gpu_is_the_step_on_the_cpu(mixing: Mixing, strength: float) -> None:
-    settings = dataclasses.replace(EVERYTHING, strength_from=strength)
+    settings = dataclasses.replace(STRONG, strength_from=strength)
     recipe = dataclasses.replace(RECIPE, augmentation=settings, mixing=mixing)
     for step in range(8):
         expected = losses(batch(), recipe, step)
@@ -119,7 +98,7 @@ def refuse(_: Tensor, __: Generator) -> Tensor:
 @pytest.mark.parametrize(
     ("change", "drawn_at_once"), [(lower_resolution, 1), (blur, 0), (compress, 0), (add_frames, 0)]
 )
-def test_where_none_is_chosen_what_is_drawn_later_is_what_it_was(
+def test_later_draws_do_not_change_if_no_image_is_chosen(
     change: Callable[[Tensor, Generator], Tensor], drawn_at_once: int
 ) -> None:
     grey = torch.rand(6, 1, 24, 20, generator=seeded(9))
@@ -144,14 +123,14 @@ def test_a_resumed_run_sees_the_images_it_saw_when_empty_batches_were_changed_to
         return grey.index_copy(0, chosen, change(grey[chosen], generator))
 
     grey = torch.rand(2, 1, 24, 20, generator=seeded(9))  # so few that often none is chosen
-    now = [augment(grey, EVERYTHING, seeded(seed), strength=0.5) for seed in range(20)]
+    now = [augment(grey, STRONG, seeded(seed), strength=0.5) for seed in range(20)]
     monkeypatch.setattr(augmentation, "on_some", formerly)
     for seed, views in enumerate(now):
-        assert torch.equal(views, augment(grey, EVERYTHING, seeded(seed), strength=0.5))
+        assert torch.equal(views, augment(grey, STRONG, seeded(seed), strength=0.5))
 
 
 def test_of_several_gpus_one_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    arguments = _OneDevice(output_dir=str(tmp_path), per_device_train_batch_size=32, use_cpu=True)
+    arguments = OneDevice(output_dir=str(tmp_path), per_device_train_batch_size=32, use_cpu=True)
     assert arguments.device.type == "cpu"
     assert arguments.n_gpu == 0
     monkeypatch.setattr(arguments, "_n_gpu", 4)

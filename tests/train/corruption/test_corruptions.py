@@ -20,7 +20,7 @@ def head() -> NDArray[np.uint8]:
 
 
 def changed(image: NDArray[np.uint8], kind: str, severity: int) -> float:
-    """Mean change over several draws: where a crop lies is chance."""
+    """Mean change over several draws, since the place of a crop is random."""
     return float(
         np.mean(
             [

@@ -42,7 +42,7 @@ def test_a_head_drawn_small_wide_or_off_the_middle_looks_the_same_without_its_ex
         assert difference(without(changed, "extent"), expected) < 9
 
 
-def test_letters_and_noise_in_the_background_are_no_content() -> None:
+def test_letters_and_noise_in_the_background_are_not_content() -> None:
     grey = head()
     noise = np.random.default_rng(0).integers(0, 12, grey.shape, dtype=np.uint8)
     marked = np.maximum(grey, noise)
@@ -84,7 +84,7 @@ def test_window_and_gamma_leave_no_trace_in_the_intensity() -> None:
         injective = len(np.unique(table[used])) == len(used)
         changed = without(table[grey], "intensity")
         assert difference(table[grey], grey) > 10
-        # A curve that joins two greys joins them for good.
+        # If a curve maps two greys to one, they stay one.
         assert difference(changed, expected) < (0.01 if injective else 1)
 
 

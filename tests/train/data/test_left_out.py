@@ -1,4 +1,4 @@
-"""What a data set holds is taken, refused by name or said to be left out: no image goes missing without a word."""
+"""Files of a data set are used, refused by name or reported as left out: none is dropped silently."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ def _image(path: Path, *, seed: int) -> None:
     Image.fromarray(grey).save(path)
 
 
-def test_links_to_nothing_are_named_in_every_command(data: Path, tmp_path: Path) -> None:
+def test_broken_links_are_named_in_every_command(data: Path, tmp_path: Path) -> None:
     (data / "glioma" / "3.png").symlink_to("annex/3.png")
     (data / "glioma" / "loop.png").symlink_to("loop.png")
     for command in (
@@ -51,14 +51,14 @@ def test_links_to_nothing_are_named_in_every_command(data: Path, tmp_path: Path)
     ):
         result = CliRunner().invoke(main, command)
         assert result.exit_code == 26
-        assert "glioma/3.png: is a link to nothing" in result.stderr
-        assert "glioma/loop.png: is a link to nothing" in result.stderr
+        assert "glioma/3.png: is a broken link" in result.stderr
+        assert "glioma/loop.png: is a broken link" in result.stderr
 
 
-def test_a_class_folder_that_is_a_link_to_nothing_is_named(data: Path) -> None:
+def test_a_class_folder_that_is_a_broken_link_is_named(data: Path) -> None:
     (data / "glioma").rename(data.parent / "moved")
     (data / "glioma").symlink_to("moved")
-    with pytest.raises(DataRefused, match="glioma: is a link to nothing"):
+    with pytest.raises(DataRefused, match="glioma: is a broken link"):
         load_samples(data)
 
 
@@ -84,17 +84,17 @@ def test_a_folder_that_is_linked_twice_or_in_a_circle_is_refused(data: Path) -> 
         load_samples(data)
 
 
-def test_what_is_no_file_and_what_has_no_name_in_utf8_is_refused(data: Path) -> None:
+def test_special_files_and_names_that_are_not_utf8_are_refused(data: Path) -> None:
     os.mkfifo(data / "glioma" / "pipe.png")
     _image(data / "glioma" / "x.png", seed=1)
     (data / "glioma" / "x.png").rename(data / "glioma" / os.fsdecode(b"Gr\xf6sse.png"))
     with pytest.raises(DataRefused) as caught:
         load_samples(data, verify=False)
     assert "glioma/pipe.png: is not a regular file" in caught.value.message
-    assert r"glioma/Gr\udcf6sse.png: its name is no UTF-8" in caught.value.message
+    assert r"glioma/Gr\udcf6sse.png: its name is not UTF-8" in caught.value.message
 
 
-def test_a_data_set_in_a_folder_whose_name_is_no_utf8_is_taken(data: Path, tmp_path: Path) -> None:
+def test_a_data_set_in_a_folder_whose_name_is_not_utf8_is_read(data: Path, tmp_path: Path) -> None:
     for label in LABELS:
         for number in range(3, 9):
             _image(data / label / f"{number}.png", seed=100 * number + LABELS.index(label))
@@ -108,7 +108,7 @@ def test_a_data_set_in_a_folder_whose_name_is_no_utf8_is_taken(data: Path, tmp_p
     assert {row.dataset for row in read_manifest(root / "m.csv")} == {r"Gr\udcf6sse"}
     outside = CliRunner().invoke(main, ["split", str(root), "--output", str(tmp_path / "m.csv")])
     assert outside.exit_code == 26
-    assert "no UTF-8" in outside.stderr
+    assert "not UTF-8" in outside.stderr
 
 
 def test_a_folder_that_may_not_be_read_is_not_called_empty(
@@ -156,7 +156,7 @@ def test_a_missing_class_is_explained_by_what_is_missing() -> None:
     for samples, hint in (
         (
             _samples({"train": three, "val": three}),
-            "none at all; train and val need images of all 4",
+            "has none; train and val need images of all 4",
         ),
         (_samples({"": full}), "pass it with --manifest"),
         (_samples({"train": three, "val": full}), "the data set has 2 of no_tumor"),

@@ -62,7 +62,7 @@ def test_a_finished_cache_is_used_again_and_a_changed_data_set_gets_another(
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "index", "missing"])
-def test_a_damaged_cache_is_made_anew(
+def test_a_damaged_cache_is_rebuilt(
     phantom_samples: list[Sample], tmp_path: Path, harm: str
 ) -> None:
     cache = PixelCache.build(phantom_samples, CONFIG, tmp_path)

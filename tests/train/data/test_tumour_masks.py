@@ -120,7 +120,7 @@ def test_a_finished_cache_is_used_again_and_a_changed_mask_gets_another(
     assert not MaskCache.build(samples, CONFIG, folder).known[5]
 
 
-def test_a_damaged_cache_is_made_anew(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_damaged_cache_is_rebuilt(samples: list[Sample], tmp_path: Path) -> None:
     cache = MaskCache.build(samples, CONFIG, tmp_path / "cache")
     good = np.array(cache.masks)
     data = bytearray((cache.folder / "pixels.npy").read_bytes())

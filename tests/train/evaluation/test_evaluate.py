@@ -23,7 +23,7 @@ TEMPERATURE = 2.0
 
 
 def logits_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """A model that can be done again: linear in four means of the image."""
+    """A reproducible model: linear in four means of the image."""
     quarters = [grey[:, :16, :16], grey[:, :16, 16:], grey[:, 16:, :16], grey[:, 16:, 16:]]
     means = np.stack([part.mean(axis=(1, 2)) for part in quarters], axis=1)
     return np.asarray((means - means.mean(axis=1, keepdims=True)) / 10)

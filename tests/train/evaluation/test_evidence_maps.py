@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_infer.heatmap import _strength
+from edge_infer.heatmap import relative_strength
 from train.evaluation.evidence_maps import (
     best_overlap,
     enlarged,
@@ -28,7 +28,7 @@ def test_the_peak_is_where_the_enlarged_map_is_largest(shape: tuple[int, int]) -
 
 def test_the_map_is_the_one_that_the_heat_map_draws() -> None:
     evidence = RNG.normal(size=(4, 8, 8)).astype(np.float32)
-    drawn = _strength(evidence, 2, (96, 96))
+    drawn = relative_strength(evidence, 2, (96, 96))
     relative = relative_evidence(evidence, 2)
     np.testing.assert_allclose(
         enlarged(relative, (96, 96)) / np.abs(relative).max(), drawn, atol=1e-6

@@ -1,4 +1,4 @@
-"""The experiment of masked-image pre-training: what is hidden, what counts, and that its weights can be begun with."""
+"""The experiment with masked pre-training: what is hidden, what the loss counts, and training from its weights."""
 
 import sys
 from collections.abc import Callable

@@ -42,12 +42,12 @@ def test_the_same_images_are_found_by_name_whatever_the_folder(
     assert lines[4].endswith("0 errors of 2")
 
 
-def test_images_that_no_fold_tests_and_what_is_no_evaluation_are_refused(
+def test_images_that_no_fold_tests_and_other_folders_are_refused(
     same_images: ModuleType, tmp_path: Path
 ) -> None:
     test = evaluation(tmp_path / "test", "a/1.jpg,p1,glioma,glioma", "a/2.jpg,p1,glioma,glioma")
     fold = evaluation(tmp_path / "1", "b/1.jpg,p1,glioma,glioma")
     with pytest.raises(DataRefused, match="1 images"):
         same_images.main(test, [fold])
-    with pytest.raises(UnreadableInput, match="no evaluation"):
+    with pytest.raises(UnreadableInput, match="not an evaluation"):
         same_images.main(test, [tmp_path / "nowhere"])

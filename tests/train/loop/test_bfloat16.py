@@ -1,4 +1,4 @@
-"""bfloat16 is taken where the processor has it and memory stays whole, else float32."""
+"""bfloat16 is used if the processor has it and memory is not damaged, else float32."""
 
 import ctypes.util
 import dataclasses
@@ -186,11 +186,18 @@ def test_a_trial_goes_on_where_there_are_no_checks_to_load(monkeypatch: pytest.M
     assert trial(DIES.format("SEGV")) == "was killed by SIGSEGV"
 
 
+def test_the_trial_looks_for_its_module_in_this_very_project_first() -> None:
+    module = Path(*bfloat16_probe.__name__.split(".")).with_suffix(".py")
+    looked = "import os, pathlib; first = os.environ['PYTHONPATH'].split(os.pathsep)[0]; "
+    assert trial(f"{looked}assert pathlib.Path(first, {str(module)!r}).is_file()") is None
+    assert trial(f"{looked}assert pathlib.Path(first, 'no_such.py').is_file()") is not None
+
+
 @pytest.mark.slow
 def test_narrow_layers_and_a_narrow_model_pass_the_real_trial(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """In folders that hold other things named train: data sets do."""
+    """In folders with something else named train, as data sets have."""
     (tmp_path / "train.py").write_text("raise SystemExit('the wrong train')")
     monkeypatch.chdir(tmp_path)
     sizes = {"widths": [8, 8, 16, 24], "blocks": [1, 1, 1], "depth": 1, "num_heads": 2}

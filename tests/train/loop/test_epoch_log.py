@@ -1,4 +1,4 @@
-"""What a log says of a training: a line an epoch, and in long epochs now and then that it goes on."""
+"""The log of a training run: a line an epoch, and in long epochs a line a minute."""
 
 import logging
 from types import SimpleNamespace

@@ -34,8 +34,8 @@ def test_training_scales_images_as_the_runtime_does(config: PreprocessorConfig) 
 
 
 def test_images_on_a_gpu_are_varied_and_scaled_there() -> None:
-    # No GPU is needed: fake tensors know their device, and refuse to mix two. What varies some images alone asks how
-    # many, which they do not know: test_on_gpu.py tries that.
+    # No GPU is needed: fake tensors know their device and refuse to mix two. Changes of some images need to know how
+    # many, which fake tensors do not: test_on_gpu.py tests those.
     settings = Augmentation(
         rotation_degrees=9,
         gamma=0.1,

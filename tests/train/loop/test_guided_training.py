@@ -1,11 +1,11 @@
-"""What a run does about tumour masks it has or lacks, and about sizes it cannot have."""
+"""How a run treats present or missing tumour masks, and sizes that a model cannot have."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
 
-from edge_infer.errors import BundleIncompatible, DataRefused
+from edge_infer.errors import DataRefused, UnknownModel
 from train.data.samples import Sample
 from train.loop.training import train_model
 from train.recipe import MaskGuidance, Recipe
@@ -19,7 +19,7 @@ def test_a_recipe_that_wants_masks_is_refused_where_there_are_none(
     phantom_samples: list[Sample], tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(RECIPE, mask=MaskGuidance(weight=0.3))
-    with pytest.raises(DataRefused, match="wants tumour masks") as refused:
+    with pytest.raises(DataRefused, match="needs tumour masks") as refused:
         train_model("cvt_test", phantom_samples, recipe, tmp_path / "run", cache_folder=tmp_path)
     assert "weight" in refused.value.hint
 
@@ -28,6 +28,6 @@ def test_a_model_of_one_size_is_refused_before_a_run_folder_is_made(
     phantom_samples: list[Sample], tmp_path: Path
 ) -> None:
     recipe = dataclasses.replace(RECIPE, image_sizes=((16, 0.5), (32, 0.5)))
-    with pytest.raises(BundleIncompatible, match="positions of one image size"):
+    with pytest.raises(UnknownModel, match="positions of one image size"):
         train_model("vit", phantom_samples, recipe, tmp_path / "run", cache_folder=tmp_path)
     assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.loop.image_sizes import check_image_sizes, resized, size_at
 from train.loop.views import training_views
 from train.recipe import Augmentation, Recipe
@@ -51,7 +51,7 @@ def test_shrinking_does_not_alias() -> None:
 
 @pytest.mark.parametrize("name", ["vit", "vit-base", "sae"])
 def test_models_of_one_size_refuse_several(name: str) -> None:
-    with pytest.raises(BundleIncompatible, match=f"{name} learns .* 32, 48, 64") as refused:
+    with pytest.raises(UnknownModel, match=f"{name} learns .* 32, 48, 64") as refused:
         check_image_sizes(name, RECIPE)
     assert "image_sizes" in refused.value.hint
     check_image_sizes(name, dataclasses.replace(RECIPE, image_sizes=((64, 1.0),)))

@@ -16,7 +16,7 @@ BEST = 0.8
 
 
 def trainer(accuracy: float, *, ema: bool = False) -> Any:
-    """What ``try_late_average`` reads of a trainer whose model has learned at 32 px; validation is a given number."""
+    """The part of a trainer that ``try_late_average`` uses, with a model of 32 px; validation is a given number."""
     torch.manual_seed(0)
     model = create_model("cvt_test", 4)
     late = mean_of_weights(model)

@@ -95,7 +95,7 @@ def test_each_phase_is_in_the_history_with_its_seconds_and_speed(run: Path) -> N
 def test_a_run_stopped_in_any_phase_ends_with_the_same_weights(
     run: Path, stopped_in: str, tmp_path: Path, phantom_samples: list[Sample]
 ) -> None:
-    """What is left of a killed run: whole phases before, one whole epoch of the phase it was in, nothing after."""
+    """What a killed run leaves: complete phases, one complete epoch of the current phase, nothing after."""
     phases = ["layer-1", "layer-2", "classifier", "finetune"]
     (tmp_path / "run").mkdir()
     shutil.copy(run / "run.json", tmp_path / "run")

@@ -1,6 +1,6 @@
-"""A run killed with kill -9 and resumed ends with the very weights of an unbroken one.
+"""A run killed with kill -9 and resumed ends with the same weights as an uninterrupted one.
 
-Each run is a process of its own, forked from a server that has imported torch once. All of it is tried with a plain
+Each run is a process of its own, forked from a server that has imported torch once. Everything is tested with a plain
 recipe and with one that uses everything: averages, mixing, masks, several sizes, all of the augmentation.
 """
 
@@ -162,7 +162,7 @@ def unbroken(start: Run, shared: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def resumed(start: Run, shared: Path, unbroken: Path) -> Path:
-    """Killed in its second epoch, moved to another folder, spoilt with half a checkpoint, resumed."""
+    """Killed in its second epoch, moved to another folder, given half a checkpoint, resumed."""
     assert unbroken.is_dir()
     run = shared / "killed"
     process = start(run)
@@ -190,7 +190,7 @@ def newest(run: Path) -> Path:
     return max(run.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
 
 
-def test_the_finished_weights_are_bit_for_bit_those_of_the_unbroken_run(
+def test_the_finished_weights_are_bit_for_bit_those_of_the_uninterrupted_run(
     unbroken: Path, resumed: Path
 ) -> None:
     files = [run / "checkpoint" / "model.safetensors" for run in (unbroken, resumed)]
@@ -198,7 +198,7 @@ def test_the_finished_weights_are_bit_for_bit_those_of_the_unbroken_run(
 
 
 def test_the_last_epoch_is_the_same_too(unbroken: Path, resumed: Path, recipe: Recipe) -> None:
-    # The finished weights are those of the best epoch, which may lie before the kill.
+    # The finished weights are those of the best epoch, which may be before the kill.
     # 28 images, 4 a step; what is a copy is drawn instead of its twin.
     assert newest(unbroken).name == newest(resumed).name == "checkpoint-21"
     names = {path.name for path in newest(unbroken).glob("*.safetensors")}

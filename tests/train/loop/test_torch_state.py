@@ -15,7 +15,7 @@ import edge_infer
 from edge_infer.errors import BundleIncomplete
 from train.loop.torch_state import load_random_state, load_state, save_random_state, save_state
 
-PACKAGES = Path(edge_infer.__file__).parents[2]
+PACKAGES = Path(edge_infer.__file__).parents[1]
 
 
 def model() -> nn.Module:
@@ -63,7 +63,7 @@ def test_the_state_of_adamw_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert_same(load_state(tmp_path, "optimizer"), optimizer.state_dict())
 
 
-def test_an_optimizer_that_was_saved_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+def test_a_restored_optimizer_continues_as_if_never_saved(tmp_path: Path) -> None:
     unbroken = model()
     optimizer = adamw(unbroken)
     train(unbroken, optimizer, range(3))

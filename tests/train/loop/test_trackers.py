@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import MissingDependency
 from train.cli import main
 from train.loop import trackers
 
@@ -71,6 +71,6 @@ def test_wandb_that_is_not_installed_is_said_before_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda _: None)  # type: ignore[attr-defined]
-    with pytest.raises(CannotWrite, match="wandb is not installed") as refused:
+    with pytest.raises(MissingDependency, match="wandb is not installed") as refused:
         trackers.prepare_tracker("wandb", tmp_path)
     assert "brain-edge[wandb]" in refused.value.hint

@@ -1,4 +1,4 @@
-"""What ``brain-train`` writes to stderr: plain lines into a file, bars onto a terminal."""
+"""What ``brain-train`` writes to stderr: plain lines to a file, progress bars to a terminal."""
 
 import os
 import pty

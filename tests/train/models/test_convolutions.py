@@ -1,4 +1,4 @@
-"""Convolutions that take another way through torch than its own give the same, and narrow ones are safe to train."""
+"""Convolutions computed in another way than torch's own give the same result, and narrow ones are safe to train."""
 
 import pytest
 import torch

@@ -8,7 +8,7 @@ from gradients import check_gradients
 from own_process import ending_of, preloaded
 from torch import Tensor, nn
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.model_names import MODEL_NAMES
 from train.models import MODEL_TYPES, MODELS, create_model
 from train.models.output import ClassifierOutput, standardize, token_evidence
@@ -16,7 +16,7 @@ from train.models.output import ClassifierOutput, standardize, token_evidence
 
 @dataclass(frozen=True, kw_only=True)
 class Small:
-    """A model as small as it can be built, and what its answers look like."""
+    """A model as small as possible, and the shapes of its outputs."""
 
     image_size: int
     sizes: dict[str, Any] = field(default_factory=dict)
@@ -121,7 +121,7 @@ def test_scale_and_offset_of_intensities_do_not_matter(model: Any, pixel_values:
 def test_images_of_0_to_255_get_the_answer_of_those_of_0_to_1(
     model: Any, pixel_values: Tensor
 ) -> None:
-    """The seed's fault, docs/preprocessing-fault.md: harmless here, whatever is normalized before."""
+    """The preprocessing fault of the first reports (docs/preprocessing-fault.md) does no harm here."""
     small, large = (answer(model, (pixel_values * end - 0.5) / 0.5) for end in (1, 255))
     torch.testing.assert_close(large.logits, small.logits, rtol=0, atol=1e-4)
     torch.testing.assert_close(large.evidence, small.evidence, rtol=0, atol=1e-3)
@@ -154,7 +154,7 @@ def test_gradients_are_finite_and_memory_stays_whole(
     assert ending_of(context, check_gradients, *arguments) == "well"
 
 
-def test_the_seed_decides_the_first_weights() -> None:
+def test_the_seed_decides_the_initial_weights() -> None:
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -185,17 +185,15 @@ def test_evidence_says_where_a_feature_lies() -> None:
 
 
 def test_an_unknown_model_is_refused_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(BundleIncompatible, match="cvt13, cvt_test, resnet18") as refused:
+    with pytest.raises(UnknownModel, match="cvt13, cvt_test, resnet18") as refused:
         create_model("vgg", 4)
-    assert refused.value.exit_code == 32
+    assert refused.value.exit_code == 34
 
 
 def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, small: Small) -> None:
-    with pytest.raises(
-        BundleIncompatible, match=f"{name} has no size paches, width; it has "
-    ) as no:
+    with pytest.raises(UnknownModel, match=f"{name} has no size paches, width; it has ") as no:
         create_model(name, 4, sizes={**small.sizes, "width": 3, "paches": 8})
-    assert no.value.exit_code == 32
+    assert no.value.exit_code == 34
     assert "[model]" in no.value.hint
     assert all(size in no.value.message for size in small.sizes or ("none",))
 
@@ -216,7 +214,7 @@ def test_every_model_is_tested_here_and_has_a_model_type() -> None:
     ],
 )
 def test_a_size_that_cannot_be_is_refused_and_named(name: str, sizes: dict[str, Any]) -> None:
-    with pytest.raises(BundleIncompatible, match=next(iter(sizes))) as refused:
+    with pytest.raises(UnknownModel, match=next(iter(sizes))) as refused:
         create_model(name, 4, image_size=32, sizes=sizes)
-    assert refused.value.exit_code == 32
+    assert refused.value.exit_code == 34
     assert "[model]" in refused.value.hint

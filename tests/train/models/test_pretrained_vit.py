@@ -45,7 +45,7 @@ def test_the_file_has_the_names_of_the_hub(hub_folder: Path) -> None:
     assert "classifier.weight" in names
 
 
-def test_the_backbone_answers_as_transformers_own_and_the_head_starts_anew(
+def test_the_backbone_answers_as_transformers_own_and_the_head_starts_at_random(
     hub_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = small()
@@ -60,7 +60,7 @@ def test_the_backbone_answers_as_transformers_own_and_the_head_starts_anew(
         logits = model(pixel_values).logits
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5)
     assert torch.equal(model.classifier.weight, head)
-    assert "starting anew: classifier.bias, classifier.weight" in caplog.text
+    assert "initialised at random: classifier.bias, classifier.weight" in caplog.text
 
 
 def test_a_head_of_four_classes_is_kept(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_missing_misshapen_and_unexpected_tensors_are_told_apart(
 def test_weights_of_a_cvt_are_refused(tmp_path: Path) -> None:
     save_file({"cvt.layer.weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"model_type": "cvt"}')
-    with pytest.raises(BundleIncompatible, match="are they of this model"):
+    with pytest.raises(BundleIncompatible, match="check that they are of this model"):
         load_pretrained(small(), str(tmp_path))
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models import create_model
 from train.models.output import standardize
 from train.models.sae import StackedAutoencoder
@@ -78,6 +78,6 @@ def test_a_trained_layer_rebuilds_better(model: StackedAutoencoder, pixel_values
 
 
 def test_sizes_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(BundleIncompatible, match="16 / evidence grid 5") as refused:
+    with pytest.raises(UnknownModel, match="16 / evidence grid 5") as refused:
         create_model("sae", 4, image_size=16, sizes={"evidence_grid": 5})
-    assert refused.value.exit_code == 32
+    assert refused.value.exit_code == 34

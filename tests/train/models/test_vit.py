@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
-from edge_infer.errors import BundleIncompatible
+from edge_infer.errors import UnknownModel
 from train.models import create_model
 from train.models.output import standardize
 from train.models.vit import Block, VisionTransformer
@@ -157,7 +157,7 @@ def test_a_block_computes_what_torchs_encoder_layer_computes() -> None:
 
 
 def shuffled_patches(pixel_values: Tensor, patch: int) -> Tensor:
-    """Turn the order of the patches round, each staying as it is."""
+    """Reverse the order of the patches, without changing them."""
     turned = pixel_values.unflatten(3, (-1, patch)).unflatten(2, (-1, patch))  # (B, C, h, p, w, p)
     return turned.flip(2, 4).flatten(4).flatten(2, 3)
 
@@ -193,7 +193,7 @@ def test_blocks_are_left_out_in_training_only() -> None:
     with torch.no_grad():
         logits = model(pixel_values).logits
         learning = model.train()(pixel_values).logits
-    # Threads share a batch out, and the last bits of a sum depend on how.
+    # The last bits of a sum depend on how threads share a batch.
     torch.testing.assert_close(logits, logits[:1].expand_as(logits), rtol=0, atol=1e-5)
     assert (learning - learning[:1]).abs().max() > 1e-3, "each image draws for itself"
 
@@ -215,8 +215,8 @@ def test_the_default_is_of_the_size_two_cores_can_train() -> None:
     ("image_size", "sizes"), [(50, {"patch_size": 16}), (48, {"dim": 30, "num_heads": 4})]
 )
 def test_sizes_that_do_not_divide_are_refused(image_size: int, sizes: dict[str, int]) -> None:
-    with pytest.raises(BundleIncompatible, match="must divide without remainder") as refused:
+    with pytest.raises(UnknownModel, match="must divide without remainder") as refused:
         small_vit(image_size, **sizes)
-    assert refused.value.exit_code == 32
+    assert refused.value.exit_code == 34
     assert "[model]" in refused.value.hint
     assert all(str(size) in refused.value.message for size in (image_size, *sizes.values()))

@@ -47,7 +47,7 @@ def arrays(
 
 
 class Model:
-    """Answers with one class; its evidence for each class lies in one cell of 8 x 8."""
+    """Answers one class; its evidence for each class is in one of 8 x 8 cells."""
 
     def __init__(self, answer: int, cells: dict[int, tuple[int, int]]) -> None:
         self.answer, self.cells = answer, cells

@@ -1,4 +1,4 @@
-"""What a person sees: the report in a real browser, offline, on a desk and on a telephone."""
+"""The report in a real browser, offline, on a wide and on a narrow screen."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ pytestmark = [
 DECODED = "Promise.all([...document.images].map(image => image.decode())).then(() => null)"
 WIDTHS = "[...document.images].map(image => [image.naturalWidth, image.naturalHeight, image.width, image.height])"
 PAGE = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-#: Names of what reaches over the right or left edge of the window.
+#: Elements that reach over the right or left edge of the window.
 OUTSIDE = """[...document.querySelectorAll("body *")].filter(element => {
     const box = element.getBoundingClientRect();
     return box.width > 1 && (box.left < 0 || box.right > document.documentElement.clientWidth);
@@ -64,7 +64,9 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_report_stands_in_a_browser(tab: Tab, report: Path, width: int, tmp_path: Path) -> None:
+def test_the_report_is_displayed_in_a_browser(
+    tab: Tab, report: Path, width: int, tmp_path: Path
+) -> None:
     tab.open(report.as_uri(), width=width)
     tab.value(DECODED)  # rejected, and so an error here, if an image cannot be decoded
     images = tab.value(WIDTHS)
@@ -107,7 +109,7 @@ def test_it_fits_a_printed_sheet(tab: Tab, report: Path) -> None:
 def test_a_report_that_reached_outside_would_be_seen(
     tab: Tab, report: Path, tmp_path: Path
 ) -> None:
-    """The test above can fail: the page's own policy blocks a foreign image, and the browser says so."""
+    """Control: the page's own policy blocks an image from elsewhere, and the browser reports it."""
     text = report.read_text(encoding="utf-8")
     wide = (
         '<p style="width: 2000px">wide</p><img alt="" src="https://example.invalid/a.png"></body>'

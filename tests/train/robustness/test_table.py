@@ -37,7 +37,7 @@ Run = Callable[..., dict[str, Any]]
 
 
 def logits_of(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """A model that looks at four quarters, so that changes change its answers."""
+    """A model of the means of four quarters, so that changes of an image change its answers."""
     quarters = [grey[:, :16, :16], grey[:, :16, 16:], grey[:, 16:, :16], grey[:, 16:, 16:]]
     means = np.stack([part.mean(axis=(1, 2)) for part in quarters], axis=1)
     return np.asarray(means - means.mean(axis=0))
@@ -53,7 +53,7 @@ def pixels(
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work on nine cells in place of 77."""
+    """Compute nine cells instead of 77."""
     monkeypatch.setattr("train.robustness.table.all_cells", lambda: FEW)
 
 
@@ -172,7 +172,7 @@ def test_the_table_of_another_model_or_other_images_is_left_alone(
             run_table(tmp_path, **other)
     assert (tmp_path / "robustness.json").read_bytes() == before
     (tmp_path / "robustness.json").write_text("[]")
-    with pytest.raises(CannotWrite, match="no robustness table"):
+    with pytest.raises(CannotWrite, match="not a robustness table"):
         run_table(tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_the_text_says_how_many_leak_and_what_it_is_for(report: AuditReport) -> 
     text = audit_text(report)
     assert "4 of 12 test images have a copy in train (33.3%)" in text
     assert "1 of 5 val images have a copy in train (20.0%)" in text
-    assert "1 pairs of copies carry two labels" in text
+    assert "1 pairs of copies have two labels" in text
     assert text.endswith(RESEARCH_USE_ONLY + "\n")
 
 
@@ -82,5 +82,5 @@ def test_a_second_run_reads_the_answer_from_the_cache(
     with monkeypatch.context() as patch:
         patch.setattr("train.splits.sample_copies.find_copies", never)
         assert copies_among(samples, cache=tmp_path / "cache") == first
-    answer.write_text("[{")  # damaged: found anew
+    answer.write_text("[{")  # damaged: computed again
     assert copies_among(samples, cache=tmp_path / "cache") == first

@@ -16,7 +16,7 @@ KEPT = (0.8, 0.2, 0.0)
 def leaky(
     make_leaky: Callable[[Path], list[Sample]], tmp_path_factory: pytest.TempPathFactory
 ) -> list[Sample]:
-    """46 images, 12 of them test; four of these are copies of train images."""
+    """46 images, 12 of them in the test part, of which four are copies of train images."""
     return make_leaky(tmp_path_factory.mktemp("division") / "leaky")
 
 
@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.parametrize("by", ["group", "picture"])
+@pytest.mark.parametrize("by", ["group", "image"])
 def test_the_test_part_is_kept_and_the_rest_divided(
     leaky: list[Sample], cache: Path, by: str
 ) -> None:
@@ -33,7 +33,7 @@ def test_the_test_part_is_kept_and_the_rest_divided(
     assert [s.name for s in divided] == [s.name for s in leaky]
     assert [s.split == "test" for s in divided] == [s.split == "test" for s in leaky]
     assert {s.split for s in divided} == {"train", "val", "test"}
-    # A test image planted as a copy lies beside its original, wherever that went.
+    # A test image planted as a copy is in the same part as its original.
     assert "4 of 12 test images" in sharing_text(divided)
 
 
@@ -43,7 +43,7 @@ def test_by_group_the_rest_does_not_leak_within_itself(leaky: list[Sample], cach
 
 
 def test_one_of_each_copy_is_one_in_each_part(leaky: list[Sample], cache: Path) -> None:
-    divided = divide(leaky, fractions=KEPT, seed=1, by="picture", keep_test=True, cache=cache)
+    divided = divide(leaky, fractions=KEPT, seed=1, by="image", keep_test=True, cache=cache)
     # The originals in train and val count although the kept test part holds copies of them.
     groups = {s.group for s in divided if s.split == "test"}
     originals = [s for s in divided if s.split != "test" and s.group in groups]
@@ -54,13 +54,13 @@ def test_one_of_each_copy_is_one_in_each_part(leaky: list[Sample], cache: Path) 
         assert len(firsts) == len(set(firsts)) == len({s.group for s in divided if s.split == part})
 
 
-def test_a_manifest_keeps_its_parts_unless_they_are_to_be_divided_anew(
+def test_a_manifest_keeps_its_parts_unless_they_are_to_be_divided_again(
     phantom_samples: list[Sample],
 ) -> None:
     assert all(s.group and s.split for s in phantom_samples)
     assert divide(phantom_samples, fractions=(0.7, 0.1, 0.2), seed=1) == phantom_samples
-    anew = divide(phantom_samples, fractions=(0.6, 0.2, 0.2), seed=1, by="picture")
-    assert [s.split for s in anew] != [s.split for s in phantom_samples]
+    again = divide(phantom_samples, fractions=(0.6, 0.2, 0.2), seed=1, by="image")
+    assert [s.split for s in again] != [s.split for s in phantom_samples]
     kept = divide(phantom_samples, fractions=(0.6, 0.4, 0.0), seed=1, keep_test=True)
     counts = {part: sum(of_class.values()) for part, of_class in class_counts(kept).items()}
     assert counts["test"] == sum(s.split == "test" for s in phantom_samples)

@@ -176,8 +176,10 @@ def test_images_or_patients_in_two_folds_are_refused(
         fold_summary(evaluations[:1])
 
 
-def test_what_is_no_evaluation_is_refused_by_name(evaluations: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="no evaluation"):
+def test_what_is_not_an_evaluation_is_refused_by_name(
+    evaluations: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UnreadableInput, match="not an evaluation"):
         fold_summary([evaluations[0], tmp_path])
     (tmp_path / "metrics.json").write_bytes((evaluations[1] / "metrics.json").read_bytes())
     (tmp_path / "predictions.csv").write_bytes((evaluations[2] / "predictions.csv").read_bytes())

@@ -56,7 +56,7 @@ def test_a_share_of_zero_stays_empty_and_too_few_groups_are_refused() -> None:
     divided = split_by_group(samples, fractions=(0.8, 0.0, 0.2), seed=0)
     assert {s.split for s in divided} == {"train", "test"}
     one = [Sample(source=b"x", name=str(n), label=0, group="g") for n in range(9)]
-    with pytest.raises(DataRefused, match="1 groups cannot be divided"):
+    with pytest.raises(DataRefused, match="1 groups are too few to divide"):
         split_by_group(one, seed=0)
     with pytest.raises(ValueError, match="add up to 1"):
         split_by_group(samples, fractions=(0.8, 0.1, 0.2), seed=0)

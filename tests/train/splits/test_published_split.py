@@ -17,7 +17,7 @@ PAGE = " ".join((Path(__file__).parents[3] / "docs" / "data.md").read_text().spl
 def test_sartaj_is_divided_as_the_page_says(real_scans: Path, tmp_path: Path) -> None:
     samples = load_samples(real_scans / "sartaj", verify=False)
     divided = divide(
-        samples, fractions=(0.8, 0.2, 0.0), seed=42, by="picture", keep_test=True, cache=tmp_path
+        samples, fractions=(0.8, 0.2, 0.0), seed=42, by="image", keep_test=True, cache=tmp_path
     )
     parts = Counter(sample.split for sample in divided)
     assert parts == {"train": 2296, "val": 574, "test": 394}

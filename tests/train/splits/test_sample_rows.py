@@ -86,7 +86,7 @@ def test_training_keeps_apart_from_the_fair_part_of_another_test(
 ) -> None:
     others = make_leaky(tmp_path / "leaky")
     cache = tmp_path / "cache"
-    # The other set is ours with planted images: all its unspoilt test images are copies of our own test part's,
+    # The other set is ours with planted images: all its clean test images are copies of images in our own test part,
     # which stays. What its test part shares with its own train part protects nothing.
     assert apart_from(phantom_samples, others, cache) == phantom_samples
     planted = {"bytes", "pixels", "near", "mirrored"}

@@ -1,4 +1,4 @@
-"""What was promised, beside what is measured."""
+"""The project's promises about speed and size, and whether a result keeps them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Verdict:
     """One promise.
 
     Attributes:
-        what: In words.
-        reach: The promise, in words.
-        found: What was measured, in words; empty if it was not.
-        reached: None if it was not measured.
+        what: What is promised, in words.
+        reach: The promised value, in words.
+        found: The measured value, in words; empty if not measured.
+        reached: Whether the promise is kept; None if not measured.
     """
 
     what: str
@@ -26,7 +26,7 @@ class Verdict:
     reached: bool | None
 
 
-#: Baseline, precision of ours, wanted ratio; by model. Model only.
+#: By model: baseline, precision of our bundle, promised speed-up of the model alone.
 _SPEEDS = {
     "cvt13": (
         ("torch", "int8", 4.0),
@@ -41,7 +41,7 @@ _MEGA = 1_000_000
 
 
 def verdicts(result: Result) -> list[Verdict]:
-    """Judge a result; promises that do not concern its model are left out."""
+    """Compare a result with the promises; those about other models are left out."""
     ours = {
         facts["precision"]: name
         for name, facts in result["engines"].items()
@@ -103,14 +103,14 @@ def _accuracy_loss(result: Result, name: str) -> list[Verdict]:
 
 
 def _at_least(
-    what: str, found: dict[str, Any] | None, wanted: float, told: Callable[[dict[str, Any]], str]
+    what: str, found: dict[str, Any] | None, wanted: float, render: Callable[[dict[str, Any]], str]
 ) -> Verdict:
     reach = "at least " + (
-        f"{100 * wanted:g} %" if wanted < 1 and told is not _times else f"{wanted:g}x"
+        f"{100 * wanted:g} %" if wanted < 1 and render is not _times else f"{wanted:g}x"
     )
     if found is None:
         return Verdict(what=what, reach=reach, found="", reached=None)
-    return Verdict(what=what, reach=reach, found=told(found), reached=found["value"] >= wanted)
+    return Verdict(what=what, reach=reach, found=render(found), reached=found["value"] >= wanted)
 
 
 def _at_most(what: str, found: float | None, wanted: float, shape: str) -> Verdict:

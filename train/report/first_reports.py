@@ -1,4 +1,4 @@
-"""The figures of the reports the project grew from, as far as they are known."""
+"""The known figures of the two student reports that the project began with."""
 
 import tomllib
 from dataclasses import asdict
@@ -7,14 +7,14 @@ from typing import Any
 
 from train.metrics.figures import wilson_interval
 
-__all__ = ["seed_figures"]
+__all__ = ["first_report_figures"]
 
 
-def seed_figures() -> list[dict[str, Any]]:
-    """Return one entry a system: ``report``, ``system``, ``here``, ``data``, ``split``, ``accuracy``, ``macro_f1``.
+def first_report_figures() -> list[dict[str, Any]]:
+    """Return for each system ``report``, ``system``, ``here``, ``data``, ``split``, ``accuracy`` and ``macro_f1``.
 
-    The interval of an accuracy is Wilson's, computed here from the stated accuracy and number; a figure that is not
-    stated is None.
+    The interval of an accuracy is Wilson's, computed from the stated accuracy and n; a figure that is not stated is
+    None.
     """
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
     return [_entry(stated) for stated in tomllib.loads(text)["figures"]]
