@@ -101,7 +101,8 @@ def test_the_self_test_has_a_deadline(bundle_path: Path, monkeypatch: pytest.Mon
 
 
 LOAD_FOR_LONG = """
-import sys, threading, time
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and what they start
 sys.path[:0] = sys.argv[1:]
 from test_deadline import constants_that_take_long_to_fold
 from edge_infer.session import open_session
