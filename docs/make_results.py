@@ -29,7 +29,7 @@ _HEADER = f"""# Measured
 
 Shares carry Wilson's 95 % interval, other figures a bootstrap over patient groups. The baselines need no learning: the
 label of the nearest training thumbnail (32 x 32), and a table of width, height and mode. Nothing was chosen on a test
-part.
+part. Commands stand as they were run; what was `edge_infer/bundle` then is `edge_infer/shipped` now.
 """
 
 

@@ -38,6 +38,7 @@ _HEADER = f"""# Robustness
 How much accuracy is left when images are worse or have lost cues, and whether a model looks at the tumour. The images
 are those of the test part, patients disjoint from training, one of each copy, no label conflicts. Shares carry
 Wilson's 95 % interval, other figures a bootstrap over patient groups. Nothing was chosen on these images.
+Commands stand as they were run; what was `edge_infer/bundle` then is `edge_infer/shipped` now.
 
 - **Corruptions**: `train/corruption/corruptions.py` names the kinds and their strengths. The first severity is hardly
   visible, the fifth is the worst that a reader would still accept.

@@ -180,7 +180,7 @@ def _from_pillow(source: Image.Image) -> SourceImage:
     except (BrainError, MemoryError):
         raise
     except Exception as error:  # Pillow reads the file only now: OSError, SyntaxError, ...
-        raise _undecodable(name, error) from error
+        raise _undecodable(source, name, error) from error
     return SourceImage(name=name, sha256=digest.hexdigest(), image=image)
 
 
@@ -198,9 +198,12 @@ def _check_file_behind(source: Image.Image, name: str) -> None:
     checked(data, name)
 
 
-def _undecodable(name: str, error: Exception) -> CorruptImage:
+def _undecodable(source: Image.Image, name: str, error: Exception) -> CorruptImage:
+    if isinstance(error, OSError) and error.strerror:  # the file, not what it holds
+        return CorruptImage(f"{name}: cannot be decoded ({error.strerror})", hint="try it again")
     # Of an image that was closed Pillow raises ValueError, or fails its own assertion.
-    if isinstance(error, AssertionError) or "closed" in str(error):
+    has_no_file = getattr(source, "fp", None) is None
+    if "closed" in str(error) or (isinstance(error, AssertionError) and has_no_file):
         return CorruptImage(
             f"{name}: cannot be decoded (it or its file is closed)",
             hint="decode it with load() while its file is open, or give the path",

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from numbers import Real
 from typing import Any, TypeVar, cast
 
 from edge_infer.errors import TimedOut
@@ -77,9 +76,14 @@ def check_seconds(timeout_s: object) -> float | None:
     """
     if timeout_s is None:
         return None
-    if not isinstance(timeout_s, Real):
-        raise TypeError(f"timeout_s is {timeout_s!r}, expected a number of seconds or None")
-    seconds = float(timeout_s)
+    try:
+        if isinstance(timeout_s, str | bytes | bytearray):  # float() would read them
+            raise TypeError
+        seconds = float(timeout_s)  # type: ignore[arg-type]  # that is what is tried
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"timeout_s is {timeout_s!r}, expected a number of seconds or None"
+        ) from error
     if not 0 < seconds < float("inf"):
         raise ValueError(f"timeout_s is {timeout_s}, expected a finite number above 0")
     return min(seconds, threading.TIMEOUT_MAX)

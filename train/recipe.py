@@ -10,6 +10,7 @@ from edge_infer.errors import DataRefused, UnreadableInput
 from train.recipe_sections import Augmentation, Autoencoder, Distillation, MaskGuidance, Mixing
 
 __all__ = [
+    "FORMER_NAMES",
     "Augmentation",
     "Autoencoder",
     "Distillation",
@@ -108,8 +109,8 @@ _SECTIONS: dict[str, type] = {
 }
 
 _TOP_LEVEL = {entry.name for entry in dataclasses.fields(Recipe)} - {"name"}  # the file's name
-#: Names that recipes had until 0.1.
-_FORMER_NAMES = {"seed": "sartaj-fine-tuning", "seed-from-scratch": "sartaj-from-scratch"}
+#: Names that recipes had until 0.1, and what they are called now.
+FORMER_NAMES = {"seed": "sartaj-fine-tuning", "seed-from-scratch": "sartaj-from-scratch"}
 _REQUIRED = {"epochs", "batch_size", "learning_rate", "weight_decay"}  # all that has no default
 _CORRECT_VALUE = "correct the value; docs/training.md explains every key"
 
@@ -158,7 +159,7 @@ def recipe_defaults() -> dict[str, Any]:
 def _parsed(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     """Return the file of a recipe and its fields."""
     shipped = builtin_recipes()
-    path = shipped.get(_FORMER_NAMES.get(name_or_path, name_or_path), Path(name_or_path))
+    path = shipped.get(FORMER_NAMES.get(name_or_path, name_or_path), Path(name_or_path))
     try:
         if not path.is_file():
             raise UnreadableInput(

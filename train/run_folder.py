@@ -23,6 +23,7 @@ def claim_run_folder(
     *,
     resume: bool,
     defaults: Mapping[str, Any] | None = None,
+    former_names: Mapping[str, str] | None = None,
 ) -> None:
     """Create the folder of a new run, or check that an existing one is of the same run.
 
@@ -31,6 +32,7 @@ def claim_run_folder(
         request: Everything that decides the result: model, recipe, data hash, teacher, weights.
         resume: Whether to continue an existing run.
         defaults: Values of keys that an older version did not write yet.
+        former_names: What recipes that an older version wrote by name are called now.
 
     Raises:
         CannotWrite: The folder holds another run, or the same one without ``resume``.
@@ -44,6 +46,9 @@ def claim_run_folder(
                 hint="pass --resume to continue it, or another --output",
             )
         before = _filled(json.loads(path.read_text(encoding="utf-8")), _as_json(defaults or {}))
+        recipe = before.get("recipe")
+        if isinstance(recipe, dict) and recipe.get("name") in (former_names or {}):
+            recipe["name"] = (former_names or {})[recipe["name"]]
         if before != request:
             changed = sorted(key for key in before | request if before.get(key) != request.get(key))
             raise CannotWrite(

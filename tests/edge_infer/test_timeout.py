@@ -1,6 +1,7 @@
 """A run that takes too long is stopped, and only that run."""
 
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def test_a_classifier_hands_it_on_also_to_another_process(bundle_path: Path) -> 
     for wrong in ("3", b"3", [3]):
         with pytest.raises(TypeError, match=r"timeout_s is .*, expected a number of seconds"):
             Classifier.load(bundle_path, timeout_s=wrong)  # type: ignore[arg-type]
+    assert Classifier.load(bundle_path, timeout_s=Decimal("1.5")).predict(scan()).label  # type: ignore[arg-type]
     assert Classifier.load(bundle_path, timeout_s=1e300).predict(scan()).label
 
 

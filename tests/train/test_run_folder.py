@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import CannotWrite
+from train.recipe import FORMER_NAMES
 from train.run_folder import CHECKPOINT, claim_run_folder, newest_run
 
 REQUEST = {"model": "cvt_test", "recipe": {"epochs": 2, "scale": (0.8, 1.0)}, "teacher": None}
@@ -84,3 +85,13 @@ def test_the_newest_finished_run_of_a_model_is_found(tmp_path: Path) -> None:
     assert newest_run(tmp_path, "cvt13") == tmp_path / "newer" / CHECKPOINT
     assert newest_run(tmp_path, "vit") is None
     assert newest_run(tmp_path / "none", "cvt13") is None
+
+
+def test_a_run_of_a_recipe_that_was_renamed_is_resumed(tmp_path: Path) -> None:
+    older = {**REQUEST, "recipe": {"name": "seed", "epochs": 3}}
+    claim_run_folder(tmp_path, older, resume=False)
+    now = {**REQUEST, "recipe": {"name": FORMER_NAMES["seed"], "epochs": 3}}
+    claim_run_folder(tmp_path, now, resume=True, former_names=FORMER_NAMES)
+    other = {**now, "recipe": {**now["recipe"], "epochs": 4}}
+    with pytest.raises(CannotWrite, match="other settings: recipe"):
+        claim_run_folder(tmp_path, other, resume=True, former_names=FORMER_NAMES)

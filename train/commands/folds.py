@@ -7,6 +7,7 @@ import click
 
 from edge_infer.console import FiniteRange, Group, progress_bar
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.names import shown_name
 from train.commands.data_options import FILE, FOLDER, data_options, given_samples
 
 __all__ = ["folds"]
@@ -84,7 +85,10 @@ def split(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"{output}: cannot be made ({error.strerror})") from error
+        raise CannotWrite(
+            f"{shown_name(output)}: cannot be created ({error.strerror})",
+            hint="name another --output",
+        ) from error
     former = {sample.name: sample.split for sample in samples}
     paths = [output / f"fold-{number}.csv" for number in range(1, count + 1)]
     for path, fold in zip(paths, divided, strict=True):

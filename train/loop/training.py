@@ -26,7 +26,7 @@ from train.loop.phase_run import PhaseSetting, run_phase
 from train.loop.phases import phases_of
 from train.models import create_model
 from train.pretrained import load_pretrained
-from train.recipe import Recipe, recipe_defaults
+from train.recipe import FORMER_NAMES, Recipe, recipe_defaults
 from train.run_folder import CHECKPOINT, claim_run_folder
 from train.splits.sample_rows import copy_groups, part_rows
 from train.threads import keep_threads_within_quota
@@ -81,7 +81,13 @@ def train_model(
         "weights": weights,
         "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
     }
-    claim_run_folder(run, request, resume=resume, defaults={"recipe": recipe_defaults()})
+    claim_run_folder(
+        run,
+        request,
+        resume=resume,
+        defaults={"recipe": recipe_defaults()},
+        former_names=FORMER_NAMES,
+    )
     keep_threads_within_quota()
     # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
     recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
