@@ -19,6 +19,7 @@ from edge_infer.machine import usable_cores
 from edge_infer.preprocessing import PreprocessorConfig
 from export.int8.calibration import PixelReader
 from export.int8.quantization import prepare
+from export.model_inputs import ModelInputs
 from export.quiet import quiet
 from export.to_onnx import export_graph
 from train.checkpoint import load_checkpoint
@@ -91,7 +92,8 @@ def _prepared(_: Study, target: Path, needed: dict[str, Path], __: Path) -> None
 def _qdq(study: Study, target: Path, needed: dict[str, Path], _: Path) -> None:
     """Quantize with onnxruntime's own static quantization as its documentation shows it, with no layer excluded."""
     fields = json.loads(study.preprocessor_file.read_text(encoding="utf-8"))
-    reader = PixelReader(np.load(study.calibration), PreprocessorConfig.from_dict(fields))
+    preprocessor = PreprocessorConfig.from_dict(fields)
+    reader = PixelReader(ModelInputs(np.load(study.calibration), preprocessor))
     try:
         with quiet():
             quantize_static(

@@ -135,7 +135,7 @@ def open_study(
         images = from_data_set(
             samples, config, pixel_caches, source=data, seed=_SEED, progress=progress
         )
-        calibration = images.calibration
+        calibration = images.calibration.grey
         pixels = PixelCache.build(samples, config, pixel_caches).pixels
         test, scans = open_test_part(samples, pixels, home), _jpeg_scans(samples)
     return Study(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.machine import usable_cores
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from export.model_inputs import ModelInputs
 
 __all__ = ["Answering", "answers_one_by_one", "logits_one_by_one"]
 
@@ -25,25 +25,24 @@ class Answering(Protocol):
 
 def answers_one_by_one(
     session: Answering,
-    grey: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    inputs: ModelInputs,
     tick: Callable[[], None] = lambda: None,
 ) -> list[tuple[NDArray[np.float32], ...]]:
     """Return logits, embeddings and evidence of each image, in the order of the images.
 
     Args:
         session: Best opened with one thread: the images keep all cores busy, and one image does that badly.
-        grey: uint8, (N, H, W).
-        config: How they become pixel values.
+        inputs: The images.
         tick: Called after each image.
     """
 
-    def ask(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        return session.run(to_pixel_values(image[None], config))
+    def ask(row: int) -> tuple[NDArray[np.float32], ...]:
+        return session.run(inputs[row : row + 1].pixel_values())
 
     answers = []
     with ThreadPoolExecutor(usable_cores()) as pool:
-        for outputs in pool.map(ask, grey):  # after an error or Ctrl-C, it starts no further images
+        # After an error or Ctrl-C, it starts no further images.
+        for outputs in pool.map(ask, range(len(inputs))):
             answers.append(outputs)
             tick()
     return answers
@@ -51,10 +50,9 @@ def answers_one_by_one(
 
 def logits_one_by_one(
     session: Answering,
-    grey: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    inputs: ModelInputs,
     tick: Callable[[], None] = lambda: None,
 ) -> NDArray[np.float32]:
     """Return the logits of each image: float32, (N, classes); arguments are those of ``answers_one_by_one``."""
-    answers = answers_one_by_one(session, grey, config, tick)
+    answers = answers_one_by_one(session, inputs, tick)
     return np.concatenate([outputs[0] for outputs in answers])

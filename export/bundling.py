@@ -107,9 +107,13 @@ def export_bundle(
     Raises:
         ParityFailed: The graph's outputs differ from PyTorch's.
         QualityGateFailed: No quantization is good enough; nothing is written.
-        ValueError: INT8 without images.
+        ValueError: INT8 without images, or images that are preprocessed otherwise than the checkpoint's.
     """
     preprocessor = checkpoint.preprocessor
+    if images is not None and any(
+        part.preprocessor != preprocessor for part in (images.calibration, images.gate)
+    ):
+        raise ValueError("the images are preprocessed otherwise than the checkpoint's")
     graph, reference, parity = _exported(checkpoint, step)
     if precision == "fp16":
         shipped = _in_half_precision(checkpoint, graph, parity)
@@ -139,7 +143,7 @@ def export_bundle(
         "gate": shipped.gate,
         "parity": shipped.parity,
         "metrics": metrics,
-        "calibration": temperature_of(shipped.graph, images, preprocessor),
+        "calibration": temperature_of(shipped.graph, images),
         "golden": golden.entries,
         "self_test": golden.self_test,
         "provenance": provenance(checkpoint, command),
@@ -217,7 +221,6 @@ def _quantized(
         checkpoint.model,
         graph,
         images.calibration,
-        checkpoint.preprocessor,
         PROCESSORS[target],
         progress,
         quick=quick,
@@ -226,7 +229,6 @@ def _quantized(
         variants,
         graph,
         images,
-        checkpoint.preprocessor,
         quick=quick,
         cache=cache,
         step=step,

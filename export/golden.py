@@ -20,6 +20,7 @@ from edge_infer.golden import GOLDEN_COUNT, golden_sheet
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from export.answers import Answering, logits_one_by_one
 from export.int8.margins import margins
+from export.model_inputs import ModelInputs
 from train.phantoms import phantom
 
 __all__ = ["CANDIDATES", "MARGIN_FACTOR", "Golden", "make_golden"]
@@ -72,9 +73,7 @@ def make_golden(
         precision: Of the shipped graph: ``fp32``, ``fp16`` or ``int8``.
     """
     nudged = _drawn(preprocessor, 0)[:_NUDGED_IMAGES]
-    tolerance = max(
-        _LEAST_TOLERANCE[precision], _NUDGE_FACTOR * _rounding(shipped, nudged, preprocessor)
-    )
+    tolerance = max(_LEAST_TOLERANCE[precision], _NUDGE_FACTOR * _rounding(shipped, nudged))
     grey, logits, fp32_logits, chosen = _answered(reference, shipped, preprocessor, tolerance)
     entries = [
         {
@@ -105,11 +104,9 @@ def _answered(
     logits = fp32_logits = np.empty((0, len(LABELS)), dtype=np.float32)
     for start in range(0, CANDIDATES, _CHUNK):
         drawn = _drawn(preprocessor, start)
-        grey = np.concatenate([grey, drawn])
-        logits = np.concatenate([logits, logits_one_by_one(shipped, drawn, preprocessor)])
-        fp32_logits = np.concatenate(
-            [fp32_logits, logits_one_by_one(reference, drawn, preprocessor)]
-        )
+        grey = np.concatenate([grey, drawn.grey])
+        logits = np.concatenate([logits, logits_one_by_one(shipped, drawn)])
+        fp32_logits = np.concatenate([fp32_logits, logits_one_by_one(reference, drawn)])
         sure = _sure(logits, fp32_logits, tolerance)
         found = np.bincount(logits[sure].argmax(axis=1), minlength=len(LABELS))
         if (found >= GOLDEN_COUNT // len(LABELS)).all():
@@ -137,12 +134,10 @@ def _chosen(logits: NDArray[np.float32], sure: NDArray[np.bool_]) -> list[int]:
     return sorted(rows, key=lambda row: (turn[row], int(answers[row])))[:GOLDEN_COUNT]
 
 
-def _rounding(
-    session: Answering, grey: NDArray[np.uint8], preprocessor: PreprocessorConfig
-) -> float:
+def _rounding(session: Answering, inputs: ModelInputs) -> float:
     """Return how far logits move when the input is scaled by very little."""
-    exact = logits_one_by_one(session, grey, preprocessor)
-    moved = [logits_one_by_one(_Scaled(session, scale), grey, preprocessor) for scale in _NUDGES]
+    exact = logits_one_by_one(session, inputs)
+    moved = [logits_one_by_one(_Scaled(session, scale), inputs) for scale in _NUDGES]
     return float(max(np.abs(other - exact).max() for other in moved))
 
 
@@ -158,15 +153,15 @@ class _Scaled:
 
 
 @functools.lru_cache(maxsize=CANDIDATES // _CHUNK)
-def _drawn(preprocessor: PreprocessorConfig, start: int) -> NDArray[np.uint8]:
-    """Draw a chunk of candidates: uint8, (32, H, W)."""
+def _drawn(preprocessor: PreprocessorConfig, start: int) -> ModelInputs:
+    """Draw a chunk of candidates: 32 images."""
     images = []
     for number in range(start, start + _CHUNK):
         view = _VIEWS[number // len(LABELS) % len(_VIEWS)]
         generator = np.random.default_rng([_SEED, number])
         drawn = Image.fromarray(phantom(LABELS[number % len(LABELS)], generator, 256))
         images.append(resize_grey(view(drawn), preprocessor))
-    return np.stack(images)
+    return ModelInputs(np.stack(images), preprocessor)
 
 
 def _zoomed(image: Image.Image) -> Image.Image:

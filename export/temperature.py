@@ -11,7 +11,6 @@ import onnx
 from numpy.typing import NDArray
 
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import PreprocessorConfig
 from export.answers import logits_one_by_one
 from export.int8.calibration import ExportImages
 from export.sessions import open_graph
@@ -36,15 +35,12 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     return round(float(_TEMPERATURES[int(np.argmin(losses))]), 4)
 
 
-def temperature_of(
-    graph: onnx.ModelProto, images: ExportImages | None, config: PreprocessorConfig
-) -> dict[str, Any]:
+def temperature_of(graph: onnx.ModelProto, images: ExportImages | None) -> dict[str, Any]:
     """Fit the temperature on real validation images; phantoms would give a wrong one.
 
     Args:
         graph: That ships.
         images: Of which ``gate`` and ``gate_labels`` are used; None for no images.
-        config: How they become pixel values.
 
     Returns:
         ``calibration`` of the manifest: the temperature, what it was fitted on, and the expected calibration error
@@ -52,7 +48,7 @@ def temperature_of(
     """
     if images is None or images.synthetic:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
-    logits = logits_one_by_one(open_graph(graph), images.gate, config)
+    logits = logits_one_by_one(open_graph(graph), images.gate)
     labels = images.gate_labels
     temperature = fit_temperature(logits, labels)
     return {

@@ -62,7 +62,7 @@ def judged(model: str, target: str) -> dict[str, Any]:
     images = dataclasses.replace(from_kit(config, cache, seed=0), corrupted=CORRUPTED)
     graph = float_graph(checkpoint.model, height=config.height, width=config.width)
     lines: list[str] = []
-    logits = logits_one_by_one(open_graph(graph, num_threads=1), images.gate, config)
+    logits = logits_one_by_one(open_graph(graph, num_threads=1), images.gate)
     outcome: dict[str, Any] = {"target": target, "logits": logits.tolist()}
     try:
         chosen = choose(
@@ -71,7 +71,6 @@ def judged(model: str, target: str) -> dict[str, Any]:
                     checkpoint.model,
                     graph,
                     images.calibration,
-                    config,
                     PROCESSORS[target],
                     lambda *_: None,
                     quick=True,
@@ -80,7 +79,6 @@ def judged(model: str, target: str) -> dict[str, Any]:
             ),
             graph,
             images,
-            config,
             cache=cache,
             step=lines.append,
             details=lambda _: None,

@@ -33,10 +33,11 @@ from export.int8.calibration import ExportImages, from_data_set
 from export.int8.gate import GateReport, judge
 from export.int8.ranges import METHODS
 from export.int8.variants import Variant, quantized_variants
+from export.model_inputs import ModelInputs
 from train.checkpoint import Checkpoint, load_checkpoint
 from train.data.layouts import load_samples
 
-__all__ = ["RESULT", "SABOTAGES", "calibrated_only", "main", "sabotaged", "table"]
+__all__ = ["RESULT", "SABOTAGES", "calibrated_only", "main", "sabotaged", "spoilt", "table"]
 
 RESULT = Path(__file__).with_suffix(".json")
 
@@ -77,17 +78,22 @@ def main() -> None:
     }
     if given.output.is_file():
         result["sabotages"] = json.loads(given.output.read_text(encoding="utf-8"))["sabotages"]
-    for name, spoil in SABOTAGES.items():
+    for name in SABOTAGES:
         if name in result["sabotages"]:
             continue
         print(f"## calibration: {name}\n", flush=True)
-        spoilt = dataclasses.replace(
-            images, calibration=spoil(images.calibration), corrupted=_CORRUPTED
-        )
-        result["sabotages"][name] = sabotaged(checkpoint, spoilt)
+        given_images = dataclasses.replace(spoilt(images, name), corrupted=_CORRUPTED)
+        result["sabotages"][name] = sabotaged(checkpoint, given_images)
         content = json.dumps(result, indent=1, allow_nan=False) + "\n"
         write_bytes_atomically(given.output, content.encode())
     print(table(result))
+
+
+def spoilt(images: ExportImages, sabotage: str) -> ExportImages:
+    """Return images whose calibration part is sabotaged."""
+    grey = SABOTAGES[sabotage](images.calibration.grey)
+    calibration = ModelInputs(grey, images.calibration.preprocessor)
+    return dataclasses.replace(images, calibration=calibration)
 
 
 def sabotaged(checkpoint: Checkpoint, images: ExportImages) -> dict[str, Any]:

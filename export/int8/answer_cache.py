@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.contract import LABELS
-from edge_infer.preprocessing import PreprocessorConfig
 from export.answers import Answering, answers_one_by_one, logits_one_by_one
+from export.model_inputs import ModelInputs
 
 __all__ = ["AnswerCache"]
 
@@ -33,29 +33,27 @@ class AnswerCache:
 
     Args:
         session: The model.
-        config: How images become pixel values.
         folder: Entries are kept in its subfolder ``answers``; None keeps none.
     """
 
-    def __init__(self, session: Answering, config: PreprocessorConfig, folder: Path | None) -> None:
+    def __init__(self, session: Answering, folder: Path | None) -> None:
         self._session = session
-        self._config = config
         self._folder = None if folder is None else folder / _SUBFOLDER
 
-    def logits(self, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return float32, (N, classes), of uint8, (N, H, W).
+    def logits(self, inputs: ModelInputs) -> NDArray[np.float32]:
+        """Return the logits of N images: float32, (N, classes).
 
         Raises:
             CannotWrite: The entry cannot be written.
         """
         if self._folder is None:
-            return logits_one_by_one(self._session, grey, self._config)
-        probed = answers_one_by_one(self._session, grey[:_PROBES], self._config)
-        path = self._folder / f"{self._key(grey, probed)}.npz"
+            return logits_one_by_one(self._session, inputs)
+        probed = answers_one_by_one(self._session, inputs[:_PROBES])
+        path = self._folder / f"{_key(inputs, probed)}.npz"
         kept = _read(path)
-        if kept is not None and kept.shape == (len(grey), len(LABELS)):
+        if kept is not None and kept.shape == (len(inputs), len(LABELS)):
             return kept
-        rest = answers_one_by_one(self._session, grey[_PROBES:], self._config)
+        rest = answers_one_by_one(self._session, inputs[_PROBES:])
         logits = np.concatenate([outputs[0] for outputs in [*probed, *rest]])
         file = io.BytesIO()
         np.savez(file, logits=logits)
@@ -63,14 +61,16 @@ class AnswerCache:
         write_bytes_atomically(path, file.getvalue())
         return logits
 
-    def _key(self, grey: NDArray[np.uint8], probed: list[tuple[NDArray[np.float32], ...]]) -> str:
-        facts = [onnxruntime.__version__, np.__version__, asdict(self._config), grey.shape]
-        digest = hashlib.sha256(json.dumps(facts).encode())
-        digest.update(grey.tobytes())
-        for outputs in probed:
-            for output in outputs:
-                digest.update(output.tobytes())
-        return digest.hexdigest()[:32]
+
+def _key(inputs: ModelInputs, probed: list[tuple[NDArray[np.float32], ...]]) -> str:
+    preprocessor, shape = asdict(inputs.preprocessor), inputs.grey.shape
+    facts = [onnxruntime.__version__, np.__version__, preprocessor, shape]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    digest.update(inputs.grey.tobytes())
+    for outputs in probed:
+        for output in outputs:
+            digest.update(output.tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _read(path: Path) -> NDArray[np.float32] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_infer.contract import INPUT_NAME
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from export.model_inputs import ModelInputs
 from export.sessions import open_other_graph
 
 __all__ = ["with_biases_of", "with_corrected_biases"]
@@ -28,8 +28,7 @@ _BIAS, _SCALES, _AS_FLOAT = ".bias", ".bias.scales", ".bias.float"
 def with_corrected_biases(
     graph: onnx.ModelProto,
     float_graph: onnx.ModelProto,
-    calibration: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    calibration: ModelInputs,
     advance: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> onnx.ModelProto:
     """Return a copy whose layers have the channel means of the float graph.
@@ -37,8 +36,7 @@ def with_corrected_biases(
     Args:
         graph: Made with ``Int8Layers``; layers without a 32-bit bias (float and dynamic ones) stay as they are.
         float_graph: Made with ``FloatLayers`` from the same model.
-        calibration: uint8, (N, H, W), training images.
-        config: How they become pixel values.
+        calibration: Training images.
         advance: Called after each layer with (done, total).
     """
     result = _copy(graph)
@@ -46,9 +44,7 @@ def with_corrected_biases(
     layers = list(_layers(result))
     if not layers:
         return result
-    pixel_values = [
-        to_pixel_values(calibration[row : row + 1], config) for row in range(len(calibration))
-    ]
+    pixel_values = list(calibration.batches(1))
     outputs = [_output(float_graph, layer) for layer in layers]
     expected = _channel_means(float_graph, outputs, pixel_values)
     # In the order of the graph, because the later layers get the corrected values.

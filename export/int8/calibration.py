@@ -16,7 +16,8 @@ from PIL import Image
 
 from edge_infer.contract import INPUT_NAME, LABELS
 from edge_infer.errors import UnreadableInput
-from edge_infer.preprocessing import PreprocessorConfig, resize_grey, to_pixel_values
+from edge_infer.preprocessing import PreprocessorConfig, resize_grey
+from export.model_inputs import ModelInputs
 from train.data.layouts import load_samples
 from train.data.pixel_cache import PixelCache
 from train.data.samples import Progress, Sample
@@ -44,16 +45,16 @@ class ExportImages:
     """The images that quantization and gate use.
 
     Attributes:
-        calibration: uint8, (N, H, W), of the train part.
-        gate: uint8, (M, H, W), of the validation part.
+        calibration: N images of the train part.
+        gate: M images of the validation part.
         gate_labels: int64, (M,), class ids.
         source: Where the images come from, for the manifest and the model card.
         synthetic: Whether they are phantoms.
         corrupted: Number of corrupted variants of the gate's images that are judged too.
     """
 
-    calibration: NDArray[np.uint8] = field(repr=False)
-    gate: NDArray[np.uint8] = field(repr=False)
+    calibration: ModelInputs = field(repr=False)
+    gate: ModelInputs = field(repr=False)
     gate_labels: NDArray[np.int64] = field(repr=False)
     source: str
     synthetic: bool
@@ -64,15 +65,11 @@ class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] #
     """Feeds images to onnxruntime's calibrator in batches.
 
     Args:
-        grey: uint8, (N, H, W).
-        config: How they become pixel values.
+        inputs: The images.
     """
 
-    def __init__(self, grey: NDArray[np.uint8], config: PreprocessorConfig) -> None:
-        self._batches = iter(
-            to_pixel_values(grey[start : start + _BATCH], config)
-            for start in range(0, len(grey), _BATCH)
-        )
+    def __init__(self, inputs: ModelInputs) -> None:
+        self._batches = inputs.batches(_BATCH)
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         """Return the next batch as the graph's input, or None at the end."""
@@ -105,8 +102,8 @@ def from_data_set(
         chosen += generator.choice(of_class, count, replace=False).tolist()
     pixels = PixelCache.build(samples, config, cache_folder, progress).pixels
     return ExportImages(
-        calibration=np.asarray(pixels[sorted(chosen)]),
-        gate=np.asarray(pixels[val]),
+        calibration=ModelInputs(np.asarray(pixels[sorted(chosen)]), config),
+        gate=ModelInputs(np.asarray(pixels[val]), config),
         gate_labels=np.array([samples[row].label for row in val]),
         source=source,
         synthetic=False,
@@ -150,12 +147,13 @@ def from_phantoms(config: PreprocessorConfig, *, seed: int) -> ExportImages:
     generator = np.random.default_rng(seed)
     count = _CALIBRATION_IMAGES + _GATE_PHANTOMS
     labels = np.arange(count) % len(LABELS)  # each class equally often, in both parts
-    images = np.stack(
+    grey = np.stack(
         [
             resize_grey(Image.fromarray(phantom(LABELS[label], generator, 256)), config)
             for label in labels
         ]
     )
+    images = ModelInputs(grey, config)
     return ExportImages(
         calibration=images[:_CALIBRATION_IMAGES],
         gate=images[_CALIBRATION_IMAGES:],

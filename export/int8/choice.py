@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from edge_infer.errors import QualityGateFailed
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session
 from export.answers import logits_one_by_one
 from export.int8.calibration import ExportImages
 from export.int8.corrupted_gate import CorruptedReport, judge_corrupted
 from export.int8.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
 from export.int8.variants import Variant
+from export.model_inputs import ModelInputs
 from export.sessions import largest_weight, open_graph
 from train.data.samples import Progress
 
@@ -142,7 +141,6 @@ def choose(
     variants: Iterable[Variant],
     reference: onnx.ModelProto,
     images: ExportImages,
-    config: PreprocessorConfig,
     *,
     quick: bool = False,
     cache: Path | None,
@@ -158,7 +156,6 @@ def choose(
         variants: Each is made when it is asked for.
         reference: The FP32 graph.
         images: For the gate.
-        config: How they become pixel values.
         quick: Take the first that passes both gates, instead of the best of all.
         cache: Folder for FP32 answers on corrupted images, so that an interrupted export can continue.
         step: Given one line about each step and its result.
@@ -169,7 +166,7 @@ def choose(
         QualityGateFailed: None passes.
     """
     asked = open_graph(reference, num_threads=1)
-    answers = logits_one_by_one(asked, images.gate, config)
+    answers = logits_one_by_one(asked, images.gate)
     tried: list[Tried] = []
     sessions: list[Session] = []
 
@@ -179,7 +176,6 @@ def choose(
             asked,
             sessions[tried.index(entry)],
             images,
-            config,
             variants=images.corrupted,
             cache=cache,
             progress=progress,
@@ -190,7 +186,7 @@ def choose(
 
     for variant in variants:
         session = open_graph(variant.graph, num_threads=1)
-        quantized = logits_one_by_one(session, images.gate, config)
+        quantized = logits_one_by_one(session, images.gate)
         report = judge(images.gate_labels, answers, quantized)
         entry = Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize())
         tried.append(entry)
@@ -201,7 +197,7 @@ def choose(
             judge_on_corrupted(entry)
             if entry.passed:
                 break
-    *latencies, fp32_p50_ms = _medians_ms([*sessions, asked], images.gate[:1], config)
+    *latencies, fp32_p50_ms = _medians_ms([*sessions, asked], images.gate[:1])
     for entry, latency in zip(tried, latencies, strict=True):
         entry.p50_ms = latency
     for entry in _best_first(tried):
@@ -263,11 +259,9 @@ def _difference(entry: Tried) -> float:
     return float(entry.report.table["mean_abs_probability_difference"])
 
 
-def _medians_ms(
-    sessions: list[Session], image: NDArray[np.uint8], config: PreprocessorConfig
-) -> list[float]:
+def _medians_ms(sessions: list[Session], image: ModelInputs) -> list[float]:
     """Time the sessions in turn, because latencies of two separate runs cannot be compared."""
-    pixel_values = to_pixel_values(image, config)
+    pixel_values = image.pixel_values()
     taken: list[list[float]] = [[] for _ in sessions]
     for _ in range(_ROUNDS):
         for session, times in zip(sessions, taken, strict=True):

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from edge_infer.contract import LABELS
 from edge_infer.machine import usable_cores
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import PreprocessorConfig
 from export.answers import Answering, logits_one_by_one
 from export.int8.answer_cache import AnswerCache
 from export.int8.calibration import ExportImages
@@ -30,6 +29,7 @@ from export.int8.margins import (
     too_close_table,
     too_close_text,
 )
+from export.model_inputs import ModelInputs
 from train.corruption.corruptions import cells, corrupt
 from train.data.samples import Progress
 from train.metrics.figures import wilson_interval
@@ -91,7 +91,6 @@ def judge_corrupted(
     reference: Answering,
     quantized: Answering,
     images: ExportImages,
-    preprocessor: PreprocessorConfig,
     *,
     variants: int = 10_000,
     cache: Path | None = None,
@@ -106,7 +105,6 @@ def judge_corrupted(
         reference: The float32 model.
         quantized: The model on trial; its answers are never taken from the cache.
         images: Of which ``gate`` and ``gate_labels`` are used.
-        preprocessor: How images become pixel values.
         variants: Least number of variants; fewer if there are too few images for that many different ones.
         cache: Folder for the reference's answers, for the next candidate, or for the next export after an interruption.
         progress: Called with (done, total).
@@ -116,7 +114,7 @@ def judge_corrupted(
     """
     plan = _plan(len(images.gate), variants)
     total = len(plan.rows)
-    answers = AnswerCache(reference, preprocessor, cache)
+    answers = AnswerCache(reference, cache)
     allowed = _allowed(total)
     before: list[NDArray[np.float32]] = []
     after: list[NDArray[np.float32]] = []
@@ -128,9 +126,9 @@ def judge_corrupted(
             progress(next(done), total)
 
     for start in range(0, total, _CHUNK):
-        grey = _drawn(images.gate, plan, range(start, min(start + _CHUNK, total)))
-        before.append(answers.logits(grey))
-        after.append(logits_one_by_one(quantized, grey, preprocessor, tick))
+        drawn = _drawn(images.gate, plan, range(start, min(start + _CHUNK, total)))
+        before.append(answers.logits(drawn))
+        after.append(logits_one_by_one(quantized, drawn, tick))
         apart = too_close(before[-1])
         close += int(apart.sum())
         differing += int((before[-1].argmax(axis=1) != after[-1].argmax(axis=1))[~apart].sum())
@@ -151,16 +149,17 @@ def _plan(images: int, variants: int) -> _Variants:
     return _Variants(rows=order[(cell * each + turns) % images], cells=cell)
 
 
-def _drawn(gate: NDArray[np.uint8], plan: _Variants, which: range) -> NDArray[np.uint8]:
+def _drawn(gate: ModelInputs, plan: _Variants, which: range) -> ModelInputs:
     every = cells()
 
     def draw(number: int) -> NDArray[np.uint8]:
         row = int(plan.rows[number])
         kind, severity = every[plan.cells[number]]
-        return corrupt(gate[row], kind, severity, (_SEED, row))
+        return corrupt(gate.grey[row], kind, severity, (_SEED, row))
 
     with ThreadPoolExecutor(usable_cores()) as pool:
-        return np.stack(list(pool.map(draw, which)))
+        grey = np.stack(list(pool.map(draw, which)))
+    return ModelInputs(grey, gate.preprocessor)
 
 
 def _verdict(

@@ -24,12 +24,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from export.model_inputs import ModelInputs
 from train.models.cvt import CvtClassifier
 from train.models.cvt_slim import CvtSlimClassifier
 
@@ -53,21 +51,18 @@ class _Link:
     readers: Sequence[Any] = field(repr=False)
 
 
-def equalized(
-    model: nn.Module, calibration: NDArray[np.uint8], config: PreprocessorConfig
-) -> nn.Module:
+def equalized(model: nn.Module, calibration: ModelInputs) -> nn.Module:
     """Return a copy that computes the same and quantizes better, or the model itself if it would not gain.
 
     Args:
         model: In evaluation mode.
-        calibration: uint8, (N, H, W), training images.
-        config: How they become pixel values.
+        calibration: Training images.
     """
     if not isinstance(model, CvtClassifier | CvtSlimClassifier):
         return model
     result = copy.deepcopy(model).eval()
     links = list(_links(result))
-    largest = _largest(result, links, calibration, config)
+    largest = _largest(result, links, calibration)
     with torch.no_grad():
         for link, peak in zip(links, largest, strict=True):
             factor = _factor(link, peak)
@@ -80,12 +75,7 @@ def equalized(
     return result
 
 
-def _largest(
-    model: nn.Module,
-    links: list[_Link],
-    calibration: NDArray[np.uint8],
-    config: PreprocessorConfig,
-) -> list[Tensor]:
+def _largest(model: nn.Module, links: list[_Link], calibration: ModelInputs) -> list[Tensor]:
     """Return the largest absolute value of each channel of each link."""
     found: list[Tensor | None] = [None] * len(links)
 
@@ -99,8 +89,8 @@ def _largest(
 
     hooks = [hook for number, link in enumerate(links) for hook in watch(number, link)]
     with torch.inference_mode():
-        for start in range(0, len(calibration), _BATCH):
-            model(torch.from_numpy(to_pixel_values(calibration[start : start + _BATCH], config)))
+        for pixel_values in calibration.batches(_BATCH):
+            model(torch.from_numpy(pixel_values))
     for hook in hooks:
         hook.remove()
     # Copies, because torch does not let tensors made in inference mode be used with parameters.

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_infer.preprocessing import PreprocessorConfig
 from export.int8.calibration import PixelReader
 from export.int8.shared_weights import PRODUCTS, second_uses, share_weights, with_own_weights
+from export.model_inputs import ModelInputs
 from export.quiet import quiet_folder
 
 __all__ = ["CANDIDATES", "Candidate", "prepare"]
@@ -36,15 +34,13 @@ class Candidate:
     Attributes:
         name: As in the manifest.
         description: What it does, for the manifest.
-        quantize: Takes the prepared graph, calibration images, their preprocessing and the largest weight: 127, or
-            63 for weights of 7 bits (see ``export.int8.processors``).
+        quantize: Takes the prepared graph, calibration images and the largest weight: 127, or 63 for weights of 7 bits
+            (see ``export.int8.processors``).
     """
 
     name: str
     description: dict[str, Any]
-    quantize: Callable[
-        [onnx.ModelProto, NDArray[np.uint8], PreprocessorConfig, int], onnx.ModelProto
-    ]
+    quantize: Callable[[onnx.ModelProto, ModelInputs, int], onnx.ModelProto]
 
 
 def prepare(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -56,15 +52,14 @@ def prepare(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 def _static(
     graph: onnx.ModelProto,
-    calibration: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    calibration: ModelInputs,
     weight_limit: int = 127,
 ) -> onnx.ModelProto:
     with quiet_folder() as folder:
         quantize_static(
             _saved(with_own_weights(graph), folder),
             folder / "int8.onnx",
-            PixelReader(calibration, config),
+            PixelReader(calibration),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             activation_type=QuantType.QUInt8,
@@ -83,8 +78,7 @@ def _static(
 
 def _dynamic(
     graph: onnx.ModelProto,
-    _: NDArray[np.uint8],
-    __: PreprocessorConfig,
+    _: ModelInputs,
     weight_limit: int = 127,
 ) -> onnx.ModelProto:
     with quiet_folder() as folder:

@@ -15,9 +15,9 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization.calibrate import CalibrationMethod, create_calibrator
 
-from edge_infer.preprocessing import PreprocessorConfig
 from export.int8.calibration import PixelReader
 from export.int8.layers import Ranges
+from export.model_inputs import ModelInputs
 from export.quiet import quiet_folder
 
 __all__ = ["METHODS", "Method", "activation_ranges"]
@@ -39,8 +39,7 @@ _SHARES = np.linspace(0.3, 1.0, 36)  # of the range that occurs
 
 def activation_ranges(
     graph: onnx.ModelProto,
-    calibration: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    calibration: ModelInputs,
     *,
     method: Method = "min-max",
 ) -> Ranges:
@@ -48,8 +47,7 @@ def activation_ranges(
 
     Args:
         graph: Made with ``FloatLayers``.
-        calibration: uint8, (N, H, W), training images.
-        config: How they become pixel values.
+        calibration: Training images.
         method: Which part of the values the range covers.
     """
     kind, options = _CALIBRATORS[method]
@@ -64,7 +62,7 @@ def activation_ranges(
             extra_options=options,
         )
         for start in range(0, len(calibration), 4):  # all values of a call are held in memory
-            calibrator.collect_data(PixelReader(calibration[start : start + 4], config))
+            calibrator.collect_data(PixelReader(calibration[start : start + 4]))
         if method == "lp-norm":
             histograms = calibrator.collector.histogram_dict
             return {name: _least_error(*entry[:4]) for name, entry in histograms.items()}

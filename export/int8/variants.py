@@ -10,7 +10,6 @@ import onnx
 from numpy.typing import NDArray
 from torch import nn
 
-from edge_infer.preprocessing import PreprocessorConfig
 from export.answers import logits_one_by_one
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
@@ -27,6 +26,7 @@ from export.int8.sensitivity import (
     rms_difference,
     worst_groups,
 )
+from export.model_inputs import ModelInputs
 from export.sessions import open_graph
 from train.data.samples import Progress
 
@@ -69,8 +69,7 @@ class Variant:
 def quantized_variants(
     model: nn.Module,
     float_graph: onnx.ModelProto,
-    calibration: NDArray[np.uint8],
-    config: PreprocessorConfig,
+    calibration: ModelInputs,
     processors: ProcessorFamily,
     progress: Progress,
     *,
@@ -81,8 +80,7 @@ def quantized_variants(
     Args:
         model: In evaluation mode.
         float_graph: Its graph, as exported.
-        calibration: uint8, (N, H, W), training images only.
-        config: How they become pixel values.
+        calibration: Training images only.
         processors: Processors that the graphs are made for.
         progress: Called with (done, total) after each step within a variant.
         quick: Begin with the variant that takes least time to make, because the first that passes is taken.
@@ -90,11 +88,11 @@ def quantized_variants(
     if not can_build(model):
         prepared = prepare(float_graph)
         for candidate in CANDIDATES:
-            graph = candidate.quantize(prepared, calibration, config, processors.weight_limit)
+            graph = candidate.quantize(prepared, calibration, processors.weight_limit)
             graph.ir_version = min(graph.ir_version, float_graph.ir_version)
             yield Variant(name=candidate.name, description=candidate.description, graph=graph)
         return
-    builder = _Builder(model, calibration, config, processors)
+    builder = _Builder(model, calibration, processors)
     if not quick:
         yield from builder.variants(progress)
         return
@@ -106,19 +104,15 @@ class _Builder:
     """Builds a model's graph in one number format after the other."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        calibration: NDArray[np.uint8],
-        config: PreprocessorConfig,
-        processors: ProcessorFamily,
+        self, model: nn.Module, calibration: ModelInputs, processors: ProcessorFamily
     ) -> None:
-        self.model = equalized(model, calibration, config)
+        self.model = equalized(model, calibration)
         self.given = model
+        self.height, self.width = calibration.preprocessor.height, calibration.preprocessor.width
         self.float_graph = build_graph(
-            self.model, FloatLayers(), height=config.height, width=config.width
+            self.model, FloatLayers(), height=self.height, width=self.width
         )
         self.calibration = calibration
-        self.config = config
         self.processors = processors
         # Evenly spaced, because the images are ordered by class and patient.
         self.few = calibration[:: max(1, len(calibration) // _FEW)]
@@ -130,7 +124,7 @@ class _Builder:
         errors: dict[str, float] = {}
         for method in METHODS:
             images = self.calibration if method in ("min-max", "lp-norm") else self.few
-            ranges[method] = activation_ranges(self.float_graph, images, self.config, method=method)
+            ranges[method] = activation_ranges(self.float_graph, images, method=method)
             graphs[method] = self.build(ranges[method], lambda _: "static")
             errors[method] = rms_difference(self.logits(graphs[method]), reference)
             yield self.variant(
@@ -140,9 +134,7 @@ class _Builder:
                 f"{method} of {len(images)} images",
             )
         best = min(errors, key=errors.__getitem__)
-        corrected = with_corrected_biases(
-            graphs[best], self.float_graph, self.few, self.config, progress
-        )
+        corrected = with_corrected_biases(graphs[best], self.float_graph, self.few, progress)
         biases = f"corrected on {len(self.few)} images"
         yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
         by_group = self.sensitivity(ranges[best], reference, progress)
@@ -188,11 +180,11 @@ class _Builder:
         layers: FloatLayers = Int8Layers(
             ranges, format_of, weight_limit=self.processors.weight_limit
         )
-        return build_graph(self.model, layers, height=self.config.height, width=self.config.width)
+        return build_graph(self.model, layers, height=self.height, width=self.width)
 
     def logits(self, graph: onnx.ModelProto) -> NDArray[np.float32]:
         """Return a graph's logits of the few images, (N, classes)."""
-        return logits_one_by_one(open_graph(graph, num_threads=1), self.few, self.config)
+        return logits_one_by_one(open_graph(graph, num_threads=1), self.few)
 
     def variant(
         self, name: str, graph: onnx.ModelProto, method: str, activations: str, **more: Any

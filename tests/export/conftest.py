@@ -19,6 +19,7 @@ from edge_infer.session import Session, open_session
 from export.bundling import export_bundle
 from export.int8.calibration import ExportImages
 from export.int8.quantization import prepare
+from export.model_inputs import ModelInputs
 from export.to_onnx import export_graph
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.models import create_model
@@ -107,8 +108,8 @@ def images() -> ExportImages:
     calibration, _ = draw_textures(32, seed=2)
     gate, labels = draw_textures(80, seed=3)
     return ExportImages(
-        calibration=calibration,
-        gate=gate,
+        calibration=ModelInputs(calibration, CONFIG),
+        gate=ModelInputs(gate, CONFIG),
         gate_labels=labels,
         source="textures",
         synthetic=False,

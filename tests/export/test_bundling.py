@@ -19,12 +19,12 @@ from edge_infer.contract import BUNDLE_FILES, LABELS, METADATA_KEY, OUTPUT_NAMES
 from edge_infer.errors import QualityGateFailed
 from edge_infer.graph_facts import graph_facts
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import to_pixel_values
 from export import bundling
 from export.bundling import FP16_ATOL, Report, export_bundle
 from export.int8 import choice
 from export.int8.calibration import ExportImages
 from export.int8.variants import Variant
+from export.model_inputs import ModelInputs
 from export.temperature import fit_temperature
 from train.checkpoint import Checkpoint
 from train.evaluation.predictors import predictor
@@ -173,7 +173,7 @@ def test_an_image_alone_gets_the_answer_it_gets_in_a_batch(
     bundles: dict[str, Bundle], images: ExportImages, precision: str
 ) -> None:
     session = Classifier(bundles[precision]).session
-    pixel_values = to_pixel_values(images.gate[:8], bundles[precision].preprocessor)
+    pixel_values = images.gate[:8].pixel_values()
     together = session.run(pixel_values)
     for row in range(8):
         alone = session.run(pixel_values[row : row + 1])
@@ -205,7 +205,7 @@ def test_the_int8_bundle_answers_as_fp32_does(
     answers = {
         precision: [
             prediction.label
-            for prediction in Classifier(bundles[precision]).predict_many(images.gate)
+            for prediction in Classifier(bundles[precision]).predict_many(images.gate.grey)
         ]
         for precision in ("fp32", "int8")
     }
@@ -223,7 +223,7 @@ def test_the_temperature_is_fitted_on_the_logits_of_the_very_graph(
         logits = np.array(
             [
                 list(prediction.logits.values())
-                for prediction in Classifier(bundle).predict_many(images.gate)
+                for prediction in Classifier(bundle).predict_many(images.gate.grey)
             ]
         )
         assert bundle.temperature == fit_temperature(logits, images.gate_labels) != 1
@@ -311,7 +311,8 @@ def test_the_terminal_shows_one_line_each_and_the_chosen_ones_table(
 def test_a_blank_calibration_makes_static_fail_and_dynamic_is_taken(
     checkpoint: Checkpoint, images: ExportImages, tmp_path: Path
 ) -> None:
-    blank = dataclasses.replace(images, calibration=np.zeros_like(images.calibration))
+    black = ModelInputs(np.zeros_like(images.calibration.grey), checkpoint.preprocessor)
+    blank = dataclasses.replace(images, calibration=black)
     report = exported(checkpoint, tmp_path / "bundle", blank)
     passed = {entry.variant.name: entry.passed for entry in report.tried}
     assert passed["dynamic"] is True
@@ -344,7 +345,7 @@ def test_the_gate_sees_what_brain_infer_will_see(
     bundle = exported(checkpoint, tmp_path / "bundle", images).bundle
     given = [
         list(prediction.logits.values())
-        for prediction in Classifier(bundle).predict_many(images.gate)
+        for prediction in Classifier(bundle).predict_many(images.gate.grey)
     ]
     np.testing.assert_allclose(seen[0], given, rtol=0, atol=1e-5)
 
@@ -425,6 +426,17 @@ def test_int8_needs_images(checkpoint: Checkpoint, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_images_of_another_preprocessing_are_refused(
+    checkpoint: Checkpoint, images: ExportImages, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(checkpoint.preprocessor, rescale_factor=1 / 127.5)
+    for part in ("calibration", "gate"):
+        moved = ModelInputs(getattr(images, part).grey, other)
+        with pytest.raises(ValueError, match="preprocessed otherwise"):
+            exported(checkpoint, tmp_path / "bundle", dataclasses.replace(images, **{part: moved}))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_export_gives_the_same_graph(
     checkpoint: Checkpoint,
     images: ExportImages,
@@ -445,6 +457,6 @@ def test_an_evaluation_of_a_bundle_measures_what_brain_infer_answers(
     assert predict.identity == f"bundle {bundle.manifest['manifest_sha256']}"
     answers = [
         list(prediction.logits.values())
-        for prediction in Classifier(bundle).predict_many(images.gate[:8])
+        for prediction in Classifier(bundle).predict_many(images.gate.grey[:8])
     ]
-    np.testing.assert_array_equal(predict(images.gate[:8]), answers)
+    np.testing.assert_array_equal(predict(images.gate.grey[:8]), answers)

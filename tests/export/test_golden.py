@@ -18,6 +18,7 @@ from edge_infer.self_test import replay
 from edge_infer.session import Session, open_session
 from export.answers import logits_one_by_one
 from export.golden import _CHUNK, CANDIDATES, MARGIN_FACTOR, Golden, _drawn, _sure, make_golden
+from export.model_inputs import ModelInputs
 
 PRECISIONS = ("fp32", "fp16", "int8")
 each_precision = pytest.mark.parametrize("precision", PRECISIONS)
@@ -33,11 +34,10 @@ def test_a_bundle_carries_sixteen_images_four_of_each_class_that_is_sure_so_ofte
     images = [case.grey.tobytes() for case in bundle.golden_cases()]
     assert len(set(images)) == 16
     # How far rounding moves 8-bit answers is measured where the bundle is made, and so is which lead is sure.
-    drawn = np.concatenate(
-        [_drawn(bundle.preprocessor, start) for start in range(0, CANDIDATES, _CHUNK)]
-    )
+    drawn = [_drawn(bundle.preprocessor, start).grey for start in range(0, CANDIDATES, _CHUNK)]
+    inputs = ModelInputs(np.concatenate(drawn), bundle.preprocessor)
     given, fp32 = (
-        logits_one_by_one(session, drawn, bundle.preprocessor)
+        logits_one_by_one(session, inputs)
         for session in (open_session(bundle.model_bytes), reference)
     )
     sure = _sure(given, fp32, bundle.manifest["self_test"]["tolerance_logits"])

@@ -14,6 +14,7 @@ from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import open_session
 from export.answers import answers_one_by_one
 from export.int8.quantization import CANDIDATES, prepare
+from export.model_inputs import ModelInputs
 from export.parity import check_parity
 from export.to_onnx import export_graph
 from train.models import create_model
@@ -50,15 +51,15 @@ def exported(request: pytest.FixtureRequest) -> Exported:
 
 
 @pytest.fixture(scope="module")
-def grey() -> NDArray[np.uint8]:
+def inputs() -> ModelInputs:
     """Smooth blobs: in noise a calibration would find no structure."""
     generator = np.random.default_rng(7)
     coarse = generator.uniform(0, 255, (48, 8, 8))
-    return np.kron(coarse, np.ones((1, 4, 4))).astype(np.uint8)
+    return ModelInputs(np.kron(coarse, np.ones((1, 4, 4))).astype(np.uint8), CONFIG)
 
 
-def run(graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-    answers = answers_one_by_one(open_session(graph.SerializeToString()), grey, CONFIG)
+def run(graph: onnx.ModelProto, inputs: ModelInputs) -> tuple[NDArray[np.float32], ...]:
+    answers = answers_one_by_one(open_session(graph.SerializeToString()), inputs)
     return tuple(np.concatenate(parts) for parts in zip(*answers, strict=True))
 
 
@@ -70,11 +71,11 @@ def test_the_graph_gives_what_pytorch_gives(exported: Exported) -> None:
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 def test_int8_answers_nearly_alike_and_its_evidence_still_adds_up(
-    exported: Exported, grey: NDArray[np.uint8], candidate: Any
+    exported: Exported, inputs: ModelInputs, candidate: Any
 ) -> None:
-    expected, *_ = run(exported.graph, grey)
-    quantized = candidate.quantize(prepare(exported.graph), grey[:32], CONFIG)
-    logits, _, evidence = run(quantized, grey)
+    expected, *_ = run(exported.graph, inputs)
+    quantized = candidate.quantize(prepare(exported.graph), inputs[:32])
+    logits, _, evidence = run(quantized, inputs)
     error = np.abs(logits - expected).max()
     assert 0 < error < 0.15 * np.ptp(expected), "0 would mean that nothing was quantized"
     np.testing.assert_allclose(evidence.mean(axis=(2, 3)), logits, atol=1e-4)
@@ -82,9 +83,9 @@ def test_int8_answers_nearly_alike_and_its_evidence_still_adds_up(
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda candidate: candidate.name)
 def test_int8_stores_each_weight_once(
-    exported: Exported, grey: NDArray[np.uint8], candidate: Any
+    exported: Exported, inputs: ModelInputs, candidate: Any
 ) -> None:
-    quantized = candidate.quantize(prepare(exported.graph), grey[:32], CONFIG)
+    quantized = candidate.quantize(prepare(exported.graph), inputs[:32])
     large = [numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer]
     in_float = [
         list(array.shape) for array in large if array.dtype == np.float32 and array.ndim > 1

@@ -13,7 +13,7 @@ from torch import nn
 
 from edge_infer import saturation
 from edge_infer.contract import LABELS
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import open_session
 from export.graphs import build_graph, can_build, float_layers
 from export.graphs.float_layers import FloatLayers
@@ -22,6 +22,7 @@ from export.int8.layers import Format, Int8Layers, Ranges
 from export.int8.processors import PROCESSORS
 from export.int8.ranges import METHODS, _least_error, activation_ranges
 from export.int8.sensitivity import errors_by_group, group_of, mixed_formats, worst_groups
+from export.model_inputs import ModelInputs
 from export.parity import check_parity
 from export.sessions import largest_weight
 from train.models import create_model
@@ -67,8 +68,9 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def grey() -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (16, SIZE, SIZE), dtype=np.uint8)
+def inputs() -> ModelInputs:
+    grey = np.random.default_rng(0).integers(0, 256, (16, SIZE, SIZE), dtype=np.uint8)
+    return ModelInputs(grey, CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +79,8 @@ def float_graph(model: nn.Module) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
-def ranges(float_graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> Ranges:
-    return activation_ranges(float_graph, grey, CONFIG)
+def ranges(float_graph: onnx.ModelProto, inputs: ModelInputs) -> Ranges:
+    return activation_ranges(float_graph, inputs)
 
 
 def int8(model: nn.Module, ranges: Ranges, form: Format, limit: int = 127) -> onnx.ModelProto:
@@ -86,11 +88,9 @@ def int8(model: nn.Module, ranges: Ranges, form: Format, limit: int = 127) -> on
     return build_graph(model, layers, height=SIZE, width=SIZE)
 
 
-def logits(graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def logits(graph: onnx.ModelProto, inputs: ModelInputs) -> NDArray[np.float32]:
     opened = open_session(graph.SerializeToString())
-    return np.concatenate(
-        [opened.run(to_pixel_values(grey[row : row + 1], CONFIG))[0] for row in range(len(grey))]
-    )
+    return np.concatenate([opened.run(image)[0] for image in inputs.batches(1)])
 
 
 def optimized(graph: onnx.ModelProto, folder: Path) -> Counter[str]:
@@ -113,9 +113,9 @@ def test_the_graph_gives_what_pytorch_gives(model: nn.Module, float_graph: onnx.
 
 
 def test_a_changed_weight_is_a_changed_answer(
-    float_graph: onnx.ModelProto, grey: NDArray[np.uint8]
+    float_graph: onnx.ModelProto, inputs: ModelInputs
 ) -> None:
-    before = logits(float_graph, grey[:1])
+    before = logits(float_graph, inputs[:1])
     for tensor in float_graph.graph.initializer:
         if not tensor.name.endswith(".weight"):
             continue
@@ -123,7 +123,7 @@ def test_a_changed_weight_is_a_changed_answer(
         target = next(entry for entry in spoilt.graph.initializer if entry.name == tensor.name)
         values = numpy_helper.to_array(target)
         target.CopyFrom(numpy_helper.from_array(values[..., ::-1].copy() * 1.5, target.name))
-        assert np.abs(logits(spoilt, grey[:1]) - before).max() > 1e-5, tensor.name
+        assert np.abs(logits(spoilt, inputs[:1]) - before).max() > 1e-5, tensor.name
 
 
 @pytest.mark.parametrize("form", ["float", "static", "dynamic"])
@@ -140,11 +140,11 @@ def test_int8_stays_near_the_float_graph(
     model: nn.Module,
     float_graph: onnx.ModelProto,
     ranges: Ranges,
-    grey: NDArray[np.uint8],
+    inputs: ModelInputs,
     form: Format,
 ) -> None:
-    reference = logits(float_graph, grey)
-    given = logits(int8(model, ranges, form), grey)
+    reference = logits(float_graph, inputs)
+    given = logits(int8(model, ranges, form), inputs)
     assert np.abs(given - reference).max() < 0.15 * np.abs(reference).max()
     assert np.abs(given - reference).max() > 0  # it is quantized
 
@@ -176,15 +176,15 @@ def test_onnxruntime_fuses_every_dynamic_product(
 def test_onnxruntime_loads_it_where_8_bit_products_saturate(
     model: nn.Module,
     ranges: Ranges,
-    grey: NDArray[np.uint8],
+    inputs: ModelInputs,
     form: Format,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """There each weight is written anew by name; on processors with VNNI too, once the option is set."""
     graph = int8(model, ranges, form)
-    given = logits(graph, grey)
+    given = logits(graph, inputs)
     monkeypatch.setattr(saturation, "products_saturate", lambda: True)
-    np.testing.assert_allclose(logits(graph, grey), given, rtol=0, atol=0.02)
+    np.testing.assert_allclose(logits(graph, inputs), given, rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("name", list(PROCESSORS))
@@ -207,11 +207,11 @@ def test_weights_keep_within_what_the_target_can_sum(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_each_calibration_knows_every_activation_that_is_quantized(
-    model: nn.Module, float_graph: onnx.ModelProto, grey: NDArray[np.uint8], method: Any
+    model: nn.Module, float_graph: onnx.ModelProto, inputs: ModelInputs, method: Any
 ) -> None:
-    ranges = activation_ranges(float_graph, grey, CONFIG, method=method)
+    ranges = activation_ranges(float_graph, inputs, method=method)
     assert all(low <= high for low, high in ranges.values())
-    given = logits(int8(model, ranges, "static"), grey)
+    given = logits(int8(model, ranges, "static"), inputs)
     assert np.isfinite(given).all()
 
 
@@ -248,7 +248,7 @@ def test_the_groups_that_cause_the_error_are_found_and_given_another_format() ->
 
 
 def test_attention_in_parts_is_the_same_attention(
-    model: nn.Module, float_graph: onnx.ModelProto, grey: NDArray[np.uint8], monkeypatch: Any
+    model: nn.Module, float_graph: onnx.ModelProto, inputs: ModelInputs, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(float_layers, "_SCORES_AT_ONCE", 1)
     in_parts = build_graph(model, FloatLayers(), height=SIZE, width=SIZE)
@@ -258,7 +258,7 @@ def test_attention_in_parts_is_the_same_attention(
     ]
     assert softmaxes[1] > 4 * softmaxes[0]
     np.testing.assert_allclose(
-        logits(in_parts, grey[:3]), logits(float_graph, grey[:3]), rtol=0, atol=1e-5
+        logits(in_parts, inputs[:3]), logits(float_graph, inputs[:3]), rtol=0, atol=1e-5
     )
 
 
@@ -271,16 +271,16 @@ def test_only_cvts_first_stage_at_224_pixels_is_split() -> None:
 
 @pytest.mark.parametrize(("name", "stage"), [("cvt", 1), ("cvt-slim", 4)])
 def test_an_equalized_model_computes_the_same_from_ranges_that_are_alike(
-    grey: NDArray[np.uint8], name: str, stage: int
+    inputs: ModelInputs, name: str, stage: int
 ) -> None:
     """A depthwise convolution has a scale for each channel: all factors are free."""
     model = loud_model(name, "cvt.encoder.stages.0.layers.0.layernorm_before")
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    same = equalized(model, grey, CONFIG)
-    check_same_answers(same, model, grey)
+    same = equalized(model, inputs)
+    check_same_answers(same, model, inputs)
     for key, value in model.state_dict().items():
         assert torch.equal(value, before[key]), f"{key} of the given model was changed"
-    peaks = [channel_peaks(each, f"stage{stage}.block1.norm1", grey) for each in (model, same)]
+    peaks = [channel_peaks(each, f"stage{stage}.block1.norm1", inputs) for each in (model, same)]
     assert peaks[0].max() / peaks[0].min() > 10
     assert peaks[1].max() / peaks[1].min() < 1.01
 
@@ -290,15 +290,15 @@ def test_an_equalized_model_computes_the_same_from_ranges_that_are_alike(
     [("residual.0.bn1", "residual1.conv1"), ("stem.1", "stem")],
 )
 def test_other_convolutions_share_the_range_of_their_channels_with_the_weights(
-    grey: NDArray[np.uint8], loud: str, watched: str
+    inputs: ModelInputs, loud: str, watched: str
 ) -> None:
     model = loud_model("cvt-slim", loud)
-    same = equalized(model, grey, CONFIG)
-    check_same_answers(same, model, grey)
+    same = equalized(model, inputs)
+    check_same_answers(same, model, inputs)
     # Against the median: behind a ReLU the least may be nothing.
     spreads = [
         float(peaks.max() / np.median(peaks))
-        for peaks in (channel_peaks(each, watched, grey) for each in (model, same))
+        for peaks in (channel_peaks(each, watched, inputs) for each in (model, same))
     ]
     assert spreads[0] > 3
     assert spreads[1] < spreads[0] / 2
@@ -313,14 +313,14 @@ def loud_model(name: str, module: str) -> nn.Module:
     return model
 
 
-def check_same_answers(given: nn.Module, expected: nn.Module, grey: NDArray[np.uint8]) -> None:
-    pixel_values = torch.from_numpy(to_pixel_values(grey, CONFIG))
+def check_same_answers(given: nn.Module, expected: nn.Module, inputs: ModelInputs) -> None:
+    pixel_values = torch.from_numpy(inputs.pixel_values())
     with torch.inference_mode():
         for one, other in zip(given(pixel_values), expected(pixel_values), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
-def channel_peaks(model: nn.Module, name: str, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+def channel_peaks(model: nn.Module, name: str, inputs: ModelInputs) -> NDArray[np.float32]:
     """Return the largest absolute value of each channel of an activation, tokens or image."""
     graph = build_graph(model, FloatLayers(), height=SIZE, width=SIZE)
     del graph.graph.output[:]
@@ -330,14 +330,14 @@ def channel_peaks(model: nn.Module, name: str, grey: NDArray[np.uint8]) -> NDArr
     session = onnxruntime.InferenceSession(
         graph.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    values = np.asarray(session.run([name], {"pixel_values": to_pixel_values(grey, CONFIG)})[0])
+    values = np.asarray(session.run([name], {"pixel_values": inputs.pixel_values()})[0])
     peaks: NDArray[np.float32] = np.abs(values).max(axis=(0, 2, 3) if values.ndim == 4 else 0)
     return peaks
 
 
-def test_a_vit_is_not_equalized(grey: NDArray[np.uint8]) -> None:
+def test_a_vit_is_not_equalized(inputs: ModelInputs) -> None:
     model = disturbed("vit")
-    assert equalized(model, grey, CONFIG) is model
+    assert equalized(model, inputs) is model
 
 
 def test_models_without_a_graph_of_their_own_are_known() -> None:

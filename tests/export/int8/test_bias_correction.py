@@ -9,7 +9,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from edge_infer.contract import LABELS
-from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
+from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import open_session
 from export.graphs import build_graph
 from export.graphs.float_layers import FloatLayers
@@ -22,6 +22,7 @@ from export.int8.bias_correction import (
 )
 from export.int8.layers import Format, Int8Layers, Ranges
 from export.int8.ranges import activation_ranges
+from export.model_inputs import ModelInputs
 from train.models import create_model
 
 SIZE = 64
@@ -42,8 +43,9 @@ def model(request: pytest.FixtureRequest) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def grey() -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+def inputs() -> ModelInputs:
+    grey = np.random.default_rng(0).integers(0, 256, (6, SIZE, SIZE), dtype=np.uint8)
+    return ModelInputs(grey, CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +54,9 @@ def float_graph(model: nn.Module) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
-def coarse(float_graph: onnx.ModelProto, grey: NDArray[np.uint8]) -> Ranges:
+def coarse(float_graph: onnx.ModelProto, inputs: ModelInputs) -> Ranges:
     """Ranges with half of what occurs, so that values are cut off and means move."""
-    found = activation_ranges(float_graph, grey, CONFIG)
+    found = activation_ranges(float_graph, inputs)
     return {name: (0.5 * low, 0.5 * high) for name, (low, high) in found.items()}
 
 
@@ -76,19 +78,19 @@ def logits(graph: onnx.ModelProto, pixel_values: list[NDArray[np.float32]]) -> N
 
 
 def test_each_layer_gets_the_channel_means_of_the_float_graph(
-    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, grey: NDArray[np.uint8]
+    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, inputs: ModelInputs
 ) -> None:
     graph = int8(model, coarse)
     before = biases(graph)
     told: list[tuple[int, int]] = []
     corrected = with_corrected_biases(
-        graph, float_graph, grey, CONFIG, lambda done, total: told.append((done, total))
+        graph, float_graph, inputs, lambda done, total: told.append((done, total))
     )
     layers = list(_layers(graph))
     assert told == [(done, len(layers)) for done in range(1, len(layers) + 1)]
     assert set(biases(corrected)) == set(before)
     assert all(np.array_equal(biases(graph)[name], value) for name, value in before.items())
-    pixel_values = [to_pixel_values(grey[row : row + 1], CONFIG) for row in range(len(grey))]
+    pixel_values = list(inputs.batches(1))
 
     def distance(quantized: onnx.ModelProto) -> float:
         pairs = zip(
@@ -109,9 +111,9 @@ def test_each_layer_gets_the_channel_means_of_the_float_graph(
 
 
 def test_biases_go_over_to_the_8_bit_layers_of_another_graph(
-    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, grey: NDArray[np.uint8]
+    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, inputs: ModelInputs
 ) -> None:
-    corrected = with_corrected_biases(int8(model, coarse), float_graph, grey[:1], CONFIG)
+    corrected = with_corrected_biases(int8(model, coarse), float_graph, inputs[:1])
     first, *others = _layers(corrected)
 
     def format_of(name: str) -> Format:
@@ -125,8 +127,8 @@ def test_biases_go_over_to_the_8_bit_layers_of_another_graph(
 
 
 def test_a_graph_without_8_bit_biases_stays_as_it_is(
-    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, grey: NDArray[np.uint8]
+    model: nn.Module, float_graph: onnx.ModelProto, coarse: Ranges, inputs: ModelInputs
 ) -> None:
     graph = int8(model, coarse, "dynamic")
-    result = with_corrected_biases(graph, float_graph, grey[:1], CONFIG)
+    result = with_corrected_biases(graph, float_graph, inputs[:1])
     assert result.SerializeToString() == graph.SerializeToString()

@@ -72,13 +72,13 @@ def test_its_page_counts_rightly_and_cites_the_authors(rows: list[Row]) -> None:
 
 def test_it_gives_calibration_and_gate(tmp_path: Path) -> None:
     images = from_kit(PreprocessorConfig(height=32, width=32), tmp_path, seed=0)
-    assert images.calibration.shape == (192, 32, 32)
-    assert images.gate.shape == (364, 32, 32)
+    assert images.calibration.grey.shape == (192, 32, 32)
+    assert images.gate.grey.shape == (364, 32, 32)
     assert images.corrupted == 10_000
     assert not images.synthetic
     hurried = from_kit(PreprocessorConfig(height=32, width=32), tmp_path, seed=0, quick=True)
     assert hurried.corrupted == 1_000
-    np.testing.assert_array_equal(hurried.gate, images.gate)
+    np.testing.assert_array_equal(hurried.gate.grey, images.gate.grey)
 
 
 def test_it_is_a_data_set_like_any_other(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_it_is_a_data_set_like_any_other(tmp_path: Path) -> None:
     samples = load_samples(KIT, manifest=KIT / "manifest.csv")
     given = from_data_set(samples, config, tmp_path, source="kit", seed=0)
     kit = from_kit(config, tmp_path, seed=0)
-    np.testing.assert_array_equal(given.calibration, kit.calibration)
+    np.testing.assert_array_equal(given.calibration.grey, kit.calibration.grey)
     np.testing.assert_array_equal(given.gate_labels, kit.gate_labels)
 
 

@@ -17,6 +17,7 @@ from export import answers as answers_module
 from export.int8 import corrupted_gate
 from export.int8.calibration import ExportImages
 from export.int8.corrupted_gate import MIN_CORRUPTED_AGREEMENT, _drawn, _plan, judge_corrupted
+from export.model_inputs import ModelInputs
 from train.corruption.corruptions import cells, corruptions
 from train.metrics.figures import wilson_interval
 
@@ -48,9 +49,10 @@ class Scripted:
 
 def drawn(count: int) -> ExportImages:
     grey = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)
+    inputs = ModelInputs(grey, CONFIG)
     return ExportImages(
-        calibration=grey[:1],
-        gate=grey,
+        calibration=inputs[:1],
+        gate=inputs,
         gate_labels=np.arange(count) % len(LABELS),
         source="noise",
         synthetic=False,
@@ -60,7 +62,7 @@ def drawn(count: int) -> ExportImages:
 
 def judged(images: ExportImages, reference: list[int], quantized: list[int], **more: Any) -> Any:
     sessions: Any = Scripted(reference), Scripted(quantized)
-    return judge_corrupted(*sessions, images, CONFIG, **more)
+    return judge_corrupted(*sessions, images, **more)
 
 
 def right_answers(images: ExportImages, variants: int) -> list[int]:
@@ -103,7 +105,7 @@ def test_few_images_give_fewer_variants_and_never_the_same_one_again() -> None:
 def test_the_variants_are_the_same_each_time_and_differ_from_each_other() -> None:
     images = drawn(12)
     plan = _plan(12, 100)
-    one, again = (_drawn(images.gate, plan, range(len(plan.rows))) for _ in range(2))
+    one, again = (_drawn(images.gate, plan, range(len(plan.rows))).grey for _ in range(2))
     np.testing.assert_array_equal(one, again)
     assert len(np.unique(one.reshape(len(one), -1), axis=0)) == len(one)
 
@@ -113,7 +115,7 @@ def test_both_models_see_the_same_variants() -> None:
     answers = right_answers(images, 100)
     reference, quantized = Scripted(answers), Scripted(answers)
     sessions: Any = reference, quantized
-    assert judge_corrupted(*sessions, images, CONFIG, variants=100).passed
+    assert judge_corrupted(*sessions, images, variants=100).passed
     np.testing.assert_array_equal(np.stack(reference.asked), np.stack(quantized.asked))
     assert len(reference.asked) == 2 * CELLS
 
@@ -181,7 +183,7 @@ def test_variants_that_fp32_cannot_call_are_judged_apart(lead: float, passes: bo
 
     def report(differing_answers: list[int]) -> Any:
         sessions: Any = Unsure(leading(answers, unsure, lead)), Scripted(differing_answers)
-        return judge_corrupted(*sessions, images, CONFIG, variants=1000)
+        return judge_corrupted(*sessions, images, variants=1000)
 
     at_limit = report(differing(answers, [*certain[:-1], *unsure], 0))
     assert at_limit.passed is passes
@@ -198,7 +200,7 @@ def test_too_many_variants_that_fp32_cannot_call_end_it() -> None:
     answers = right_answers(images, 1000)
     everything = list(range(len(answers)))
     sessions: Any = Unsure(leading(answers, everything, 0.01)), Scripted(answers)
-    report = judge_corrupted(*sessions, images, CONFIG, variants=1000)
+    report = judge_corrupted(*sessions, images, variants=1000)
     assert report.table["n"] == 256 < report.table["planned"]
     assert any("too close to call" in failure for failure in report.failures)
 
@@ -259,7 +261,7 @@ def test_logits_that_are_not_finite_fail() -> None:
     images = drawn(12)
     answers = right_answers(images, 10)
     sessions: Any = Scripted(answers), Broken(answers)
-    report = judge_corrupted(*sessions, images, CONFIG, variants=10)
+    report = judge_corrupted(*sessions, images, variants=10)
     assert "logits on corrupted images hold NaN or infinity" in report.failures
     json.dumps(report.table, allow_nan=False)
 
@@ -291,8 +293,7 @@ def counted(
     reference: Session, images: ExportImages, cache: Path, *, last: int | None = None
 ) -> tuple[int, Any]:
     asked: Any = Counted(reference, last=last)
-    config = PreprocessorConfig(height=64, width=64)
-    report = judge_corrupted(asked, reference, images, config, variants=1, cache=cache)
+    report = judge_corrupted(asked, reference, images, variants=1, cache=cache)
     return asked.runs, report
 
 
@@ -351,7 +352,8 @@ def test_another_model_or_other_images_find_nothing(
     bias.CopyFrom(numpy_helper.from_array(values, bias.name))
     runs, _ = counted(open_session(graph.SerializeToString()), images, tmp_path)
     assert runs == CELLS
-    changed = images.gate.copy()
+    changed = images.gate.grey.copy()
     changed[:, 0, 0] ^= 1
-    runs, _ = counted(reference, dataclasses.replace(images, gate=changed), tmp_path)
+    gate = ModelInputs(changed, images.gate.preprocessor)
+    runs, _ = counted(reference, dataclasses.replace(images, gate=gate), tmp_path)
     assert runs == CELLS

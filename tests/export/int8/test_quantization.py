@@ -10,6 +10,7 @@ from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session, open_session
 from export.int8.calibration import ExportImages, PixelReader
 from export.int8.quantization import CANDIDATES
+from export.model_inputs import ModelInputs
 
 CONFIG = PreprocessorConfig(height=64, width=64)
 STATIC, DYNAMIC = CANDIDATES
@@ -17,12 +18,12 @@ STATIC, DYNAMIC = CANDIDATES
 
 @pytest.fixture(scope="module")
 def static(prepared: onnx.ModelProto, images: ExportImages) -> onnx.ModelProto:
-    return STATIC.quantize(prepared, images.calibration, CONFIG)
+    return STATIC.quantize(prepared, images.calibration)
 
 
 @pytest.fixture(scope="module")
 def dynamic(prepared: onnx.ModelProto, images: ExportImages) -> onnx.ModelProto:
-    return DYNAMIC.quantize(prepared, images.calibration, CONFIG)
+    return DYNAMIC.quantize(prepared, images.calibration)
 
 
 def logits(model: onnx.ModelProto | Session, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,7 +125,7 @@ def test_a_quantized_model_is_smaller_and_answers_alike(
 ) -> None:
     model: onnx.ModelProto = request.getfixturevalue(name)
     assert len(model.SerializeToString()) < len(graph_bytes)
-    expected, given = logits(reference, images.gate), logits(model, images.gate)
+    expected, given = logits(reference, images.gate.grey), logits(model, images.gate.grey)
     assert (given.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
     assert 0 < float(np.abs(given - expected).max()) < 2.0  # of a margin of about ten
 
@@ -136,19 +137,21 @@ def test_calibration_decides_the_static_model_and_is_nothing_to_the_dynamic_one(
     images: ExportImages,
     reference: Session,
 ) -> None:
-    blank = np.zeros_like(images.calibration)
-    expected = logits(reference, images.gate).argmax(axis=1)
-    misled = logits(STATIC.quantize(prepared, blank, CONFIG), images.gate)
+    blank = ModelInputs(np.zeros_like(images.calibration.grey), CONFIG)
+    expected = logits(reference, images.gate.grey).argmax(axis=1)
+    misled = logits(STATIC.quantize(prepared, blank), images.gate.grey)
     assert (misled.argmax(axis=1) == expected).mean() < 0.9
-    again = DYNAMIC.quantize(prepared, blank, CONFIG)
-    np.testing.assert_array_equal(logits(again, images.gate[:2]), logits(dynamic, images.gate[:2]))
+    again = DYNAMIC.quantize(prepared, blank)
+    np.testing.assert_array_equal(
+        logits(again, images.gate.grey[:2]), logits(dynamic, images.gate.grey[:2])
+    )
     assert static is not again
 
 
 def test_the_same_calibration_gives_the_same_file(
     prepared: onnx.ModelProto, static: onnx.ModelProto, images: ExportImages
 ) -> None:
-    again = STATIC.quantize(prepared, images.calibration, CONFIG)
+    again = STATIC.quantize(prepared, images.calibration)
     assert again.SerializeToString() == static.SerializeToString()
 
 
@@ -164,7 +167,10 @@ def test_quantizing_does_not_touch_the_prepared_graph(
     operators = {node.op_type for node in prepared.graph.node}
     assert not operators & {"QuantizeLinear", "DequantizeLinear", "MatMulInteger"}
     np.testing.assert_allclose(
-        logits(prepared, images.gate[:3]), logits(reference, images.gate[:3]), rtol=0, atol=1e-3
+        logits(prepared, images.gate.grey[:3]),
+        logits(reference, images.gate.grey[:3]),
+        rtol=0,
+        atol=1e-3,
     )
 
 
@@ -172,7 +178,7 @@ def test_the_reader_gives_every_image_once_as_pixel_values(
     textures: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.int64]]],
 ) -> None:
     grey, _ = textures(37, 5)
-    reader = PixelReader(grey, CONFIG)
+    reader = PixelReader(ModelInputs(grey, CONFIG))
     batches = list(iter(lambda: reader.get_next(), None))
     given = np.concatenate([batch["pixel_values"] for batch in batches if batch is not None])
     np.testing.assert_array_equal(given, to_pixel_values(grey, CONFIG))

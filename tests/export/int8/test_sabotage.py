@@ -1,6 +1,5 @@
 """A calibration set that is wrong is found out: by the gate, naming the class, before anything is written."""
 
-import dataclasses
 import importlib.util
 import json
 import re
@@ -65,8 +64,7 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
     older = contents(tmp_path / "bundle")
 
     # Not files of a data set: flat images are copies of each other in all classes, which is refused before.
-    black = experiment.SABOTAGES["black"](images.calibration)
-    spoilt = dataclasses.replace(images, calibration=black)
+    spoilt = experiment.spoilt(images, "black")
     monkeypatch.setattr(calibration, "from_kit", lambda *_, **__: spoilt)
     code, out, err = run(*common, "--int8")
     assert code == 86
@@ -84,8 +82,7 @@ def test_a_sabotaged_calibration_ends_the_command_with_86_and_the_older_bundle_i
 def test_the_experiment_finds_the_sabotage_and_passes_what_is_right(
     experiment: ModuleType, checkpoint: Checkpoint, images: ExportImages
 ) -> None:
-    black = experiment.SABOTAGES["black"](images.calibration)
-    found = experiment.sabotaged(checkpoint, dataclasses.replace(images, calibration=black))
+    found = experiment.sabotaged(checkpoint, experiment.spoilt(images, "black"))
     assert (found["exit_code"], found["older_bundle_unharmed"]) == (86, True)
     assert len(found["tried"]) == 4  # each calibration
     for tried in found["tried"]:
