@@ -34,7 +34,9 @@ def find_checkpoint(
         return shipped, "shipped with the project"
     hint = f"train one with brain-train --model {model}, or pass --checkpoint"
     if not shipped.parent.is_dir():
-        hint += "; the project's own are in a clone and the sdist, not in the wheel"
+        hint += (
+            "; the project's own are not in the wheel: in a clone, pip install -e '.[cpu,export]'"
+        )
     raise BundleIncomplete(
         f"there is no checkpoint of {model}: none named, no run in {runs}/, none shipped",
         hint=hint,

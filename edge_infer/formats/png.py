@@ -5,8 +5,8 @@ profile over 1 MiB, which is allowed, was reported as damage. Its limits are set
 to the host program. So the chunks are read here first, and Pillow gets only header, palette, transparency, pixels and
 what may state the orientation (EXIF, or a text that contains it), unchanged.
 
-16 bits in several channels are refused: Pillow keeps the upper eight, which leave three grey levels of an MRI whose
-largest value is 600.
+16-bit grey passes, and ``edge_infer.grey`` scales it. 16 bits in several channels are refused: Pillow keeps the upper
+eight, which leave three grey levels of an MRI whose largest value is 600.
 """
 
 import re

@@ -128,7 +128,7 @@ def from_kit(
     if not manifest.is_file():
         raise UnreadableInput(
             "the kit of scans for calibration and gate is not here: it is in the clone and the sdist, not in the wheel",
-            hint="give a data set with --data, or run brain-export in a clone",
+            hint="give a data set with --data, or in a clone: pip install -e '.[cpu,export]'",
         )
     samples = load_samples(KIT, manifest=manifest, verify=False)
     return from_data_set(

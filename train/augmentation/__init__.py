@@ -2,6 +2,8 @@
 
 Every draw comes from the generator that is passed in, so a resumed run sees the same images. A part that is
 switched off draws nothing, so an older recipe without it still sees the same images.
+
+These vary the training. What robustness and the INT8 gate are measured on is ``train.corruption``.
 """
 
 from dataclasses import replace

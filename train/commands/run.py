@@ -154,7 +154,7 @@ def run(
             command=typed_command("brain-train"),
             parts=("val",) if no_test else ("val", "test"),
         )
-        results.write(f"{report}\n")
+        results.write(f"{report}\n{RESEARCH_USE_ONLY}\n")
         log_evaluations(report_to, folder)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from edge_infer.errors import UnknownModel
+from train.model_names import MODEL_NAMES
 from train.models.convolutions import mend_convolutions
 from train.models.cvt import cvt13, cvt_test
 from train.models.cvt_slim import cvt_slim
@@ -83,7 +84,7 @@ def check_model_name(name: str) -> None:
     """
     if name not in MODELS:
         raise UnknownModel(
-            f"model is {name!r}, expected one of {', '.join(sorted(MODELS))}",
+            f"model is {name!r}, expected one of {', '.join(MODEL_NAMES)}",
             hint="check the spelling of --model",
         )
 

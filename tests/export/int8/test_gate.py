@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,9 @@ def other(label: int) -> int:
 
 def test_the_limits_are_those_of_the_design() -> None:
     assert (MIN_AGREEMENT, MAX_RECALL_LOSS) == (0.995, 0.005)
+    page = (Path(__file__).parents[3] / "docs" / "gate.md").read_text(encoding="utf-8")
+    assert f"| same answer as FP32 | {100 * MIN_AGREEMENT:g} % or more |" in page
+    assert f"| recall lost, class by class | {100 * MAX_RECALL_LOSS:g} points or less |" in page
     assert (MAX_TUMOR_FLIPS, MAX_PROBABILITY_DIFFERENCE) == (0, 0.01)
 
 

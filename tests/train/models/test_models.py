@@ -1,5 +1,7 @@
+import tomllib
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,7 +187,7 @@ def test_evidence_says_where_a_feature_lies() -> None:
 
 
 def test_an_unknown_model_is_refused_and_the_known_ones_are_listed() -> None:
-    with pytest.raises(UnknownModel, match="cvt13, cvt_test, resnet18") as refused:
+    with pytest.raises(UnknownModel, match=f"expected one of {', '.join(MODEL_NAMES)};") as refused:
         create_model("vgg", 4)
     assert refused.value.exit_code == 34
 
@@ -201,6 +203,14 @@ def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, sma
 def test_every_model_is_tested_here_and_has_a_model_type() -> None:
     assert set(MODELS) == set(MODEL_TYPES) == {*MODEL_NAMES, "cvt_test"}
     assert set(MODELS) - set(SMALL) == {"cvt13"}, "cvt_test is its code"
+
+
+def test_every_file_of_a_model_stands_alone_by_contract() -> None:
+    """import-linter checks only the files that pyproject.toml lists: a forgotten one would be free to import others."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (contract,) = (each for each in contracts if each["type"] == "independence")
+    assert set(contract["modules"]) == {build.__module__ for build in MODELS.values()}
 
 
 @pytest.mark.parametrize(
