@@ -1,10 +1,11 @@
-"""Which BMPs are read: those with uncompressed or run-length encoded pixels."""
+"""Which BMPs are read: those with uncompressed or run-length encoded pixels, and no more of them than they say."""
 
-from edge_infer.errors import InputOverLimit, UnsupportedImage
+from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
 
 __all__ = ["check_bmp"]
 
-_HEADER_SIZE, _COMPRESSION = 14, 30
+_PIXELS_AT, _HEADER_SIZE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION = 10, 14, 18, 22, 28, 30
+_WITH_PROFILE = 108  # headers from this size on may put a colour profile after the pixels
 _SHORT_HEADERS = frozenset({12, 16})  # OS/2: without a compression field
 _RUN_LENGTHS = frozenset({1, 2})
 _READ = frozenset({0, 1, 2, 3})
@@ -20,6 +21,7 @@ def check_bmp(data: bytes, name: str) -> None:
         name: For messages.
 
     Raises:
+        CorruptImage: It holds more rows than its header says.
         UnsupportedImage: It has another compression.
         InputOverLimit: It has more than 1 MiB of run lengths.
     """
@@ -35,3 +37,19 @@ def check_bmp(data: bytes, name: str) -> None:
         )
     if compression in _RUN_LENGTHS and len(data) > _MAX_RUN_LENGTH_BYTES:
         raise InputOverLimit(f"{name}: BMP holds more than 1 MiB of run lengths")
+    if compression not in _RUN_LENGTHS and header_size < _WITH_PROFILE:
+        _check_amount(data, name)
+
+
+def _check_amount(data: bytes, name: str) -> None:
+    """Refuse a whole row too many; missing rows are noticed by the decoder."""
+    start = int.from_bytes(data[_PIXELS_AT : _PIXELS_AT + 4], "little")
+    width = int.from_bytes(data[_WIDTH : _WIDTH + 4], "little", signed=True)
+    height = abs(int.from_bytes(data[_HEIGHT : _HEIGHT + 4], "little", signed=True))
+    bits = int.from_bytes(data[_BITS : _BITS + 2], "little")
+    row = (width * bits + 31) // 32 * 4
+    if row > 0 and len(data) - start >= (height + 1) * row:
+        raise CorruptImage(
+            f"{name}: image is damaged (BMP: more pixels than the header says)",
+            hint="copy or export the file again",
+        )

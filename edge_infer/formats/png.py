@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 
 from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
+from edge_infer.formats.png_pixels import PixelCount
 
 __all__ = ["MAX_CHUNKS", "PNG_SIGNATURE", "pixels_only"]
 
@@ -43,18 +44,23 @@ def pixels_only(data: bytes, name: str) -> bytes:
         name: For messages.
 
     Raises:
-        CorruptImage: A checksum is wrong, the file is cut short, or chunks are out of order.
+        CorruptImage: A checksum is wrong, the file is cut short, chunks are out of order, or there are not as many
+            pixels as the header says.
         UnsupportedImage: Several frames, 16 bits in several channels, or an unknown chunk that may not be skipped.
-        InputOverLimit: More than 65,536 chunks, or metadata too long to find the orientation in.
+        InputOverLimit: Too many pixels, more than 65,536 chunks, or metadata too long to find the orientation in.
     """
     kept = [memoryview(PNG_SIGNATURE)]
     seen: dict[bytes, int] = {}
     last = b""
     turning = 0
+    pixels: PixelCount | None = None
     for kind, body, whole in _chunks(data, name):
         _check_order(kind, last, seen, name)
         if kind == b"IHDR":
             _check_header(bytes(body), name)
+            pixels = PixelCount(bytes(body), name)
+        elif kind == b"IDAT" and pixels is not None:
+            pixels.add(body)
         _refuse_frames(kind, body, name)
         keyword = bytes(body[:80]).split(b"\0", 1)[0] if kind in _TEXTS else b""
         if keyword in _TURNING_TEXTS:
@@ -68,8 +74,9 @@ def pixels_only(data: bytes, name: str) -> bytes:
             raise UnsupportedImage(f"{name}: PNG has an unknown chunk that is needed to read it")
         seen[kind] = seen.get(kind, 0) + 1
         last = kind
-    if b"IDAT" not in seen:
+    if b"IDAT" not in seen or pixels is None:
         raise CorruptImage(f"{name}: PNG has no pixels")
+    pixels.close()
     return b"".join(kept)
 
 

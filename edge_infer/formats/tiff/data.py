@@ -1,4 +1,4 @@
-"""Whether the compressed pixels of a TIFF are complete, for the methods that allow a check: JPEG and Deflate.
+"""Whether the pixels of a TIFF are complete, as far as the compression allows a check: fully for JPEG and Deflate.
 
 libtiff prints the warnings of its JPEG decoder to the terminal and fills in what is missing; of Deflate it reads only
 the pixels and not the checksum after them.
@@ -11,6 +11,7 @@ from PIL import Image
 
 from edge_infer.errors import CorruptImage, InputOverLimit
 from edge_infer.formats.jpeg.check import check_jpeg_stream, jpeg_tables
+from edge_infer.formats.tiff.amount import check_amount
 from edge_infer.image_limits import MAX_PIXELS
 
 __all__ = ["check_tiff_data"]
@@ -18,7 +19,7 @@ __all__ = ["check_tiff_data"]
 _WIDTH, _LENGTH, _COMPRESSION, _ROWS_PER_STRIP = 256, 257, 259, 278
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH, _JPEG_TABLES = 322, 323, 347
-_JPEG = 7
+_UNCOMPRESSED, _JPEG = 1, 7
 _DEFLATE = frozenset({8, 32946})
 _FILL_ORDER = 266  # 2: the bits of each byte are reversed
 _PIECE = 2**20  # bytes unpacked at once
@@ -42,12 +43,17 @@ def check_tiff_data(image: Image.Image, data: bytes, name: str) -> None:
         return
     tags = getattr(image, "tag_v2", {})
     compression = tags.get(_COMPRESSION, 1)
+    pieces = list(_pieces(image))
+    held = None
     if compression == _JPEG:
         _check_jpegs(image, data, name)
+    elif compression == _UNCOMPRESSED:
+        held = sum(max(0, min(length, len(data) - start)) for start, length in pieces)
     elif compression in _DEFLATE and tags.get(_FILL_ORDER, 1) == 1:
-        left = _MAX_UNPACKED
-        for start, length in _pieces(image):
-            left -= _deflated_size(data[start : start + length], left, name)
+        held = 0
+        for start, length in pieces:
+            held += _deflated_size(data[start : start + length], _MAX_UNPACKED - held, name)
+    check_amount(tags, len(pieces), held, name)
 
 
 def _pieces(image: Image.Image) -> Iterator[tuple[int, int]]:
