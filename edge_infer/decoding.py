@@ -10,6 +10,7 @@ from edge_infer.formats.foreign import hint_for, name_of_foreign_format
 from edge_infer.formats.jpeg.check import check_jpeg
 from edge_infer.formats.lost_run import check_lost_run
 from edge_infer.formats.png import PNG_SIGNATURE, pixels_only
+from edge_infer.formats.text_mode import refuse_text_mode
 from edge_infer.formats.tiff.data import check_tiff_data
 from edge_infer.formats.tiff.header import TIFF_SIGNATURES
 from edge_infer.formats.tiff.kinds import check_tiff
@@ -83,6 +84,8 @@ def checked(data: bytes, name: str) -> bytes:
         )
     if data.startswith(PNG_SIGNATURE):
         return pixels_only(data, name)
+    if data.startswith((*TIFF_SIGNATURES, b"BM")):
+        refuse_text_mode(data, name)
     if data.startswith(TIFF_SIGNATURES):
         check_tiff(data, name)
     if data.startswith(b"BM"):

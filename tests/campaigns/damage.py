@@ -10,6 +10,8 @@ _END = b"\xff\xd9"
 
 def damaged(data: bytes, kind: str, draw: random.Random) -> bytes:
     """Return a damaged copy."""
+    if kind == "sent as text":  # each line feed becomes two bytes
+        return data.replace(b"\n", b"\r\n")
     return KINDS[kind](data, draw)
 
 

@@ -28,9 +28,21 @@ _KINDS = {
         "cut to header, end marker",
         "one bit",
     ),
-    "BMP": ("512 B of zeros", "4 KiB of zeros", "tail 10 % zeros", "tail 50 % zeros"),
-    "TIFF": ("512 B of zeros", "4 KiB of zeros", "tail 10 % zeros", "tail 50 % zeros"),
-    "PNG": ("512 B of zeros", "40 % of the middle lost"),
+    "BMP": (
+        "512 B of zeros",
+        "4 KiB of zeros",
+        "tail 10 % zeros",
+        "tail 50 % zeros",
+        "sent as text",
+    ),
+    "TIFF": (
+        "512 B of zeros",
+        "4 KiB of zeros",
+        "tail 10 % zeros",
+        "tail 50 % zeros",
+        "sent as text",
+    ),
+    "PNG": ("512 B of zeros", "40 % of the middle lost", "sent as text"),
 }
 
 

@@ -5,7 +5,6 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
 from tiff_writer import tiff
 from tiny_bundle import scan
 
@@ -57,6 +56,8 @@ BROKEN = {
     "deflated TIFF of half its height": (tiff(DEEP, deflate=True, t257=24), "more pixels"),
     "deflated TIFF of more height": (tiff(DEEP, deflate=True, t257=60), "pixels are missing"),
     "TIFF whose strip is said to be shorter": (tiff(GREY, t279=1000), "pixels are missing"),
+    "BMP sent as text": (bmp().replace(b"\n", b"\r\n"), "text mode"),
+    "TIFF sent as text": (tiff(GREY).replace(b"\n", b"\r\n"), "text mode"),
     "TIFF that lost a strip": (strips(16, lost=1), "pixels are missing"),
 }
 
