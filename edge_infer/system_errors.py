@@ -29,6 +29,7 @@ _EXTRAS = {
     "onnxscript": "export",
     "pyarrow": "train",
     "safetensors": "train",
+    "scipy": "train",
     "sklearn": "train",
     "tensorboard": "train",
     "torch": "train",

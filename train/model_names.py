@@ -3,4 +3,4 @@
 __all__ = ["MODEL_NAMES"]
 
 #: All of ``train.models.MODELS`` except the one for tests, the most used first.
-MODEL_NAMES = ("cvt13", "cvt-slim", "vit", "vit-base", "sae", "resnet18")
+MODEL_NAMES = ("efficientnet-lite", "cvt13", "cvt-slim", "vit", "vit-base", "sae", "resnet18")

@@ -1,4 +1,4 @@
-"""Load pretrained weights from the Hugging Face Hub or a local folder into a model of this project."""
+"""Load pretrained weights into a model of this project: from the Hugging Face Hub, a local folder, or ImageNet's."""
 
 import logging
 import math
@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity, UnreadableInput
+from train.imagenet_weights import IMAGENET, imagenet_weights
 
 __all__ = ["load_pretrained"]
 
@@ -30,13 +31,16 @@ def load_pretrained(model: nn.Module, source: str) -> None:
 
     Args:
         model: With parameter names as in transformers (``cvt.*``, ``layernorm.*``, ``classifier.*``).
-        source: Local folder with ``model.safetensors``, or a Hub id such as ``microsoft/cvt-13``.
+        source: Local folder with ``model.safetensors``, a Hub id such as ``microsoft/cvt-13``, or ``imagenet`` for the
+            weights of an installed package (``train.imagenet_weights``). A local folder of that name is ``./imagenet``.
 
     Raises:
         UnreadableInput: There is no such folder, and the Hub is unreachable or has no such model.
+        MissingDependency: The package with the ImageNet weights is not installed.
         BundleIncomplete: It has no ``model.safetensors`` (``pytorch_model.bin`` is pickle and is not read).
         BundleIntegrity: The file is damaged.
-        BundleIncompatible: Backbone weights are missing or have other shapes.
+        BundleIncompatible: Backbone weights are missing or have other shapes, or there are no ImageNet weights for
+            this model.
     """
     given = _tensors(source, model)
     own = model.state_dict()
@@ -71,6 +75,8 @@ def load_pretrained(model: nn.Module, source: str) -> None:
 
 
 def _tensors(source: str, model: nn.Module) -> dict[str, Tensor]:
+    if source == IMAGENET:
+        return imagenet_weights(model)
     folder = _folder(source)
     weights = folder / "model.safetensors"
     if not weights.is_file():

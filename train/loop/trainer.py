@@ -15,6 +15,7 @@ from train.loop.distillation import Guide, Teachers, distillation_loss
 from train.loop.epoch_sampler import EpochSampler
 from train.loop.grey_batches import pixel_values_from_grey
 from train.loop.mask_loss import mask_loss
+from train.loop.place_loss import place_loss
 from train.loop.resumable_trainer import ResumableTrainer
 from train.loop.torch_state import load_state
 from train.loop.views import Views, training_views
@@ -135,7 +136,10 @@ class BrainTrainer(ResumableTrainer):
             taught = self.teacher(pixel_values)
             loss = self._with_teacher(loss, taught, features, output.logits)
         if self.recipe.mask.weight and views.masks is not None and views.known is not None:
-            guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
+            if output.presence is None:
+                guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
+            else:
+                guided = place_loss(output.presence, views.labels, views.masks, views.known)
             loss = loss + self.recipe.mask.weight * guided
         return {"loss": loss, "logits": output.logits}
 
@@ -167,6 +171,7 @@ class BrainTrainer(ResumableTrainer):
             seed=self.recipe.seed,
             balance=self.recipe.balance_classes,
             copies=images.copies,
+            replace=images.replace,
         )
 
     def create_optimizer(self, model: Any = None) -> Any:

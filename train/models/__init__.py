@@ -14,6 +14,7 @@ from train.model_names import MODEL_NAMES
 from train.models.convolutions import mend_convolutions
 from train.models.cvt import cvt13, cvt_test
 from train.models.cvt_slim import cvt_slim
+from train.models.efficientnet_lite import efficientnet_lite
 from train.models.resnet import resnet18
 from train.models.sae import sae
 from train.models.vit import vit
@@ -27,6 +28,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "cvt-slim": cvt_slim,
     "cvt13": cvt13,
     "cvt_test": cvt_test,
+    "efficientnet-lite": efficientnet_lite,
     "resnet18": resnet18,
     "sae": sae,
     "vit": vit,
@@ -38,6 +40,7 @@ MODEL_TYPES = {
     "cvt-slim": "cvt",
     "cvt13": "cvt",
     "cvt_test": "cvt",
+    "efficientnet-lite": "efficientnet",
     "resnet18": "resnet",
     "sae": "sae",
     "vit": "vit",

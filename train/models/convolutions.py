@@ -11,6 +11,7 @@
 """
 
 import torch
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 __all__ = ["mend_convolutions"]
@@ -21,12 +22,11 @@ _WIDE_ENOUGH = 16  # channels
 def mend_convolutions(module: nn.Module) -> None:
     """Make a module's convolutions fast and safe to train, in place."""
     for child in module.modules():
-        if not isinstance(child, nn.Conv2d):
-            continue
-        # The parameters and their names stay; only forward changes.
-        if child.groups > 1:
-            child.__class__ = _Float32Convolution
-        elif _is_narrow_shortcut(child):
+        # The parameters and their names stay; only forward changes. A subclass may compute something of its own, so
+        # only the classes known here are changed.
+        if isinstance(child, nn.Conv2d) and child.groups > 1:
+            child.__class__ = _IN_FLOAT32.get(type(child), type(child))
+        elif type(child) is nn.Conv2d and _is_narrow_shortcut(child):
             child.__class__ = _SubsampledConvolution
 
 
@@ -47,6 +47,16 @@ class _Float32Convolution(nn.Conv2d):
             return super().forward(input)
         with torch.autocast(input.device.type, enabled=False):
             return super().forward(input.float())
+
+
+class _Float32SameConvolution(_Float32Convolution, Conv2dSame):  # type: ignore[misc] # timm has no types
+    """The same with TensorFlow's padding, which timm's class computes: its forward is the next one."""
+
+
+_IN_FLOAT32: dict[type[nn.Conv2d], type[nn.Conv2d]] = {
+    nn.Conv2d: _Float32Convolution,
+    Conv2dSame: _Float32SameConvolution,
+}
 
 
 class _SubsampledConvolution(nn.Conv2d):

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from transformers import CvtConfig, CvtModel
 
 from train.models.cvt_initialization import initialize_cvt
-from train.models.output import ClassifierOutput, standardize, token_evidence
+from train.models.heads import classify, new_head
+from train.models.output import ClassifierOutput, standardize
 
 __all__ = ["CvtClassifier", "cvt13", "cvt_test"]
 
@@ -33,6 +34,7 @@ class CvtClassifier(nn.Module):
         depth: Blocks of each stage.
         num_heads: Heads of each stage.
         drop_path_rate: Stochastic depth of the last stage.
+        head: In ``train.models.heads``.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class CvtClassifier(nn.Module):
         depth: Sequence[int],
         num_heads: Sequence[int],
         drop_path_rate: float,
+        head: str = "mean",
     ) -> None:
         super().__init__()
         config = CvtConfig(
@@ -55,7 +58,7 @@ class CvtClassifier(nn.Module):
         self.cvt = CvtModel(config)
         self.feature_dim = config.embed_dim[-1]
         self.layernorm = nn.LayerNorm(self.feature_dim)
-        self.classifier = nn.Linear(self.feature_dim, num_classes)
+        self.classifier = new_head(head, self.feature_dim, num_classes)
         initialize_cvt(self, self.cvt)
 
     def forward_features(self, pixel_values: Tensor) -> Tensor:
@@ -66,14 +69,14 @@ class CvtClassifier(nn.Module):
     def forward_head(self, features: Tensor) -> ClassifierOutput:
         """Classify a feature map (B, dim, h, w)."""
         normed = self.layernorm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return token_evidence(normed, self.classifier)
+        return classify(normed, self.classifier)
 
     def forward(self, pixel_values: Tensor) -> ClassifierOutput:
         """Classify pixel_values: float, (B, 3, H, W)."""
         return self.forward_head(self.forward_features(pixel_values))
 
 
-def cvt13(num_classes: int, _image_size: int) -> CvtClassifier:
+def cvt13(num_classes: int, _image_size: int, *, head: str = "mean") -> CvtClassifier:
     """Build CvT-13 (microsoft/cvt-13's sizes, 19.6 M parameters)."""
     return CvtClassifier(
         num_classes,
@@ -81,10 +84,11 @@ def cvt13(num_classes: int, _image_size: int) -> CvtClassifier:
         depth=(1, 2, 10),
         num_heads=(1, 3, 6),
         drop_path_rate=0.1,
+        head=head,
     )
 
 
-def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
+def cvt_test(num_classes: int, _image_size: int, *, head: str = "mean") -> CvtClassifier:
     """Build a small CvT for tests: the same code, and little to compute.
 
     transformers spreads a stage's drop-path rate over its blocks and takes the value at the stage's index
@@ -96,4 +100,5 @@ def cvt_test(num_classes: int, _image_size: int) -> CvtClassifier:
         depth=(1, 2, 3),
         num_heads=(1, 2, 4),
         drop_path_rate=0.1,
+        head=head,
     )

@@ -18,7 +18,8 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 from transformers import CvtConfig, CvtModel
 
 from train.models.cvt_initialization import initialize_cvt
-from train.models.output import ClassifierOutput, standardize, token_evidence
+from train.models.heads import classify, new_head
+from train.models.output import ClassifierOutput, standardize
 
 __all__ = ["CvtSlimClassifier", "cvt_slim"]
 
@@ -32,6 +33,7 @@ class CvtSlimClassifier(nn.Module):
         blocks: Residual blocks of each stage.
         depth: Blocks of the CvT stage.
         num_heads: Heads of the CvT stage.
+        head: In ``train.models.heads``.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class CvtSlimClassifier(nn.Module):
         blocks: Sequence[int],
         depth: int,
         num_heads: int,
+        head: str = "mean",
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
@@ -78,7 +81,7 @@ class CvtSlimClassifier(nn.Module):
         )
         self.feature_dim = int(widths[-1])
         self.layernorm = nn.LayerNorm(self.feature_dim)
-        self.classifier = nn.Linear(self.feature_dim, num_classes)
+        self.classifier = new_head(head, self.feature_dim, num_classes)
         initialize_cvt(self, self.cvt)
         self.stem.to(memory_format=torch.channels_last)
         self.residual.to(memory_format=torch.channels_last)
@@ -95,7 +98,7 @@ class CvtSlimClassifier(nn.Module):
     def forward_head(self, features: Tensor) -> ClassifierOutput:
         """Classify a feature map (B, dim, h, w)."""
         normed = self.layernorm(features.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return token_evidence(normed, self.classifier)
+        return classify(normed, self.classifier)
 
     def forward(self, pixel_values: Tensor) -> ClassifierOutput:
         """Classify pixel_values: float, (B, 3, H, W)."""
@@ -110,6 +113,7 @@ def cvt_slim(
     blocks: Sequence[int] = (2, 2, 2),
     depth: int = 2,
     num_heads: int = 4,
+    head: str = "mean",
 ) -> CvtSlimClassifier:
     """Build cvt-slim; a recipe can set its sizes under ``[model]``."""
     return CvtSlimClassifier(
@@ -118,6 +122,7 @@ def cvt_slim(
         blocks=blocks,
         depth=depth,
         num_heads=num_heads,
+        head=head,
     )
 
 

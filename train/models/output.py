@@ -14,11 +14,14 @@ class ClassifierOutput(NamedTuple):
         logits: (B, classes).
         embeddings: (B, dim), the pooled features before the classifier.
         evidence: (B, classes, h, w); its mean over h and w is ``logits``.
+        presence: (B, 1, h, w), the log-odds that a place shows tumour, where the head has such a map; for training,
+            not exported.
     """
 
     logits: Tensor
     embeddings: Tensor
     evidence: Tensor
+    presence: Tensor | None = None
 
 
 def standardize(pixel_values: Tensor) -> Tensor:

@@ -15,13 +15,9 @@ from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
 from edge_infer.errors import UnknownModel
+from train.models.heads import classify, new_head
 from train.models.mimetic import mimetic_query_key, mimetic_value_output, sine_positions
-from train.models.output import (
-    ClassifierOutput,
-    places_with_class_token,
-    standardize,
-    token_evidence,
-)
+from train.models.output import ClassifierOutput, places_with_class_token, standardize
 
 __all__ = ["VisionTransformer", "vit"]
 
@@ -40,6 +36,7 @@ class VisionTransformer(nn.Module):
         num_heads: Attention heads; divides ``dim``.
         mlp_ratio: Width of the feed-forward layer relative to ``dim``.
         drop_path_rate: Stochastic depth of the last block, rising linearly from 0 (arXiv 1603.09382).
+        head: In ``train.models.heads``.
 
     Raises:
         UnknownModel: A size does not divide the other as stated above.
@@ -56,6 +53,7 @@ class VisionTransformer(nn.Module):
         num_heads: int,
         mlp_ratio: float,
         drop_path_rate: float,
+        head: str = "mean",
     ) -> None:
         super().__init__()
         if image_size % patch_size or dim % num_heads:
@@ -73,7 +71,7 @@ class VisionTransformer(nn.Module):
         rates = torch.linspace(0, drop_path_rate, depth).tolist()
         self.blocks = nn.ModuleList(Block(dim, num_heads, mlp_ratio, rate) for rate in rates)
         self.norm = nn.LayerNorm(dim, eps=_NORM_EPS)
-        self.classifier = nn.Linear(dim, num_classes)
+        self.classifier = new_head(head, dim, num_classes)
         nn.init.normal_(self.cls_token, std=0.02)
         nn.init.xavier_uniform_(self.patch_embedding.weight)
         nn.init.zeros_(self.patch_embedding.bias)
@@ -90,7 +88,7 @@ class VisionTransformer(nn.Module):
 
     def forward_head(self, features: Tensor) -> ClassifierOutput:
         """Classify a feature map (B, dim, h, w)."""
-        return token_evidence(features, self.classifier)
+        return classify(features, self.classifier)
 
     def forward(self, pixel_values: Tensor) -> ClassifierOutput:
         """Classify pixel_values: float, (B, 3, H, W)."""
@@ -154,6 +152,7 @@ def vit(
     num_heads: int = 3,
     mlp_ratio: float = 4.0,
     drop_path_rate: float = 0.1,
+    head: str = "mean",
 ) -> VisionTransformer:
     """Build the hand-written transformer; 2.7 M parameters by default. Arguments as of ``VisionTransformer``."""
     return VisionTransformer(
@@ -165,4 +164,5 @@ def vit(
         num_heads=num_heads,
         mlp_ratio=mlp_ratio,
         drop_path_rate=drop_path_rate,
+        head=head,
     )

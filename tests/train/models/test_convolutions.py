@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
 from train.models.convolutions import mend_convolutions
@@ -72,3 +73,29 @@ def test_a_depthwise_layer_leaves_bf16_autocast_and_no_other_does() -> None:
         first = layers[0](torch.rand(1, 8, 9, 9))
         second = layers[1](first)
     assert (first.dtype, second.dtype) == (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize("size", [(24, 24), (25, 7)])
+@pytest.mark.parametrize("bf16", [True, False])
+def test_a_depthwise_layer_with_tensorflows_padding_keeps_it(
+    bf16: bool, size: tuple[int, int]
+) -> None:
+    images = torch.rand(3, 8, *size, generator=torch.Generator().manual_seed(0))
+    layer = Conv2dSame(8, 8, 5, stride=2, groups=8)
+    expected = gradients(layer, images)
+    assert expected[0].shape == (3, 8, (size[0] + 1) // 2, (size[1] + 1) // 2)
+    mend_convolutions(layer)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        for given, wanted in zip(gradients(layer, images), expected, strict=True):
+            assert given.dtype == torch.float32
+            torch.testing.assert_close(given, wanted, rtol=0, atol=0)
+
+
+def test_a_layer_that_computes_something_of_its_own_is_left_alone() -> None:
+    class Doubled(nn.Conv2d):
+        def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+            return 2 * super().forward(input)
+
+    for layer in (Doubled(8, 8, 3, groups=8), Doubled(8, 16, 1, stride=2)):
+        mend_convolutions(layer)
+        assert type(layer) is Doubled

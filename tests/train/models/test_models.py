@@ -33,6 +33,9 @@ SMALL = {
         sizes={"widths": (8, 8, 16, 24), "blocks": (1, 1, 2), "depth": 1, "num_heads": 2},
     ),
     "cvt_test": Small(image_size=48),
+    "efficientnet-lite": Small(
+        image_size=64, sizes={"scale": 0, "output_stride": 32}, grid=4, feature_grid=4
+    ),
     "resnet18": Small(image_size=96),
     "sae": Small(
         image_size=48,
@@ -87,6 +90,11 @@ def answer(model: nn.Module, pixel_values: Tensor) -> ClassifierOutput:
     return output
 
 
+def given(output: ClassifierOutput) -> list[Tensor]:
+    """The outputs that the model has: presence is that of one head only."""
+    return [each for each in output if each is not None]
+
+
 def test_shapes_are_the_contracts(model: Any, small: Small, pixel_values: Tensor) -> None:
     output = answer(model, pixel_values)
     assert output.logits.shape == (3, 4)
@@ -105,6 +113,8 @@ def test_the_mean_of_the_evidence_is_the_logits(model: Any, pixel_values: Tensor
 
 
 def test_the_classifier_of_the_embeddings_is_the_logits(model: Any, pixel_values: Tensor) -> None:
+    if not isinstance(model.classifier, nn.Linear):
+        pytest.skip("its answer comes from places, not from their mean: test_two_questions.py")
     output = answer(model, pixel_values)
     with torch.inference_mode():
         again = model.classifier(output.embeddings)
@@ -134,13 +144,13 @@ def test_an_image_alone_gets_the_answer_it_gets_among_others(
 ) -> None:
     together = answer(model, pixel_values)
     alone = answer(model, pixel_values[1:2])
-    for one, all_of_them in zip(alone, together, strict=True):
+    for one, all_of_them in zip(given(alone), given(together), strict=True):
         torch.testing.assert_close(one, all_of_them[1:2], rtol=0, atol=1e-5)
 
 
 def test_a_blank_image_gets_a_finite_answer(model: Any, pixel_values: Tensor) -> None:
     blank = answer(model, torch.full_like(pixel_values, 0.3))
-    assert all(bool(output.isfinite().all()) for output in blank)
+    assert all(bool(output.isfinite().all()) for output in given(blank))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +207,7 @@ def test_an_unknown_size_is_refused_and_the_known_ones_are_listed(name: str, sma
         create_model(name, 4, sizes={**small.sizes, "width": 3, "paches": 8})
     assert no.value.exit_code == 34
     assert "[model]" in no.value.hint
-    assert all(size in no.value.message for size in small.sizes or ("none",))
+    assert all(size in no.value.message for size in small.sizes)
 
 
 def test_every_model_is_tested_here_and_has_a_model_type() -> None:
