@@ -1,4 +1,4 @@
-"""``brain-data``: look at a data set, find its copies, divide it, or draw a synthetic one."""
+"""``brain-data``: look at a data set, find its copies, divide it, join it with others, or draw a synthetic one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from edge_infer.console import FiniteRange, Group, progress_bar, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import counted, shown_name
+from train.commands.counterfactuals import counterfactuals
 from train.commands.data_options import (
     DATASET_HELP,
     FILE,
@@ -16,6 +17,7 @@ from train.commands.data_options import (
     MANIFEST_HELP,
     check_data,
 )
+from train.commands.join import join
 
 if TYPE_CHECKING:
     from train.splits.division import Unit
@@ -38,7 +40,7 @@ _CACHE_HELP = "Folder that keeps thumbnails, so that the next run is quick; defa
 
 @click.group("brain-data", cls=Group, epilog=RESEARCH_USE_ONLY)
 def main() -> None:
-    """Find copies in a data set, divide it, look at it, or draw a synthetic one.
+    """Find copies in a data set, divide or join data sets, look at one, or draw a synthetic one.
 
     \b
     Example:
@@ -192,6 +194,10 @@ def split(
             f"warning: the split leaks: {sharing} share a patient, a group or a copy with an "
             f"earlier part; brain-data audit DIR --manifest {shown} lists the copies"
         )
+
+
+main.add_command(join)
+main.add_command(counterfactuals)
 
 
 @main.command(epilog=RESEARCH_USE_ONLY)

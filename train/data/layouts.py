@@ -25,7 +25,7 @@ from train.data.parquet_folder import find_parquet_files, read_parquet_files
 from train.data.problems import refuse
 from train.data.samples import Progress, Sample, Split
 from train.data.split_names import split_of
-from train.data.verification import verified
+from train.data.verification import missing_masks, verified
 
 __all__ = ["load_samples"]
 
@@ -60,7 +60,8 @@ def load_samples(
         UnreadableInput: ``root`` or the manifest cannot be read.
         NoInputs: There is no image in any known layout.
         DataRefused: Unknown class folders, empty classes, broken links, names that are not UTF-8,
-            files that are damaged or not images: all in one error.
+            files that are damaged or not images, masks that a manifest states and that are not
+            there: all in one error.
     """
     if not is_folder(root):
         raise UnreadableInput(
@@ -72,7 +73,8 @@ def load_samples(
             raise ValueError("dataset chooses rows of a manifest, but no manifest was given")
         samples, problems = _from_folders(root)
     else:
-        samples, problems = _from_manifest(root, manifest, dataset), []
+        samples = _from_manifest(root, manifest, dataset)
+        problems = missing_masks(samples)
     if not samples and not problems:
         raise NoInputs(
             f"{shown_name(root)}: found no images",

@@ -1,9 +1,9 @@
 """manifest.csv: one row an image, with its label, groups and a split that keeps groups together.
 
 Columns: ``dataset path label official_split patient_id copy_group group proposed_split
-label_conflict first_of_copies original_sha256 original_mode original_width original_height``.
-``path`` is relative to the manifest's own folder. Only ``path``, ``label`` and ``proposed_split`` are
-required; the others may be missing or empty.
+label_conflict first_of_copies original_sha256 original_mode original_width original_height``, and ``mask`` where masks
+of tumours are stated. ``path`` and ``mask`` are relative to the manifest's own folder. Only ``path``, ``label`` and
+``proposed_split`` are required; the others may be missing or empty.
 """
 
 import csv
@@ -15,13 +15,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.errors import DataRefused, UnreadableInput
+from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
 from train.data.class_names import label_id
+from train.data.manifest_table import read_table
 from train.data.problems import refuse
 from train.data.samples import SPLITS, Sample, Split
 
-__all__ = ["COLUMNS", "manifest_hash", "read_manifest", "write_manifest"]
+__all__ = ["COLUMNS", "MASK", "manifest_hash", "read_manifest", "sample_of", "write_manifest"]
 
 COLUMNS = (
     "dataset",
@@ -39,6 +40,9 @@ COLUMNS = (
     "original_width",
     "original_height",
 )
+#: A further column, which is written only if a mask is stated.
+MASK = "mask"
+
 _REQUIRED = ("path", "label", "proposed_split")
 
 
@@ -52,33 +56,18 @@ def read_manifest(path: Path) -> list[Sample]:
         UnreadableInput: The file is missing, may not be read or is not UTF-8 text.
         DataRefused: A column is missing, or rows are wrong; all of them are named.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UnreadableInput(
-            f"{shown_name(path)}: cannot read the manifest ({reason})",
-            hint="check the name and the permissions",
-        ) from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-    if missing:
-        raise DataRefused(
-            f"{shown_name(path)}: found no column {', '.join(missing)}, expected {', '.join(_REQUIRED)}",
-            hint="it needs the columns that brain-data split writes",
-        )
+    rows = read_table(
+        path,
+        (*COLUMNS, MASK),
+        required=_REQUIRED,
+        hint="it needs the columns that brain-data split writes",
+    )
     samples: list[Sample] = []
     problems: list[str] = []
     seen: set[str] = set()
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise DataRefused(
-            f"{shown_name(path)}: line {reader.line_num} is not CSV ({error})"
-        ) from error
-    for line, row in rows:
+    for line, cell in rows:
         try:
-            sample = _sample(row, folder=path.parent)
+            sample = sample_of(cell, folder=path.parent)
         except (DataRefused, ValueError) as error:
             problems.append(f"line {line}: {error}")
             continue
@@ -94,12 +83,22 @@ def read_manifest(path: Path) -> list[Sample]:
     return samples
 
 
-def _sample(row: Mapping[str, str | None], *, folder: Path) -> Sample:
-    cell = {column: (row.get(column) or "").strip() for column in COLUMNS}
+def sample_of(cell: Mapping[str, str], *, folder: Path) -> Sample:
+    """Make a sample of a row; no file is opened.
+
+    Args:
+        cell: Its cells by column, those of ``COLUMNS`` and ``MASK``.
+        folder: The manifest's folder.
+
+    Raises:
+        DataRefused: Its label is unknown.
+        ValueError: Another cell is wrong.
+    """
     if not cell["path"]:
         raise ValueError("path is empty")
-    if "\0" in cell["path"]:
-        raise ValueError("path holds a null character")
+    for column in ("path", MASK):
+        if "\0" in cell[column]:
+            raise ValueError(f"{column} holds a null character")
     split = cell["proposed_split"]
     if split not in (*SPLITS, ""):
         raise ValueError(f"proposed_split is {split!r}, expected train, val, test")
@@ -116,6 +115,7 @@ def _sample(row: Mapping[str, str | None], *, folder: Path) -> Sample:
         original_size=(int(width), int(height)) if width and height else None,
         original_mode=cell["original_mode"],
         original_sha256=cell["original_sha256"],
+        mask=folder / cell[MASK] if cell[MASK] else None,
     )
 
 
@@ -139,28 +139,23 @@ def write_manifest(
         DataRefused: An image is stored inside a table and has no file of its own.
         CannotWrite: The file cannot be written; an older one is unharmed.
     """
+    written = list(samples)
+    folder = Path(os.path.realpath(path)).parent
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = (*COLUMNS, MASK) if any(sample.mask for sample in written) else COLUMNS
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    for sample in samples:
+    for sample in written:
         if isinstance(sample.source, bytes):
             raise DataRefused(
                 f"{sample.name}: is stored inside a table and has no file that a manifest could name",
                 hint="save the images as files to divide them again",
             )
-        name = _path_from(Path(os.path.realpath(path)).parent, sample.source)
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise DataRefused(
-                f"{shown_name(name)}: is not UTF-8, so a manifest cannot name it",
-                hint="rename the file or folder, or write the manifest below that folder",
-            ) from error
         width, height = sample.original_size or ("", "")
         writer.writerow(
             {
                 "dataset": sample.dataset,
-                "path": name,
+                "path": _name(folder, sample.source),
                 "label": sample.class_name,
                 "official_split": (official or {}).get(sample.name, ""),
                 "group": sample.group,
@@ -171,9 +166,23 @@ def write_manifest(
                 "original_mode": sample.original_mode,
                 "original_width": width,
                 "original_height": height,
+                MASK: _name(folder, sample.mask) if sample.mask else "",
             }
         )
     write_bytes_atomically(path, text.getvalue().encode())
+
+
+def _name(folder: Path, file: Path) -> str:
+    """Return what a manifest in ``folder`` calls a file."""
+    name = _path_from(folder, file)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataRefused(
+            f"{shown_name(name)}: is not UTF-8, so a manifest cannot name it",
+            hint="rename the file or folder, or write the manifest below that folder",
+        ) from error
+    return name
 
 
 def _path_from(folder: Path, file: Path) -> str:
@@ -189,19 +198,27 @@ def _path_from(folder: Path, file: Path) -> str:
 
 
 def manifest_hash(samples: Sequence[Sample]) -> str:
-    """Return the sha256 of which image has which label, split and group.
+    """Return the sha256 of which image has which label, split and group, and which mask where one is stated.
 
     It depends on the samples' names, not on their order or on the data set's place.
     """
-    rows = sorted(
-        [
-            sample.name,
-            sample.label,
-            sample.split,
-            sample.group,
-            sample.is_copy,
-            sample.label_conflict,
-        ]
-        for sample in samples
-    )
+    rows = sorted([*_facts(sample), *_stated_mask(sample)] for sample in samples)
     return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+
+def _facts(sample: Sample) -> list[str | int]:
+    return [
+        sample.name,
+        sample.label,
+        sample.split,
+        sample.group,
+        sample.is_copy,
+        sample.label_conflict,
+    ]
+
+
+def _stated_mask(sample: Sample) -> list[str]:
+    """Return the path to the mask from the image's folder, which does not depend on their place."""
+    if sample.mask is None or isinstance(sample.source, bytes):
+        return []
+    return [Path(os.path.relpath(sample.mask, sample.source.parent)).as_posix()]

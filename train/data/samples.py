@@ -35,6 +35,8 @@ class Sample:
         original_size: (width, height) before any shrinking, in pixels.
         original_mode: Pillow's mode before any shrinking.
         original_sha256: Of the file before any shrinking; empty if unknown.
+        mask: The file of its tumour's mask, where a manifest states one; ``train.data.tumour_masks.mask_file`` finds
+            others by their place.
     """
 
     source: Path | bytes = field(repr=False)
@@ -48,6 +50,7 @@ class Sample:
     original_size: tuple[int, int] | None = None
     original_mode: str = ""
     original_sha256: str = ""
+    mask: Path | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.label < len(LABELS):

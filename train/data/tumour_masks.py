@@ -1,6 +1,7 @@
 """Masks of tumours, resized like the cached images: where evidence should be.
 
-BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318) keeps them beside the images, under the same stem:
+A manifest may state an image's mask in its column ``mask``. Those of BRISC 2025 (Fateh et al. 2025, arXiv 2506.14318)
+are found without it, since they lie beside the images, under the same stem:
 
     classification_task/train/glioma/NAME.jpg
     segmentation_task/train/masks/NAME.png       two values, as large as the image
@@ -24,6 +25,7 @@ from train.data.cached_rows import Columns, cached_rows, file_identity
 from train.data.pixel_cache import cache_key
 from train.data.problems import refuse
 from train.data.samples import Progress, Sample
+from train.data.verification import missing_masks
 
 __all__ = ["MaskCache", "mask_file", "resize_mask"]
 
@@ -83,7 +85,9 @@ class MaskCache:
 
 
 def mask_file(sample: Sample) -> Path | None:
-    """Find the mask file of an image; None if there is none."""
+    """Find the mask file of an image: the one that is stated, else the one at BRISC's place, else None."""
+    if sample.mask is not None:
+        return sample.mask
     if isinstance(sample.source, bytes):
         return None
     image = sample.source.resolve()
@@ -113,6 +117,7 @@ def resize_mask(mask: Image.Image, config: PreprocessorConfig) -> NDArray[np.uin
 def _key(
     samples: Sequence[Sample], files: Sequence[Path | None], config: PreprocessorConfig
 ) -> str:
+    refuse(missing_masks(samples), what="masks cannot be read", hint="correct the manifest")
     digest = hashlib.sha256(f"masks {_FORMAT} {cache_key(samples, config)}\n".encode())
     for file in files:
         digest.update(b"\n" if file is None else file_identity(file))

@@ -1,16 +1,18 @@
 """Decode every image before work starts, so that a damaged one cannot stop it hours later."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image
 
 from edge_infer.errors import InputError
 from edge_infer.image_file import read_image
+from edge_infer.names import shown_name
 from train.data.samples import Progress, Sample
 
-__all__ = ["verified"]
+__all__ = ["missing_masks", "verified"]
 
 
 def verified(
@@ -37,6 +39,22 @@ def verified(
         if progress is not None:
             progress(done, len(samples))
     return good, problems
+
+
+def missing_masks(samples: Iterable[Sample]) -> list[str]:
+    """Return one line for each stated mask that is no file."""
+    return [
+        f"{sample.name}: its mask {shown_name(sample.mask.name)} is missing or no file"
+        for sample in samples
+        if sample.mask is not None and not _is_file(sample.mask)
+    ]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
 
 
 def _with_size(sample: Sample) -> Sample:

@@ -156,7 +156,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["audit", "split", "show", "phantoms"])
+@pytest.mark.parametrize("command", ["audit", "split", "join", "show", "phantoms"])
 def test_help_shows_its_example_on_a_line_of_its_own(command: str) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0

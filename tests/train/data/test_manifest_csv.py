@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,3 +97,44 @@ def test_the_hash_tells_data_sets_apart_but_not_orders(phantom_samples: list[Sam
     ):
         assert manifest_hash([changed, *phantom_samples[1:]]) != digest
     assert manifest_hash(phantom_samples[1:]) != digest
+
+
+def test_a_stated_mask_reads_back_and_is_a_column_only_then(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    plain = Sample(source=tmp_path / "a.png", name="../a.png", label=2)
+    masked = Sample(
+        source=tmp_path / "b.png", name="../b.png", label=0, mask=tmp_path / "masks" / "b.png"
+    )
+    path = tmp_path / "out" / "m.csv"
+    write_manifest(path, [plain, masked])
+    header, first, second = path.read_text().splitlines()
+    assert header == ",".join((*COLUMNS, "mask"))
+    assert first.endswith(",")
+    assert second.endswith(",../masks/b.png")
+    one, other = read_manifest(path)
+    assert one.mask is None
+    assert other.mask is not None
+    assert other.mask.resolve() == masked.mask
+    write_manifest(path, [plain])
+    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+
+
+def test_a_mask_with_a_null_character_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text("path,label,proposed_split,mask\na.png,glioma,,b\0.png\n")
+    with pytest.raises(DataRefused, match=r"null character|NUL"):
+        read_manifest(path)
+
+
+def test_a_stated_mask_is_part_of_the_hash_wherever_the_data_set_lies() -> None:
+    """Without masks the hash is what it was before there were any: runs and bundles name it."""
+    plain = Sample(source=Path("/x/a.png"), name="a.png", label=0, split="train", group="g")
+    assert manifest_hash([plain]) == (
+        hashlib.sha256(b'[["a.png",0,"train","g",false,false]]').hexdigest()
+    )
+    masked = replace(plain, mask=Path("/x/masks/a.png"))
+    moved = replace(plain, source=Path("/y/a.png"), mask=Path("/y/masks/a.png"))
+    other = replace(plain, mask=Path("/x/masks/b.png"))
+    digests = [manifest_hash([sample]) for sample in (plain, masked, moved, other)]
+    assert digests[1] == digests[2]
+    assert len(set(digests)) == 3

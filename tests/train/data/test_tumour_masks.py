@@ -8,7 +8,8 @@ from PIL import Image
 
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
-from train.data.manifest_csv import read_manifest
+from train.data.layouts import load_samples
+from train.data.manifest_csv import read_manifest, write_manifest
 from train.data.pixel_cache import PixelCache
 from train.data.samples import Sample
 from train.data.tumour_masks import MaskCache, mask_file, resize_mask
@@ -128,6 +129,39 @@ def test_a_damaged_cache_is_rebuilt(samples: list[Sample], tmp_path: Path) -> No
     (cache.folder / "pixels.npy").write_bytes(data)
     assert count_read(samples, tmp_path / "cache") == 32
     np.testing.assert_array_equal(MaskCache.build(samples, CONFIG, tmp_path / "cache").masks, good)
+
+
+def test_a_stated_mask_comes_before_the_one_at_its_place(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    moved = np.zeros((64, 64), dtype=bool)
+    moved[:9, :30] = True
+    Image.fromarray(moved).save(tmp_path / "moved.png")
+    before = MaskCache.build(samples, CONFIG, tmp_path / "cache")
+    assert before.known[0]
+    stated = [replace(samples[0], mask=tmp_path / "moved.png"), *samples[1:]]
+    assert mask_file(stated[0]) == tmp_path / "moved.png"
+    after = MaskCache.build(stated, CONFIG, tmp_path / "cache")
+    assert after.folder != before.folder
+    assert after.masks[0, 0, 0] == 255
+    assert not np.array_equal(after.masks[0], before.masks[0])
+    np.testing.assert_array_equal(after.masks[1:], before.masks[1:])
+
+
+def test_a_stated_mask_that_is_missing_is_refused_by_name(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    lost = tmp_path / "lost.png"
+    stated = [replace(samples[0], mask=lost), replace(samples[1], mask=tmp_path / ("x" * 300))]
+    with pytest.raises(DataRefused, match=r"its mask lost\.png is missing or no file") as refused:
+        MaskCache.build(stated, CONFIG, tmp_path / "cache")
+    assert samples[1].name in refused.value.message
+    manifest = tmp_path / "m.csv"
+    write_manifest(manifest, [*stated[:1], *samples[2:]])
+    with pytest.raises(DataRefused, match=r"its mask lost\.png is missing or no file"):
+        load_samples(tmp_path / "set", manifest=manifest, verify=False)
+    Image.new("1", (64, 64)).save(lost)
+    assert load_samples(tmp_path / "set", manifest=manifest, verify=False)[0].mask is not None
 
 
 @pytest.mark.real_scans

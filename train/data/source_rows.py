@@ -1,0 +1,120 @@
+"""Manifests to be joined: rows of several makers, which name things otherwise and say what may be done with them.
+
+Beside the columns of ``train.data.manifest_csv`` they may have ``source`` (for ``dataset``), ``use`` and ``licence``. A
+split may be missing, and classes may be none of this project's.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_infer.errors import DataRefused
+from edge_infer.names import shown_name
+from train.data.class_names import canonical_label
+from train.data.manifest_csv import COLUMNS, MASK, sample_of
+from train.data.manifest_table import read_table
+from train.data.problems import refuse
+from train.data.samples import Sample
+
+__all__ = ["SourceRow", "Sources", "read_sources"]
+
+_COLUMNS = (*COLUMNS, MASK, "source", "use", "licence")
+_REQUIRED = ("path", "label")
+
+#: What ``use`` may say: nothing is known, train on it, or only validate with it.
+_USES = ("", "train", "validate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """One image of a manifest that is to be joined with others.
+
+    Attributes:
+        sample: The image; its group and split are the manifest's, empty where it has none.
+        manifest: Number of its manifest, from 0.
+        patient: Its patient's id within its data set; empty if unknown.
+        validate_only: It may not be trained on.
+        licence: As the manifest states it; empty if it does not.
+    """
+
+    sample: Sample
+    manifest: int
+    patient: str
+    validate_only: bool
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """The rows of several manifests.
+
+    Attributes:
+        rows: In the order of the manifests.
+        unknown: Number of images of classes that are none of this project's, by data set and class.
+    """
+
+    rows: Sequence[SourceRow] = field(repr=False)
+    unknown: Mapping[tuple[str, str], int]
+
+
+def read_sources(manifests: Sequence[Path], *, datasets: Sequence[str] = ()) -> Sources:
+    """Read manifests that are to be joined; the images themselves are not opened.
+
+    Args:
+        manifests: Files; ``path`` and ``mask`` count from the folder of each.
+        datasets: Read only rows of these data sets; empty for all.
+
+    Raises:
+        UnreadableInput: A manifest is missing, may not be read or is not UTF-8 text.
+        DataRefused: A column or a data set is missing, or rows are wrong; all of them are named.
+    """
+    rows: list[SourceRow] = []
+    unknown: Counter[tuple[str, str]] = Counter()
+    met: set[str] = set()
+    problems: list[str] = []
+    for number, path in enumerate(manifests):
+        table = read_table(path, _COLUMNS, required=_REQUIRED, hint="see docs/data.md")
+        for line, cell in table:
+            cell["dataset"] = cell["dataset"] or cell["source"]
+            met.add(cell["dataset"])
+            if datasets and cell["dataset"] not in datasets:
+                continue
+            if _is_unknown(cell["label"]):
+                unknown[cell["dataset"], cell["label"]] += 1
+                continue
+            try:
+                rows.append(_row(cell, number, path.parent))
+            except ValueError as error:
+                problems.append(f"{shown_name(path)}, line {line}: {error}")
+    absent = [name for name in datasets if name not in met]
+    if absent:
+        raise DataRefused(
+            f"no row is of data set {', '.join(map(repr, absent))}, expected one of "
+            f"{', '.join(sorted(map(repr, met)))}",
+            hint="check the spelling of --dataset",
+        )
+    refuse(problems, what="bad rows", hint="correct the manifests")
+    return Sources(rows=rows, unknown=unknown)
+
+
+def _is_unknown(label: str) -> bool:
+    try:
+        canonical_label(label)
+    except DataRefused:
+        return bool(label)  # an empty cell is no class but a mistake, which is named with its line
+    return False
+
+
+def _row(cell: Mapping[str, str], number: int, folder: Path) -> SourceRow:
+    if not cell["label"]:
+        raise ValueError("label is empty")
+    if cell["use"] not in _USES:
+        raise ValueError(f"use is {cell['use']!r}, expected train or validate")
+    return SourceRow(
+        sample=sample_of(cell, folder=folder),
+        manifest=number,
+        patient=cell["patient_id"],
+        validate_only=cell["use"] == "validate",
+        licence=cell["licence"],
+    )
