@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.errors import DataRefused, UnreadableInput
-from train.recipe_sections import Augmentation, Autoencoder, Distillation, MaskGuidance, Mixing
+from train.recipe_sections import (
+    Augmentation,
+    Autoencoder,
+    Counterfactuals,
+    Distillation,
+    MaskGuidance,
+    Mixing,
+)
 
 __all__ = [
     "FORMER_NAMES",
     "Augmentation",
     "Autoencoder",
+    "Counterfactuals",
     "Distillation",
     "MaskGuidance",
     "Mixing",
@@ -51,6 +59,7 @@ class Recipe:
         average_last: Number of last epochs whose mean weights are tried as well; 0 for none.
         seed: Random seed of weights, order and augmentation.
         augmentation: How images are varied.
+        counterfactual: How often images are replaced by counterfactual ones.
         mixing: How images are mixed with one another.
         mask: How tumour masks guide the evidence, where they are known.
         distillation: How a teacher guides; used with ``--teacher`` only.
@@ -79,6 +88,7 @@ class Recipe:
     average_last: int = 0
     seed: int = 42
     augmentation: Augmentation = field(default_factory=Augmentation)
+    counterfactual: Counterfactuals = field(default_factory=Counterfactuals)
     mixing: Mixing = field(default_factory=Mixing)
     mask: MaskGuidance = field(default_factory=MaskGuidance)
     distillation: Distillation = field(default_factory=Distillation)
@@ -96,6 +106,8 @@ class Recipe:
             )
         if self.one_of_each_copy and self.sample_copies:
             raise ValueError("one_of_each_copy and sample_copies exclude each other")
+        if self.keep_originals and self.counterfactual.most:
+            raise ValueError("keep_originals and [counterfactual] exclude each other")
         if self.image_sizes:
             _check_image_sizes(self.image_sizes, self.image_size)
 
@@ -103,6 +115,7 @@ class Recipe:
 _SECTIONS: dict[str, type] = {
     "augmentation": Augmentation,
     "autoencoder": Autoencoder,
+    "counterfactual": Counterfactuals,
     "distillation": Distillation,
     "mask": MaskGuidance,
     "mixing": Mixing,

@@ -1,8 +1,15 @@
-"""The sections of a recipe: augmentation, mixing, mask guidance, distillation, autoencoder."""
+"""The sections of a recipe: augmentation, counterfactual images, mixing, masks, distillation, autoencoder."""
 
 from dataclasses import dataclass
 
-__all__ = ["Augmentation", "Autoencoder", "Distillation", "MaskGuidance", "Mixing"]
+__all__ = [
+    "Augmentation",
+    "Autoencoder",
+    "Counterfactuals",
+    "Distillation",
+    "MaskGuidance",
+    "Mixing",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +64,34 @@ class Augmentation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactuals:
+    """How often an image is replaced by a counterfactual twin (``train.counterfactuals``); needs tumour masks.
+
+    Attributes:
+        removed: Probability, of an image with a tumour, that it is shown without it, as ``no_tumor``.
+        pasted: Probability, of a healthy head, that it is shown with another image's tumour.
+        harmless: Probability, of any image, that a healthy place is covered in the same way; its label stays.
+    """
+
+    removed: float = 0.0
+    pasted: float = 0.0
+    harmless: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = (self.removed, self.pasted, self.harmless)
+        if not all(share >= 0 for share in shares) or not self.most <= 1:
+            raise ValueError(
+                "removed, pasted and harmless must not be negative, and neither removed + harmless "
+                "nor pasted + harmless may exceed 1"
+            )
+
+    @property
+    def most(self) -> float:
+        """The largest share of any class's images that is replaced; 0 if there are no counterfactual images."""
+        return max(self.removed, self.pasted) + self.harmless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation:
     """How a teacher guides, where one is given (arXiv 1503.02531; features: arXiv 2207.10026).
 
@@ -95,7 +130,8 @@ class MaskGuidance:
     """How tumour masks guide the evidence, where they are known (``train.loop.mask_loss``).
 
     Attributes:
-        weight: Weight of the mask loss relative to the loss on the labels; 0 switches it off.
+        weight: Weight of the mask loss relative to the loss on the labels; 0 switches it off. With the head
+            ``two-questions`` it is the loss on every place (``train.loop.place_loss``).
     """
 
     weight: float = 0.0

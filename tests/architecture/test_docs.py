@@ -18,10 +18,11 @@ from edge_infer.console import DefaultGroup
 from edge_infer.contract import BUNDLE_FILES, INPUT_NAME, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.manifest import _FIELDS, PRECISIONS
 from edge_infer.version import __version__
-from train.data.manifest_csv import COLUMNS
+from train.data.manifest_csv import COLUMNS, MASK
 from train.recipe import (
     Augmentation,
     Autoencoder,
+    Counterfactuals,
     Distillation,
     MaskGuidance,
     Mixing,
@@ -191,17 +192,33 @@ def test_the_pages_name_what_the_code_names() -> None:
     for name in (*_FIELDS, *PRECISIONS):
         assert f"`{name}`" in text_of("docs/bundle.md")
     table = text_of("docs/data.md").partition("## manifest.csv")[2].partition("\n## ")[0]
-    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == COLUMNS
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == (*COLUMNS, MASK)
+
+
+#: A recipe and its sections.
+_KINDS = (
+    Recipe,
+    Augmentation,
+    Autoencoder,
+    Counterfactuals,
+    Distillation,
+    MaskGuidance,
+    Mixing,
+)
 
 
 def test_the_page_on_training_names_every_number_of_a_recipe() -> None:
     page = text_of("docs/training.md")
-    keys = [
-        x.name
-        for kind in (Recipe, Augmentation, Autoencoder, Distillation, MaskGuidance, Mixing)
-        for x in dataclasses.fields(kind)
-    ]
-    sections = ("augmentation", "autoencoder", "distillation", "mask", "mixing", "model")
+    keys = [x.name for kind in _KINDS for x in dataclasses.fields(kind)]
+    sections = (
+        "augmentation",
+        "autoencoder",
+        "counterfactual",
+        "distillation",
+        "mask",
+        "mixing",
+        "model",
+    )
     tables = {name: f"[{name}]" for name in sections}
     missing = [key for key in keys if f"`{tables.get(key, key)}`" not in page and key != "name"]
     assert missing == []

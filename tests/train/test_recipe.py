@@ -66,6 +66,16 @@ def test_a_recipe_has_the_numbers_of_the_second_report() -> None:
         (NUMBERS + "[autoencoder]\nlayers = 3\n", "layers"),
         (NUMBERS + "[mixing]\nalpha = 1.0\n", "alpha"),
         (NUMBERS + '[mask]\nform = "places"\n', "form"),
+        (NUMBERS + "[counterfactual]\nadded = 0.1\n", "added"),
+        (NUMBERS + "[counterfactual]\nremoved = -0.1\n", "not be negative"),
+        (NUMBERS + "[counterfactual]\nremoved = nan\n", "not be negative"),
+        (NUMBERS + "[counterfactual]\nremoved = 0.6\nharmless = 0.5\n", r"removed \+ harmless"),
+        (NUMBERS + "[counterfactual]\npasted = 1.5\n", r"may exceed 1"),
+        (NUMBERS + '[counterfactual]\npasted = "all"\n', r"\[counterfactual\]"),
+        (
+            NUMBERS + "keep_originals = true\n[counterfactual]\nharmless = 0.1\n",
+            "keep_originals and \\[counterfactual\\]",
+        ),
         (NUMBERS + "ema_decay = 1.0\n", "ema_decay"),
         (NUMBERS + "ema_every = 0\n", "ema_every"),
         (NUMBERS + "average_last = -1\n", "average_last"),
@@ -139,12 +149,22 @@ def test_sizes_and_sections_are_read(tmp_path: Path) -> None:
     assert recipe.mask.weight == 0.3
 
 
+def test_shares_of_counterfactual_images_are_read(tmp_path: Path) -> None:
+    text = NUMBERS + "[counterfactual]\nremoved = 0.6\npasted = 0.5\nharmless = 0.4\n"
+    shares = read_recipe(written(tmp_path, text)).counterfactual
+    assert (shares.removed, shares.pasted, shares.harmless) == (0.6, 0.5, 0.4)
+    assert shares.most == 1
+    only = NUMBERS + "[counterfactual]\npasted = 0.25\n"
+    assert read_recipe(written(tmp_path, only)).counterfactual.most == 0.25
+
+
 def test_what_is_new_is_off_so_old_recipes_train_as_before(tmp_path: Path) -> None:
     recipe = read_recipe(written(tmp_path, NUMBERS))
     assert not recipe.image_sizes
     assert not recipe.sample_copies
     assert (recipe.ema_decay, recipe.average_last, recipe.mask.weight) == (0, 0, 0)
     assert (recipe.mixing.mixup_alpha, recipe.mixing.cutmix_alpha) == (0, 0)
+    assert recipe.counterfactual.most == 0
     assert recipe.augmentation == Augmentation()
     assert not any(
         value
@@ -174,6 +194,8 @@ def test_the_shipped_weights_were_trained_with_the_shipped_recipe() -> None:
     shipped.pop("name")
     for key, default in json.loads(json.dumps(recipe_defaults())).items():  # keys that came later
         used[key] = (
-            {**default, **used[key]} if isinstance(default, dict) else used.get(key, default)
+            {**default, **used.get(key, {})}
+            if isinstance(default, dict)
+            else used.get(key, default)
         )
     assert used == shipped

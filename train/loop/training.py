@@ -5,15 +5,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 import transformers
-from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.counterfactuals.cache import TwinCache, TwinSource
+from train.counterfactuals.progress import reported
 from train.data.manifest_csv import manifest_hash
 from train.data.pixel_cache import PixelCache
 from train.data.samples import Sample
@@ -59,7 +59,7 @@ def train_model(
         recipe: Every number of the run.
         run: Folder for checkpoints, logs and the result.
         cache_folder: Where decoded images are kept.
-        weights: Hub id or local folder of pretrained weights, or None to start from scratch.
+        weights: ``imagenet``, Hub id or local folder of pretrained weights, or None to start from scratch.
         teachers: Checkpoint folders of teachers; several teach by the mean of their logits.
         report_to: As for transformers: ``tensorboard``, ``wandb`` or ``none``.
         resume: Continue a run that was stopped.
@@ -114,18 +114,7 @@ def train_model(
         preprocessor=preprocessor,
         teacher=_teachers(teachers, preprocessor) if teachers else None,
         datasets=(
-            GreyImages(
-                pixels,
-                train_rows,
-                _labels(samples, train_rows),
-                with_originals=recipe.keep_originals,
-                copies=copy_groups(samples, train_rows, cache_folder)
-                if recipe.sample_copies
-                else None,
-                masks=_masks(samples, train_rows, preprocessor, cache_folder)
-                if recipe.mask.weight
-                else None,
-            ),
+            _train_images(samples, train_rows, preprocessor, recipe, cache_folder),
             GreyImages(pixels, val_rows, _labels(samples, val_rows)),
         ),
         report_to=report_to,
@@ -157,22 +146,56 @@ def train_model(
     return run / CHECKPOINT
 
 
+def _train_images(
+    samples: Sequence[Sample],
+    rows: list[int],
+    preprocessor: PreprocessorConfig,
+    recipe: Recipe,
+    cache_folder: Path,
+) -> GreyImages:
+    cache = PixelCache.build(samples, preprocessor, cache_folder)
+    labels = _labels(samples, rows)
+    wanted = recipe.mask.weight or recipe.counterfactual.most
+    masks = _masks(samples, rows, preprocessor, cache_folder) if wanted else None
+    twins = None
+    if recipe.counterfactual.most and masks is not None:
+        source = TwinSource(
+            key=f"{cache.key} {masks.folder.name}",
+            pixels=cache.pixels,
+            masks=masks.masks,
+            known=masks.known,
+            rows=rows,
+            labels=labels,
+        )
+        with reported("counterfactual images") as progress:
+            twins = TwinCache.build(source, cache_folder, seed=recipe.seed, progress=progress)
+    return GreyImages(
+        cache.pixels,
+        rows,
+        labels,
+        with_originals=recipe.keep_originals,
+        copies=copy_groups(samples, rows, cache_folder) if recipe.sample_copies else None,
+        masks=None if masks is None else (masks.masks, masks.known),
+        twins=None if twins is None else (twins, recipe.counterfactual),
+    )
+
+
 def _labels(samples: Sequence[Sample], rows: list[int]) -> list[int]:
     return [samples[row].label for row in rows]
 
 
 def _masks(
     samples: Sequence[Sample], rows: list[int], preprocessor: PreprocessorConfig, cache_folder: Path
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+) -> MaskCache:
     cache = MaskCache.build(samples, preprocessor, cache_folder)
     known = int(cache.known[rows].sum())
     if not known:
         raise DataRefused(
-            "the recipe's [mask] needs tumour masks, but no image of the train part has one",
-            hint="set its weight to 0, or use a data set with masks, such as BRISC 2025",
+            "the recipe's [mask] or [counterfactual] needs tumour masks, but no image of the train part has one",
+            hint="set the weight and the shares to 0, or use a data set with masks, such as BRISC 2025",
         )
     logger.info("tumour masks: %d of %d training images have one", known, len(rows))
-    return cache.masks, cache.known
+    return cache
 
 
 def _teachers(paths: Sequence[Path], preprocessor: PreprocessorConfig) -> Teachers:

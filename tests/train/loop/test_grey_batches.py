@@ -4,13 +4,16 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from train.augmentation import augment_with_masks
 from train.augmentation.covers import add_frames
 from train.augmentation.jpeg import compress
+from train.counterfactuals.cache import TwinCache
 from train.loop.grey_batches import GreyImages, pixel_values_from_grey
-from train.recipe import Augmentation
+from train.recipe import Augmentation, Counterfactuals
 
+HEALTHY = LABELS.index("no_tumor")
 IMAGENET = PreprocessorConfig(
     height=16, width=16, image_mean=(0.485, 0.456, 0.406), image_std=(0.229, 0.224, 0.225)
 )
@@ -107,3 +110,75 @@ def test_copy_groups_are_numbered_and_originals_are_groups_of_their_own() -> Non
     assert twice.copies.tolist() == [1, 0, 1, 3, 2, 3]
     assert (len(twice), twice.drawn) == (6, 4)
     assert GreyImages(pixels, [1, 4, 8], [0] * 3).drawn == 3
+
+
+@pytest.fixture
+def with_twins() -> GreyImages:
+    """Rows 3, 0 and 2 of five: a tumour with all twins, a healthy head with all, a tumour without any."""
+
+    def filled(*levels: int) -> np.ndarray:
+        return np.stack([np.full((2, 2), level, np.uint8) for level in levels])
+
+    twins = TwinCache(
+        changed=filled(101, 102, 0),
+        changed_labels=np.array([HEALTHY, 1, -1]),
+        changed_masks=filled(0, 255, 0),
+        harmless=filled(201, 202, 0),
+        has_harmless=np.array([True, True, False]),
+    )
+    masks = (filled(0, 0, 0, 255, 0), np.array([False, False, False, True, False]))
+    recipe = Counterfactuals(removed=0.3, pasted=0.2, harmless=0.1)
+    return GreyImages(
+        filled(10, 11, 12, 13, 14), [3, 0, 2], [0, HEALTHY, 1], masks=masks, twins=(twins, recipe)
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "grey", "label", "mask", "known"),
+    [
+        (0, 13, 0, 255, True),
+        (1, 10, HEALTHY, 0, False),
+        (2, 12, 1, 0, False),
+        (3, 101, HEALTHY, 0, True),  # removed
+        (4, 102, 1, 255, True),  # pasted
+        (6, 201, 0, 255, True),  # a harmless change beside the tumour
+        (7, 202, HEALTHY, 0, True),  # and in a healthy head
+    ],
+)
+def test_a_twin_brings_its_own_image_label_and_mask(
+    with_twins: GreyImages, index: int, grey: int, label: int, mask: int, known: bool
+) -> None:
+    item = with_twins[index]
+    assert set(item) == {"grey", "labels", "vary", "mask", "mask_known"}
+    assert item["grey"].tolist() == [[grey] * 2] * 2
+    assert item["mask"].tolist() == [[mask] * 2] * 2
+    assert (int(item["labels"]), bool(item["mask_known"]), bool(item["vary"])) == (
+        label,
+        known,
+        True,
+    )
+    for key, value in with_twins[0].items():  # or they could not be stacked
+        assert (item[key].dtype, item[key].shape) == (value.dtype, value.shape)
+
+
+def test_images_are_replaced_as_the_recipe_says_where_they_have_twins(
+    with_twins: GreyImages,
+) -> None:
+    assert with_twins.replace is not None
+    assert with_twins.replace.dtype == torch.float32
+    expected = torch.tensor([[0.3, 0.2, 0], [0.1, 0.1, 0]])
+    torch.testing.assert_close(with_twins.replace, expected, rtol=0, atol=0)
+    assert (len(with_twins), with_twins.drawn) == (3, 3)
+    assert with_twins.labels.tolist() == [0, HEALTHY, 1]
+
+
+def test_there_is_nothing_behind_the_last_twin_and_without_twins_behind_the_last_image(
+    with_twins: GreyImages,
+) -> None:
+    with pytest.raises(IndexError):
+        with_twins[9]
+    part = GreyImages(np.zeros((4, 2, 2), np.uint8), [0, 1], [0, 0])
+    assert part.replace is None
+    with pytest.raises(IndexError):
+        part[2]
+    assert len(list(part)) == 2
