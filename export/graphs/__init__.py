@@ -10,11 +10,13 @@ import onnx
 from torch import nn
 
 from export.graphs.cvt import add_cvt, add_cvt_slim
+from export.graphs.efficientnet_lite import add_efficientnet_lite
 from export.graphs.float_layers import FloatLayers
 from export.graphs.vit import add_vit, add_vit_base
 from export.graphs.weights import Grid
 from train.models.cvt import CvtClassifier
 from train.models.cvt_slim import CvtSlimClassifier
+from train.models.efficientnet_lite import EfficientNetLiteClassifier
 from train.models.vit import VisionTransformer
 from train.models.vit_base import VitBaseClassifier
 
@@ -23,6 +25,7 @@ __all__ = ["build_graph", "can_build"]
 _ADD: dict[type[nn.Module], Callable[[Any, FloatLayers, Grid], Grid]] = {
     CvtClassifier: add_cvt,
     CvtSlimClassifier: add_cvt_slim,
+    EfficientNetLiteClassifier: add_efficientnet_lite,
     VisionTransformer: add_vit,
     VitBaseClassifier: add_vit_base,
 }

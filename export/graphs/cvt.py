@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from export.graphs.float_layers import FloatLayers
-from export.graphs.weights import Grid, as_array, folded_batch_norm, grid_after
+from export.graphs.weights import Grid, as_array, folded_batch_norm
 from train.models.cvt import CvtClassifier
 from train.models.cvt_slim import CvtSlimClassifier
 
@@ -28,12 +28,11 @@ def add_cvt_slim(model: CvtSlimClassifier, layers: FloatLayers, grid: Grid) -> G
     """Add the whole model for images of ``grid`` rows and columns; return the grid of its evidence."""
     parts: Any = model
     image = layers.standardize()
-    stem = parts.stem[0]
-    image = layers.stem_image(image, stem, parts.stem[1], "stem")
-    grid = grid_after(grid, stem)
+    image, grid = layers.stem_image(
+        image, grid, parts.stem[0], parts.stem[1], "stem", activation="relu"
+    )
     for index, block in enumerate(parts.residual, start=1):
-        image = _residual_block(block, layers, image, f"residual{index}")
-        grid = grid_after(grid, block.conv1)
+        image, grid = _residual_block(block, layers, image, grid, f"residual{index}")
     (stage,) = _encoder_stages(model)
     embedding = stage.embedding.convolution_embeddings
     tokens, grid = layers.image_embedding(image, grid, embedding.projection, "stage4.embedding")
@@ -62,14 +61,22 @@ def _head(
     return grid
 
 
-def _residual_block(block: Any, layers: FloatLayers, image: str, name: str) -> str:
+def _residual_block(
+    block: Any, layers: FloatLayers, image: str, grid: Grid, name: str
+) -> tuple[str, Grid]:
     """Add one of torchvision's BasicBlocks."""
-    first = layers.convolution(image, block.conv1, block.bn1, f"{name}.conv1", relu=True)
-    second = layers.convolution(first, block.conv2, block.bn2, f"{name}.conv2", relu=False)
+    first, reached = layers.convolution(
+        image, grid, block.conv1, block.bn1, f"{name}.conv1", activation="relu"
+    )
+    second, reached = layers.convolution(
+        first, reached, block.conv2, block.bn2, f"{name}.conv2", activation="none"
+    )
     if block.downsample is not None:
         conv, norm = block.downsample
-        image = layers.convolution(image, conv, norm, f"{name}.shortcut", relu=False)
-    return layers.relu(layers.add(image, second, f"{name}.sum"), name)
+        image, _ = layers.convolution(
+            image, grid, conv, norm, f"{name}.shortcut", activation="none"
+        )
+    return layers.relu(layers.add(image, second, f"{name}.sum"), name), reached
 
 
 def _block(block: Any, layers: FloatLayers, tokens: str, grid: Grid, name: str) -> str:

@@ -8,11 +8,13 @@ against 3.0 ms for CvT-13).
 """
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from torch import nn
 
-from edge_infer.contract import INPUT_NAME
+from edge_infer.contract import INPUT_NAME, LABELS
 from export.graphs.builder import GraphBuilder
 from export.graphs.weights import (
     Grid,
@@ -23,9 +25,12 @@ from export.graphs.weights import (
     grid_after,
     window,
 )
+from train.models.two_questions import SHARPNESS, TwoQuestions
 
-__all__ = ["FloatLayers"]
+__all__ = ["Activation", "FloatLayers"]
 
+#: What follows a convolution: ``relu6`` is cut off below 0 and above 6.
+Activation = Literal["none", "relu", "relu6"]
 
 #: Number of scores that attention computes at once for an image: 2 MiB, about the cache of a core.
 _SCORES_AT_ONCE = 2**19
@@ -35,7 +40,7 @@ class FloatLayers:
     """Each method adds one layer under a name and returns the name of its result.
 
     A subclass gives layers another number format by overriding ``linear``, ``depthwise``,
-    ``patch_embedding``, ``image_embedding`` and ``convolution``.
+    ``patch_embedding``, ``image_embedding``, ``convolution`` and ``image_sum``.
 
     Attributes:
         builder: Collects the nodes.
@@ -64,7 +69,7 @@ class FloatLayers:
             self.builder.constant(weight, f"{name}.weight"),
             self.builder.constant(bias, f"{name}.bias"),
             name=f"{name}.conv",
-            **window(conv),
+            **window(conv, grid),
         )
         reached = grid_after(grid, conv)
         rows = self.builder.transpose(convolved, (0, 2, 3, 1), f"{name}.rows")
@@ -82,25 +87,45 @@ class FloatLayers:
         return self.stem(image, grid, conv, name)
 
     def convolution(
-        self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str, *, relu: bool
-    ) -> str:
-        """Convolve an image (B, C, H, W), including the batch norm after it and, if asked for, a ReLU."""
+        self,
+        image: str,
+        grid: Grid,
+        conv: nn.Conv2d,
+        norm: nn.BatchNorm2d,
+        name: str,
+        *,
+        activation: Activation,
+    ) -> tuple[str, Grid]:
+        """Convolve an image (B, C, H, W), including the batch norm after it and, if asked for, an activation."""
         weight, bias = folded_batch_norm(conv, norm)
         convolved = self.builder.node(
             "Conv",
             image,
             self.builder.constant(weight, f"{name}.weight"),
             self.builder.constant(bias, f"{name}.bias"),
-            name=f"{name}.conv" if relu else name,
-            **window(conv),
+            name=name if activation == "none" else f"{name}.conv",
+            **window(conv, grid),
         )
-        return self.relu(convolved, name) if relu else convolved
+        return self._activated(convolved, activation, name), grid_after(grid, conv)
+
+    def image_sum(self, x: str, y: str, name: str) -> str:
+        """Add two images (B, C, H, W)."""
+        return self.add(x, y, name)
 
     # --- always float32 -----------------------------------------------------------------------------------------
 
-    def stem_image(self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str) -> str:
-        """Convolve the input into an image, including the batch norm and the ReLU after it."""
-        return FloatLayers.convolution(self, image, conv, norm, name, relu=True)
+    def stem_image(
+        self,
+        image: str,
+        grid: Grid,
+        conv: nn.Conv2d,
+        norm: nn.BatchNorm2d,
+        name: str,
+        *,
+        activation: Activation,
+    ) -> tuple[str, Grid]:
+        """Convolve the input, or what is still near it: as ``convolution``, but never in 8 bits."""
+        return FloatLayers.convolution(self, image, grid, conv, norm, name, activation=activation)
 
     def stem(self, image: str, grid: Grid, conv: nn.Conv2d, name: str) -> tuple[str, Grid]:
         """Convolve an image (B, C, H, W) into tokens (B, L, out)."""
@@ -110,7 +135,7 @@ class FloatLayers:
             self.builder.constant(as_array(conv.weight), f"{name}.weight"),
             self.builder.constant(bias_of(conv), f"{name}.bias"),
             name=f"{name}.conv",
-            **window(conv),
+            **window(conv, grid),
         )
         reached = grid_after(grid, conv)
         rows = self.builder.transpose(convolved, (0, 2, 3, 1), f"{name}.rows")
@@ -251,22 +276,150 @@ class FloatLayers:
         deviation = self.builder.node("Sqrt", raised, name="input.deviation")
         return self.builder.node("Div", centred, deviation, name="input.standardized")
 
-    def head(self, tokens: str, grid: Grid, classifier: nn.Linear) -> None:
-        """Add the contract's outputs for normalized tokens (B*h*w, C), as ``train.models.output.token_evidence``."""
-        length = grid[0] * grid[1]
-        per_token = FloatLayers.linear(
-            self, tokens, as_array(classifier.weight), bias_of(classifier), "classifier"
-        )
-        for rows, width, name in (
-            (per_token, classifier.out_features, "logits"),
-            (tokens, classifier.in_features, "embeddings"),
-        ):
-            split = self.builder.reshape(rows, (-1, length, width), f"{name}.tokens")
-            self.builder.node("ReduceMean", split, self.builder.integers(1), name=name, keepdims=0)
-        by_class = self.builder.transpose("logits.tokens", (0, 2, 1), "evidence.flat")
-        self.builder.reshape(by_class, (0, classifier.out_features, *grid), "evidence")
+    def head(self, tokens: str, grid: Grid, classifier: nn.Linear | TwoQuestions) -> None:
+        """Add the contract's outputs for normalized tokens (B*h*w, C), as ``train.models.heads.classify``."""
+        builder, length = self.builder, grid[0] * grid[1]
+        weight, bias = _judgements(classifier)
+        per_token = FloatLayers.linear(self, tokens, weight, bias, "classifier")
+        by_image = builder.reshape(per_token, (-1, length, len(weight)), "classifier.tokens")
+        split = builder.reshape(tokens, (-1, length, classifier.in_features), "embeddings.tokens")
+        builder.node("ReduceMean", split, builder.integers(1), name="embeddings", keepdims=0)
+        if isinstance(classifier, TwoQuestions):
+            turned = builder.transpose(by_image, (0, 2, 1), "classifier.places")
+            self._two_questions(turned, grid, classifier)
+            return
+        builder.node("ReduceMean", by_image, builder.integers(1), name="logits", keepdims=0)
+        by_class = builder.transpose(by_image, (0, 2, 1), "evidence.flat")
+        builder.reshape(by_class, (0, classifier.out_features, *grid), "evidence")
+
+    def image_head(
+        self, maps: Sequence[tuple[str, Grid, int]], classifier: nn.Linear | TwoQuestions
+    ) -> Grid:
+        """Add the contract's outputs for features at several resolutions, as ``train.models.heads.classify``.
+
+        In training a coarse map is repeated until it is as fine as the last one, and both are joined. Here each is
+        judged where it is, by a convolution of 1 x 1, and the few judgements are repeated instead: the same numbers.
+
+        Args:
+            maps: Features (B, C, h, w), their grid and C, in the order of the classifier's inputs; the last one is
+                the finest, and its grid a multiple of the others'.
+            classifier: For all channels together.
+
+        Returns:
+            The grid of the evidence.
+        """
+        builder, both = self.builder, self.builder.integers(2, 3)
+        weight, bias = _judgements(classifier)
+        _, grid, _ = maps[-1]
+        judged, embedded, first = "", [], 0
+        for number, (image, own_grid, channels) in enumerate(maps, start=1):
+            name = f"classifier.{number}"
+            part = weight[:, first : first + channels, None, None]
+            offset = [builder.constant(bias, "classifier.bias")] if number == len(maps) else []
+            result = builder.node(
+                "Conv",
+                image,
+                builder.constant(part, f"{name}.weight"),
+                *offset,
+                name=name,
+                kernel_shape=[1, 1],
+            )
+            result = self._repeated(result, own_grid, grid, f"{name}.repeated")
+            judged = self.add(judged, result, f"{name}.sum") if judged else result
+            embedded.append(
+                builder.node("ReduceMean", image, both, name=f"embeddings.{number}", keepdims=0)
+            )
+            first += channels
+        builder.node("Concat", *embedded, name="embeddings", axis=1)
+        if isinstance(classifier, TwoQuestions):
+            shape = (0, len(weight), grid[0] * grid[1])
+            places = builder.reshape(judged, shape, "classifier.places")
+            self._two_questions(places, grid, classifier)
+        else:
+            builder.node("ReduceMean", judged, both, name="logits", keepdims=0)
+            builder.node("Identity", judged, name="evidence")
+        return grid
 
     # --- helpers ------------------------------------------------------------------------------------------------
+
+    def _repeated(self, image: str, grid: Grid, finer: Grid, name: str) -> str:
+        """Repeat each place of an image (B, C, h, w) until there are as many as in a finer grid."""
+        if grid == finer:
+            return image
+        if finer[0] % grid[0] or finer[1] % grid[1]:
+            raise ValueError(f"places {grid} cannot be repeated to {finer}")
+        return self.builder.node(
+            "Resize",
+            image,
+            "",
+            "",
+            self.builder.integers(*finer),
+            name=name,
+            axes=[2, 3],
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+
+    def _activated(self, x: str, activation: Activation, name: str) -> str:
+        """Add an activation under a name; without any, ``x`` has that name already."""
+        if activation == "relu":
+            return self.relu(x, name)
+        if activation == "relu6":
+            zero = self.builder.constant(np.array(0, np.float32), "zero")
+            six = self.builder.constant(np.array(6, np.float32), "six")
+            return self.builder.node("Clip", x, zero, six, name=name)
+        return x
+
+    def _two_questions(self, judged: str, grid: Grid, classifier: TwoQuestions) -> None:
+        """Add logits and evidence, as ``train.models.two_questions``.
+
+        Args:
+            judged: (B, 1 + types, N), scale * presence + offset, and types at each place.
+            grid: Rows and columns of the N places.
+            classifier: For its scale.
+        """
+        builder, length = self.builder, grid[0] * grid[1]
+
+        def number(value: float, name: str) -> str:
+            return builder.constant(np.array(value, np.float32), name)
+
+        types = len(LABELS) - 1
+        present, per_place = builder.nodes(
+            "Split",
+            judged,
+            builder.constant(np.array([1, types]), "classifier.parts"),
+            names=("presence", "types.places"),
+            axis=1,
+        )
+        # softmax(sharpness * presence): the offset changes nothing in it.
+        sharpness = number(SHARPNESS / classifier.scale.item(), "presence.sharpness")
+        sharp = builder.node("Mul", present, sharpness, name="presence.sharp")
+        where = builder.node("Softmax", sharp, name="presence.where", axis=2)
+        half = builder.node("Mul", where, number(0.5, "half"), name="types.half")
+        shares = builder.node(
+            "Add", half, number(0.5 / length, "types.evenly"), name="types.shares"
+        )
+        weighted = builder.node("Mul", per_place, shares, name="types.weighted")
+        pooled = builder.node("ReduceSum", weighted, builder.integers(2), name="types.pooled")
+        kinds = builder.node("LogSoftmax", pooled, name="types", axis=1)  # (B, types, 1)
+        both = builder.node("Add", present, kinds, name="evidence.both")  # (B, types, N)
+        factor = builder.node(
+            "Mul", where, number(length, "evidence.places"), name="evidence.factor"
+        )
+        of_types = builder.node("Mul", both, factor, name="evidence.types")
+        healthy = LABELS.index("no_tumor")
+        before, after = builder.nodes(
+            "Split",
+            of_types,
+            builder.constant(np.array([healthy, types - healthy]), "evidence.parts"),
+            names=("evidence.before", "evidence.after"),
+            axis=1,
+        )
+        none = builder.node("Mul", where, number(0, "zero"), name="evidence.no_tumor")
+        joined = builder.node("Concat", before, none, after, name="evidence.flat", axis=1)
+        builder.node("ReduceMean", joined, builder.integers(2), name="logits", keepdims=0)
+        builder.reshape(joined, (0, len(LABELS), *grid), "evidence")
 
     def _mixed(self, queries: str, keys: str, values: str, name: str) -> str:
         """Mix values (B, heads, L', C) by the similarity of queries (B, heads, L, C) and keys (B, heads, C, L')."""
@@ -288,6 +441,21 @@ class FloatLayers:
                 "ReduceMean", x, self.builder.integers(axis), name=f"{name}.{axis}", keepdims=1
             )
         return x
+
+
+def _judgements(classifier: nn.Linear | TwoQuestions) -> tuple[Weights, Weights]:
+    """Return what is judged of a place as weight (classes, C) and bias: classes, or suspicion before types.
+
+    Suspicion is scale * presence + offset, as in ``train.models.two_questions``.
+    """
+    if not isinstance(classifier, TwoQuestions):
+        return as_array(classifier.weight), bias_of(classifier)
+    scale, offset = as_array(classifier.scale), as_array(classifier.offset)
+    presence, types = classifier.presence, classifier.types
+    return (
+        np.concatenate([scale * as_array(presence.weight), as_array(types.weight)]),
+        np.concatenate([scale * bias_of(presence) + offset, bias_of(types)]),
+    )
 
 
 def _query_parts(queries: int, keys: int, heads: int) -> int:

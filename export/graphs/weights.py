@@ -4,9 +4,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-__all__ = ["Grid", "Weights", "as_array", "bias_of", "folded_batch_norm", "grid_after", "window"]
+__all__ = [
+    "Grid",
+    "Weights",
+    "as_array",
+    "bias_of",
+    "folded_batch_norm",
+    "grid_after",
+    "padding",
+    "window",
+]
 
 Weights = NDArray[np.float32]
 
@@ -37,22 +47,43 @@ def bias_of(layer: nn.Conv2d | nn.Linear) -> Weights:
     return as_array(layer.bias)
 
 
-def window(conv: nn.Conv2d) -> dict[str, Any]:
-    """Return the attributes of ONNX's Conv."""
+def window(conv: nn.Conv2d, grid: Grid) -> dict[str, Any]:
+    """Return the attributes of ONNX's Conv for an image of ``grid`` rows and columns."""
+    starts, ends = zip(*padding(conv, grid), strict=True)
     return {
         "kernel_shape": list(conv.kernel_size),
         "strides": list(conv.stride),
-        "pads": list(conv.padding) * 2,
+        "pads": [*starts, *ends],
         "group": conv.groups,
+        # Left out where it says nothing, so that graphs stay what they were.
+        **({"dilations": list(conv.dilation)} if max(conv.dilation) > 1 else {}),
     }
 
 
 def grid_after(grid: Grid, conv: nn.Conv2d) -> Grid:
     """Return rows and columns of a convolution's output, given those of its input."""
+    rows, columns = (
+        (size + sum(added) - _reach(conv, axis)) // conv.stride[axis] + 1
+        for axis, (size, added) in enumerate(zip(grid, padding(conv, grid), strict=True))
+    )
+    return rows, columns
 
-    def side(size: int, axis: int) -> int:
-        return (size + 2 * int(conv.padding[axis]) - conv.kernel_size[axis]) // conv.stride[
-            axis
-        ] + 1
 
-    return side(grid[0], 0), side(grid[1], 1)
+def padding(conv: nn.Conv2d, grid: Grid) -> list[tuple[int, int]]:
+    """Return by how much rows and columns are padded before and after the image.
+
+    TensorFlow's "same" padding depends on the image, and an odd pixel goes to the end; timm pads when the model runs.
+    """
+    if not isinstance(conv, Conv2dSame):
+        return [(int(side), int(side)) for side in conv.padding]
+    result = []
+    for axis, size in enumerate(grid):
+        stride = conv.stride[axis]
+        total = max(0, (-(-size // stride) - 1) * stride + _reach(conv, axis) - size)
+        result.append((total // 2, total - total // 2))
+    return result
+
+
+def _reach(conv: nn.Conv2d, axis: int) -> int:
+    """Return how many pixels a kernel spans."""
+    return (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1

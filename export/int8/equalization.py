@@ -17,6 +17,10 @@ In cvt-slim the convolutions' channels are equalized too: a positive factor pass
 residual blocks add up are divided by the same factors. With that and an embedding that keeps its sums in float, the
 mean difference of the probabilities, all ranges static, falls from 0.0016 to 0.0012 on 589 validation images; the
 number of changed answers falls from 5 to 2 (min-max) and from 2 to 1 (percentile).
+
+In EfficientNet-Lite only the sums of a stage are equalized: what lies between them ends at 6 in each channel. Half
+trained, min-max, all ranges static: 0.135 instead of 0.153 (364 scans of the kit, root mean square difference of the
+logits).
 """
 
 import copy
@@ -27,9 +31,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from export.graphs.efficientnet_lite import block_layers
 from export.model_inputs import ModelInputs
 from train.models.cvt import CvtClassifier
 from train.models.cvt_slim import CvtSlimClassifier
+from train.models.efficientnet_lite import FINE_STAGE, EfficientNetLiteClassifier
 
 __all__ = ["equalized"]
 
@@ -58,7 +64,7 @@ def equalized(model: nn.Module, calibration: ModelInputs) -> nn.Module:
         model: In evaluation mode.
         calibration: Training images.
     """
-    if not isinstance(model, CvtClassifier | CvtSlimClassifier):
+    if not isinstance(model, CvtClassifier | CvtSlimClassifier | EfficientNetLiteClassifier):
         return model
     result = copy.deepcopy(model).eval()
     links = list(_links(result))
@@ -139,7 +145,30 @@ def _residual_links(model: CvtSlimClassifier) -> Iterator[_Link]:
     yield _Link(writers=writers, readers=[*readers, embedding])
 
 
-def _links(model: CvtClassifier | CvtSlimClassifier) -> Iterator[_Link]:
+def _bottleneck_links(model: EfficientNetLiteClassifier) -> Iterator[_Link]:
+    """Yield the sums that run through the blocks of a stage.
+
+    What lies between two of them ends at 6 in each channel, and a factor would move that end. The stage with the finer
+    places keeps its sums: their means are embeddings, which would change.
+    """
+    net: Any = model.backbone
+    stages = [[block_layers(block) for block in stage] for stage in net.blocks]
+    after = [*(stage[0]["expand"][0] for stage in stages[1:]), net.conv_head]
+    for number, (stage, following) in enumerate(zip(stages, after, strict=True), start=1):
+        if number == min(FINE_STAGE, len(stages)):
+            continue
+        yield _Link(
+            writers=[layers["project"][1] for layers in stage],
+            readers=[*(layers["expand"][0] for layers in stage[1:]), following],
+        )
+
+
+def _links(
+    model: CvtClassifier | CvtSlimClassifier | EfficientNetLiteClassifier,
+) -> Iterator[_Link]:
+    if isinstance(model, EfficientNetLiteClassifier):
+        yield from _bottleneck_links(model)
+        return
     if isinstance(model, CvtSlimClassifier):
         yield from _residual_links(model)
     encoder: Any = model.cvt

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from export.graphs.float_layers import FloatLayers
+from export.graphs.float_layers import Activation, FloatLayers
 from export.graphs.weights import (
     Grid,
     Weights,
@@ -30,10 +30,14 @@ from export.graphs.weights import (
     grid_after,
     window,
 )
+from export.int8.weight_rounding import JointRounding
 
 __all__ = ["Format", "Int8Layers", "Quantized", "Ranges"]
 
 Format = Literal["float", "static", "dynamic"]
+
+#: Half of what fits into 32 bits: products are added to it.
+_LARGEST_BIAS = 2**30
 
 #: Smallest and largest value of each activation, by the activation's name in the float graph.
 Ranges = Mapping[str, tuple[float, float]]
@@ -64,15 +68,22 @@ class Int8Layers(FloatLayers):
         format_of: Returns the number format of a product or convolution, given its name.
         weight_limit: Largest absolute weight: 127, or 63 where 16-bit sums of two products would saturate (x64 without
             VNNI).
+        rounding: Rounds the convolutions that it knows; all other weights are rounded to the nearest value.
     """
 
     def __init__(
-        self, ranges: Ranges, format_of: Callable[[str], Format], *, weight_limit: int = 127
+        self,
+        ranges: Ranges,
+        format_of: Callable[[str], Format],
+        *,
+        weight_limit: int = 127,
+        rounding: JointRounding | None = None,
     ) -> None:
         super().__init__()
         self.ranges = ranges
         self.format_of = format_of
         self.weight_limit = weight_limit
+        self.rounding = rounding
         self._quantized: dict[str, Quantized] = {}
 
     # --- what is overridden -------------------------------------------------------------------------------------
@@ -82,10 +93,9 @@ class Int8Layers(FloatLayers):
         form = self.format_of(name)
         if form == "float":
             return super().linear(x, weight, bias, name)
-        values, scales = self._int8(weight.T, axis=1)
         if form == "dynamic":
-            return self._dynamic_product(x, values, scales, bias, name)
-        return self._static_product(self._in_8_bits(x), values, scales, bias, name)
+            return self._dynamic_product(x, *self._int8(weight.T, axis=1), bias, name)
+        return self._static_product(self._in_8_bits(x), weight, bias, name)
 
     def depthwise(
         self, x: str, grid: Grid, conv: nn.Conv2d, weight: Weights, bias: Weights, name: str
@@ -113,29 +123,37 @@ class Int8Layers(FloatLayers):
         flat = self.builder.reshape(turned, (-1, conv.in_channels), f"{name}.tokens")
         # As a matrix product it gives floats, so nothing is rounded to 8 bits before the layer norm that follows.
         weight = as_array(conv.weight).reshape(conv.out_channels, conv.in_channels)
-        values, scales = self._int8(weight.T, axis=1)
         rows = replace(source, name=flat)
-        return self._static_product(rows, values, scales, bias_of(conv), name), grid
+        return self._static_product(rows, weight, bias_of(conv), name), grid
 
     def convolution(
-        self, image: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, name: str, *, relu: bool
-    ) -> str:
+        self,
+        image: str,
+        grid: Grid,
+        conv: nn.Conv2d,
+        norm: nn.BatchNorm2d,
+        name: str,
+        *,
+        activation: Activation,
+    ) -> tuple[str, Grid]:
         """See ``FloatLayers.convolution``."""
         if self.format_of(name) != "static":
-            return super().convolution(image, conv, norm, name, relu=relu)
+            return super().convolution(image, grid, conv, norm, name, activation=activation)
         source = self._in_8_bits(image)
         weight, bias = folded_batch_norm(conv, norm)
-        convolved = self._convolved(source, source.name, conv, weight, bias, name)
-        # The range has no values below zero, so onnxruntime drops the ReLU: rounding to 8 bits does the same.
-        rectified = self.relu(convolved, f"{name}.relu") if relu else convolved
-        result = self._parameters(name, f"{name}.int8")
-        self.builder.node(
-            "QuantizeLinear", rectified, result.scale, result.zero_point, name=result.name
-        )
-        self._quantized[name] = result
-        return self.builder.node(
-            "DequantizeLinear", result.name, result.scale, result.zero_point, name=name
-        )
+        convolved = self._convolved(source, source.name, grid, conv, weight, bias, name)
+        # The range ends where the activation does: rounding to 8 bits cuts off the same. onnxruntime drops a ReLU by
+        # itself; a Clip is left out here, because not every version does.
+        if activation == "relu":
+            convolved = self.relu(convolved, f"{name}.relu")
+        return self._rounded(convolved, name), grid_after(grid, conv)
+
+    def image_sum(self, x: str, y: str, name: str) -> str:
+        """See ``FloatLayers.image_sum``."""
+        if self.format_of(name) != "static":
+            return super().image_sum(x, y, name)
+        factors = self._float(self._in_8_bits(x)), self._float(self._in_8_bits(y))
+        return self._rounded(self.add(*factors, f"{name}.exact"), name)
 
     # --- activations --------------------------------------------------------------------------------------------
 
@@ -148,6 +166,15 @@ class Int8Layers(FloatLayers):
             )
             self._quantized[x] = result
         return self._quantized[x]
+
+    def _rounded(self, x: str, name: str) -> str:
+        """Round a value to 8 bits under a name, for readers in 8 bits and in float."""
+        result = self._parameters(name, f"{name}.int8")
+        self.builder.node("QuantizeLinear", x, result.scale, result.zero_point, name=result.name)
+        self._quantized[name] = result
+        return self.builder.node(
+            "DequantizeLinear", result.name, result.scale, result.zero_point, name=name
+        )
 
     def _parameters(self, range_of: str, name: str) -> Quantized:
         low, high = self.ranges[range_of]
@@ -162,14 +189,10 @@ class Int8Layers(FloatLayers):
         )
 
     def _static_product(
-        self,
-        x: Quantized,
-        weight: NDArray[np.int8],
-        scales: Weights,
-        bias: Weights | None,
-        name: str,
+        self, x: Quantized, weight: Weights, bias: Weights | None, name: str
     ) -> str:
-        factors = self._float(x), self._float_weight(weight, scales, 1, name)
+        values, scales = self._int8(weight.T, axis=1, least=_least_scales(bias, x))
+        factors = self._float(x), self._float_weight(values, scales, 1, name)
         offset = [] if bias is None else [self._float_bias(bias, scales * x.step, name)]
         return self.builder.node("Gemm", *factors, *offset, name=name)
 
@@ -210,18 +233,19 @@ class Int8Layers(FloatLayers):
                 source.name, (-1, *grid, conv.in_channels), f"{source.name}.rows"
             )
             self.builder.transpose(rows, (0, 3, 1, 2), image)
-        return self._tokens_of_convolution(source, image, conv, weight, bias, name)
+        return self._tokens_of_convolution(source, image, grid, conv, weight, bias, name)
 
     def _tokens_of_convolution(
         self,
         source: Quantized,
         image: str,
+        grid: Grid,
         conv: nn.Conv2d,
         weight: Weights,
         bias: Weights,
         name: str,
     ) -> str:
-        convolved = self._convolved(source, image, conv, weight, bias, name)
+        convolved = self._convolved(source, image, grid, conv, weight, bias, name)
         result = self._parameters(convolved, f"{name}.int8.image")
         self.builder.node(
             "QuantizeLinear", convolved, result.scale, result.zero_point, name=result.name
@@ -239,31 +263,38 @@ class Int8Layers(FloatLayers):
         self,
         source: Quantized,
         image: str,
+        grid: Grid,
         conv: nn.Conv2d,
         weight: Weights,
         bias: Weights,
         name: str,
     ) -> str:
         """Convolve ``image``: 8-bit, (B, C, H, W), with the values of ``source``."""
-        values, scales = self._int8(weight, axis=0)
+        values, scales = self._int8(weight, axis=0, least=_least_scales(bias, source))
+        if self.rounding is not None and conv in self.rounding:
+            values = self.rounding.values(conv, weight, scales, self.weight_limit)
         return self.builder.node(
             "Conv",
             self._float(source, image),
             self._float_weight(values, scales, 0, name),
             self._float_bias(bias, scales * source.step, name),
             name=f"{name}.conv",
-            **window(conv),
+            **window(conv, grid),
         )
 
     # --- helpers ------------------------------------------------------------------------------------------------
 
-    def _int8(self, weight: Weights, *, axis: int) -> tuple[NDArray[np.int8], Weights]:
-        """Round weights to 8 bits with one scale per index of ``axis``."""
+    def _int8(
+        self, weight: Weights, *, axis: int, least: Weights | None = None
+    ) -> tuple[NDArray[np.int8], Weights]:
+        """Round weights to 8 bits with one scale per index of ``axis``, none smaller than ``least``."""
         others = tuple(number for number in range(weight.ndim) if number != axis)
-        largest = np.maximum(np.abs(weight).max(axis=others, keepdims=True), 1e-8)
-        scales = largest / self.weight_limit
-        values = np.rint(weight / scales).astype(np.int8)
-        return values, scales.reshape(-1).astype(np.float32)
+        largest = np.maximum(np.abs(weight).max(axis=others), 1e-8)
+        scales = (largest / self.weight_limit).astype(np.float32)
+        if least is not None:
+            scales = np.maximum(scales, least)
+        values = np.rint(weight / np.expand_dims(scales, others)).astype(np.int8)
+        return values, scales
 
     def _float(self, value: Quantized, name: str | None = None) -> str:
         name = name or value.name
@@ -298,3 +329,13 @@ class Int8Layers(FloatLayers):
             name=f"{name}.bias.float",
             axis=0,
         )
+
+
+def _least_scales(bias: Weights | None, x: Quantized) -> Weights | None:
+    """Return for each channel the least scale of weights with which the bias fits into 32 bits.
+
+    Pretrained networks have channels whose weights are next to nothing and whose bias is all they say.
+    """
+    if bias is None:
+        return None
+    return np.asarray(np.abs(bias) / (_LARGEST_BIAS * x.step), dtype=np.float32)

@@ -14,7 +14,18 @@ from export.int8.layers import Format
 
 __all__ = ["errors_by_group", "group_of", "mixed_formats", "rms_difference", "worst_groups"]
 
-_CONVOLUTIONS = ("depthwise", "embedding", "conv1", "conv2", "shortcut")
+#: And sums of what convolutions give.
+_CONVOLUTIONS = (
+    "depthwise",
+    "embedding",
+    "conv1",
+    "conv2",
+    "shortcut",
+    "expand",
+    "project",
+    "sum",
+    "features",
+)
 
 
 def group_of(name: str) -> str:

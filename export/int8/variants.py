@@ -26,14 +26,17 @@ from export.int8.sensitivity import (
     rms_difference,
     worst_groups,
 )
+from export.int8.weight_rounding import JointRounding
 from export.model_inputs import ModelInputs
 from export.sessions import open_graph
 from train.data.samples import Progress
+from train.models.efficientnet_lite import EfficientNetLiteClassifier
 
 __all__ = ["Variant", "quantized_variants"]
 
 _WEIGHTS = "int8 symmetric per channel"
-_KEPT_IN_FLOAT = [
+_KEPT_IN_FLOAT = ["stem", "stage1", "classifier"]  # of EfficientNet-Lite
+_KEPT_IN_FLOAT_OF_TRANSFORMERS = [
     "stem",
     "classifier",
     "attention products",
@@ -96,7 +99,7 @@ def quantized_variants(
     if not quick:
         yield from builder.variants(progress)
         return
-    yield builder.dynamic()
+    yield from builder.dynamic()
     yield from (other for other in builder.variants(progress) if other.name != "dynamic")
 
 
@@ -116,6 +119,8 @@ class _Builder:
         self.processors = processors
         # Evenly spaced, because the images are ordered by class and patient.
         self.few = calibration[:: max(1, len(calibration) // _FEW)]
+        self.is_efficientnet = isinstance(model, EfficientNetLiteClassifier)
+        self.rounding = JointRounding(self.model, self.few) if self.is_efficientnet else None
 
     def variants(self, progress: Progress) -> Iterator[Variant]:
         reference = self.logits(self.float_graph)
@@ -137,6 +142,9 @@ class _Builder:
         corrected = with_corrected_biases(graphs[best], self.float_graph, self.few, progress)
         biases = f"corrected on {len(self.few)} images"
         yield self.variant(f"static-{best}-corrected", corrected, "static", best, biases=biases)
+        if self.is_efficientnet:
+            # No mixed forms: with float convolutions between 8-bit ones it is as slow as in float32 (docs/gate.md).
+            return
         by_group = self.sensitivity(ranges[best], reference, progress)
         for percent in _MIXED_PERCENT:
             worst = worst_groups(by_group, share=percent / 100)
@@ -150,12 +158,13 @@ class _Builder:
                 not_static=worst,
                 rms_logit_difference={name: round(error, 4) for name, error in by_group.items()},
             )
-        yield self.dynamic()
+        yield from self.dynamic()
 
-    def dynamic(self) -> Variant:
-        """Make the variant that needs no calibration images."""
+    def dynamic(self) -> Iterator[Variant]:
+        """Make the variant that needs no calibration images; none where only convolutions could be in 8 bits."""
         graph = self.build({}, lambda _: "dynamic")
-        return self.variant("dynamic", graph, "dynamic", "range of each image")
+        if any(node.op_type == "MatMulInteger" for node in graph.graph.node):
+            yield self.variant("dynamic", graph, "dynamic", "range of each image")
 
     def sensitivity(
         self, ranges: Ranges, reference: NDArray[np.float32], progress: Progress
@@ -178,7 +187,10 @@ class _Builder:
 
     def build(self, ranges: Ranges, format_of: Callable[[str], Format]) -> onnx.ModelProto:
         layers: FloatLayers = Int8Layers(
-            ranges, format_of, weight_limit=self.processors.weight_limit
+            ranges,
+            format_of,
+            weight_limit=self.processors.weight_limit,
+            rounding=self.rounding,
         )
         return build_graph(self.model, layers, height=self.height, width=self.width)
 
@@ -194,9 +206,14 @@ class _Builder:
             "equalized": self.model is not self.given,
             "form": "graph built for onnxruntime, standard operators, QDQ",
             "target": self.processors.name,
-            "weights": f"{_WEIGHTS}, largest {self.processors.weight_limit}",
+            "weights": (
+                f"{_WEIGHTS}, largest {self.processors.weight_limit}"
+                + (", rounded together (GPTQ)" if self.rounding else "")
+            ),
             "activations": f"uint8 asymmetric, {activations}",
-            "kept_in_float": _KEPT_IN_FLOAT,
+            "kept_in_float": (
+                _KEPT_IN_FLOAT if self.is_efficientnet else _KEPT_IN_FLOAT_OF_TRANSFORMERS
+            ),
             **more,
         }
         return Variant(name=name, description=description, graph=graph)

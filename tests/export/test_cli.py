@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.bundle import load_bundle
+from edge_infer.classifier import Classifier
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import QualityGateFailed
+from edge_infer.preprocessing import PreprocessorConfig
 from export import bundling
 from export.cli import main
 from export.int8 import calibration
 from export.int8.variants import Variant
 from train.checkpoint import load_checkpoint, save_checkpoint
+from train.models import create_model
+
+CONFIG = PreprocessorConfig(height=64, width=64)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,23 @@ def test_int8_of_a_data_set(checkpoint_folder: Path, data: Path, tmp_path: Path)
     assert manifest["gate"]["source"] == "set"
     assert manifest["provenance"]["command"].startswith("brain-export")
     assert str(tmp_path) not in json.dumps(manifest)
+
+
+def test_efficientnet_lite_becomes_a_bundle_that_answers(data: Path, tmp_path: Path) -> None:
+    model = create_model("efficientnet-lite", len(LABELS))
+    save_checkpoint(
+        tmp_path / "checkpoint",
+        name="efficientnet-lite",
+        model=model,
+        preprocessor=CONFIG,
+        training={"recipe": {"name": "tiny", "seed": 0}},
+    )
+    code, _, err = run("--model", "efficientnet-lite", "--checkpoint", "checkpoint")
+    assert code == 0, err
+    classifier = Classifier.load(tmp_path / "bundles" / "efficientnet-lite-fp32", self_test="full")
+    evidence = classifier.predict(next((data / "test" / LABELS[0]).iterdir())).evidence
+    assert evidence.shape == (len(LABELS), 2, 2)
+    assert not evidence[LABELS.index("no_tumor")].any()
 
 
 def test_fp32_is_the_default_and_the_newest_run_is_taken(

@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -56,7 +57,7 @@ class Renamed(torch.nn.Module):
         self.model = model
 
     def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits, embeddings, evidence = self.model(pixel_values)
+        logits, embeddings, evidence, *_ = self.model(pixel_values)
         return logits, embeddings[:, :-1], evidence
 
 
@@ -122,3 +123,31 @@ def test_half_precision_has_its_own_tolerance_and_it_is_kept(
             command="",
         )
     assert list(tmp_path.iterdir()) == []
+
+
+class Concentrated(torch.nn.Module):
+    """A head that puts the whole logit on one place: evidence is as many times larger as there are places."""
+
+    def __init__(self, error: float) -> None:
+        super().__init__()
+        self.error = error
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        logits = torch.full((len(pixel_values), 4), 5.0)
+        evidence = torch.zeros(len(pixel_values), 4, 14, 14)
+        evidence[:, :, 3, 3] = 14 * 14 * 5.0 + self.error
+        return logits, logits, evidence
+
+
+@pytest.mark.parametrize(("error", "is_refused"), [(0.05, False), (0.2, True)])
+def test_large_evidence_may_differ_by_a_share_of_its_size(error: float, is_refused: bool) -> None:
+    class Given:
+        def run(self, pixel_values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            return [it.numpy() for it in Concentrated(error)(torch.from_numpy(pixel_values))]
+
+    given: Any = Given()
+    if is_refused:
+        with pytest.raises(ParityFailed, match="evidence differs"):
+            check_parity(Concentrated(0), given, **SIZE)
+    else:
+        check_parity(Concentrated(0), given, **SIZE)

@@ -24,7 +24,7 @@ def test_the_graph_gives_what_pytorch_gives_at_any_batch_size(
     grey[0] //= 8
     pixel_values = to_pixel_values(grey, checkpoint.preprocessor)
     with torch.inference_mode():
-        expected = checkpoint.model(torch.from_numpy(pixel_values))
+        expected = checkpoint.model(torch.from_numpy(pixel_values))[: len(OUTPUT_NAMES)]
     for name, given, wanted in zip(
         OUTPUT_NAMES, reference.run(pixel_values), expected, strict=True
     ):
