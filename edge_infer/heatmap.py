@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 
 __all__ = ["draw_evidence", "draw_heatmap", "relative_strength"]
 
+_HEALTHY = LABELS.index("no_tumor")
 _MIN_WIDTH = 512
 # The two ends of ColorBrewer's RdYlBu, safe for the colour-blind.
 _FOR = np.array([214, 47, 39], dtype=np.float32)
@@ -26,6 +27,9 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     Red is evidence for the class, blue against it, relative to the mean over all classes, since
     only differences between classes change a probability. The strongest place of each image has
     full colour, so colours of two images cannot be compared.
+
+    ``no_tumor`` has no place, so nothing is red then: blue marks what looks like a tumour all the
+    same, relative to the tumour class that is strongest there. Often nothing does.
 
     Args:
         image: The scan, mode ``L``, as read by ``read_image``.
@@ -70,7 +74,10 @@ def draw_evidence(
 def relative_strength(
     evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """Return the evidence for a class relative to the mean over all classes, scaled and enlarged.
+    """Return the evidence for a class relative to the others, scaled and enlarged.
+
+    A tumour class is compared with the mean over all classes. ``no_tumor`` is compared with the
+    strongest tumour class, and only what speaks against it is kept.
 
     Args:
         evidence: float32, (classes, h, w).
@@ -78,9 +85,13 @@ def relative_strength(
         size: (width, height) of the result in pixels.
 
     Returns:
-        float32, (H, W), -1..1; the largest magnitude before enlarging is 1.
+        float32, (H, W), -1..1; the largest magnitude before enlarging is 1, or 0 if no place says anything.
     """
-    relative = evidence[label_id] - evidence.mean(axis=0)  # (h, w)
+    if label_id == _HEALTHY:
+        tumours = np.delete(evidence, _HEALTHY, axis=0).max(axis=0)
+        relative = np.minimum(evidence[_HEALTHY] - tumours, 0)  # (h, w)
+    else:
+        relative = evidence[label_id] - evidence.mean(axis=0)
     largest = float(np.abs(relative).max())
     normed = relative / largest if largest > 0 else np.zeros_like(relative)
     enlarged = Image.fromarray(normed.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
@@ -95,7 +106,11 @@ def _legend(width: int, prediction: Prediction) -> Image.Image:
     draw.text((margin, margin // 2), prediction.label, fill=_BRIGHT, font=large)
     score = f"{prediction.score:.1%}"
     draw.text((width - margin, margin // 2), score, fill=_BRIGHT, font=large, anchor="ra")
-    _scale(legend, draw, top=margin // 2 + line, line=line, font=small)
+    if prediction.label == LABELS[_HEALTHY]:
+        words = "blue: looks like a tumour all the same"
+        draw.text((margin, margin // 2 + line), words, fill=_DIM, font=small)
+    else:
+        _scale(legend, draw, top=margin // 2 + line, line=line, font=small)
     notice_top = margin // 2 + 2 * line
     draw.text((margin, notice_top), RESEARCH_USE_ONLY, fill=_DIM, font=small)
     return legend

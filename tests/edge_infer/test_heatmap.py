@@ -22,6 +22,7 @@ def prediction(bundle_path: Path, scan_path: Path) -> Prediction:
 def test_red_lies_where_the_evidence_for_the_class_is_and_blue_where_it_is_against(
     prediction: Prediction,
 ) -> None:
+    prediction = replace(prediction, label="meningioma")
     row = list(prediction.probabilities).index(prediction.label)
     evidence = np.zeros((4, 4, 4), dtype=np.float32)
     evidence[row, 0, 0], evidence[row, 3, 3] = 5.0, -5.0  # top left for, bottom right against
@@ -33,6 +34,22 @@ def test_red_lies_where_the_evidence_for_the_class_is_and_blue_where_it_is_again
     assert np.ptp(middle) < 10  # no evidence: the scan's own grey
     assert drawn.shape[1] == 512
     assert drawn.shape[0] > 512  # the legend below
+
+
+def test_no_tumour_has_no_place_and_only_what_looks_like_one_is_marked(
+    prediction: Prediction,
+) -> None:
+    healthy = replace(prediction, label="no_tumor")
+    evidence = np.zeros((4, 4, 4), dtype=np.float32)
+    evidence[0, 0, 0] = 5.0  # top left like a glioma
+    evidence[:2, 3, 3], evidence[3, 3, 3] = -5.0, -9.0  # bottom right like no tumour at all
+    grey = Image.new("L", (64, 64), 100)
+    drawn = np.asarray(draw_heatmap(grey, replace(healthy, evidence=evidence)), dtype=int)
+    assert drawn[20, 20, 2] > drawn[20, 20, 0] + 50
+    assert np.ptp(drawn[490, 490]) == 0
+    assert (drawn[:512, :, 0] <= drawn[:512, :, 2]).all()
+    nothing = replace(healthy, evidence=np.minimum(evidence, 0))
+    assert np.ptp(np.asarray(draw_heatmap(grey, nothing), dtype=int)[:512], axis=2).max() == 0
 
 
 def test_a_flat_map_leaves_the_scan_grey(prediction: Prediction) -> None:
