@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,17 @@ INT8 = BundleFacts(
 )
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _quick_bootstrap() -> Iterator[None]:
-    """Twenty draws instead of a thousand: these tests need no good intervals."""
+@contextmanager
+def quick_bootstrap() -> Iterator[None]:
+    """Twenty draws instead of a thousand: these tests need no good intervals, but those of other folders do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_metrics, "_RESAMPLES", 20)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _quick_bootstrap() -> Iterator[None]:
+    with quick_bootstrap():
         yield
 
 
@@ -39,18 +46,19 @@ def runs(
 ) -> list[Path]:
     """A complete run, and one with a hostile name, few recorded facts and no evaluation."""
     folder = tmp_path_factory.mktemp("runs")
-    full = make_run(
-        folder / "full run",
-        phantom_samples,
-        cache,
-        best_val_accuracy=0.75,
-        n_train=28,
-        n_val=4,
-        seconds=4371.6,
-        data="phantoms",
-        versions={"torch": "2.14.1"},
-    )
-    bare = make_run(folder / HOSTILE, phantom_samples, cache, parts=(), seed=8, history=[])
+    with quick_bootstrap():
+        full = make_run(
+            folder / "full run",
+            phantom_samples,
+            cache,
+            best_val_accuracy=0.75,
+            n_train=28,
+            n_val=4,
+            seconds=4371.6,
+            data="phantoms",
+            versions={"torch": "2.14.1"},
+        )
+        bare = make_run(folder / HOSTILE, phantom_samples, cache, parts=(), seed=8, history=[])
     return [full, bare]
 
 
@@ -62,11 +70,13 @@ def written(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     folder = tmp_path_factory.mktemp("out") / "report"
-    facts = read_runs(runs)
-    data = data_facts("phantoms", phantom_samples, cache)
-    assert write_report(
-        folder, facts, {1: {"int8": INT8}}, data, command="brain-train report", made_on="2026-01-02"
-    ) == (folder / "report.html")
+    with quick_bootstrap():
+        data = data_facts("phantoms", phantom_samples, cache)
+        facts, bundles = read_runs(runs), {1: {"int8": INT8}}
+        page = write_report(
+            folder, facts, bundles, data, command="brain-train report", made_on="2026-01-02"
+        )
+    assert page == folder / "report.html"
     return folder
 
 
