@@ -35,7 +35,7 @@ def prediction_html(prediction: Prediction) -> str:
         f'<figure style="margin:0;max-width:{_LONGER_SIDE}px">'
         f'<img src="data:image/png;base64,{_drawn(prediction, (width, height))}" width="{width}" '
         f'height="{height}" alt="Evidence for {label} {over}: {source}">'
-        f'<figcaption style="{_SMALL}">Evidence for {label} {over}: red supports it, blue opposes it. '
+        f'<figcaption style="{_SMALL}">Evidence for {label} {over}: {_colours(prediction)}. '
         f"This is not an outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
         '<div style="flex:1 1 20em;min-width:0;max-width:32em">'
         '<p style="margin:0 0 .6em;overflow-wrap:anywhere;text-align:left">'
@@ -67,6 +67,12 @@ def _drawn(prediction: Prediction, size: tuple[int, int]) -> str:
     file = io.BytesIO()
     draw_evidence(scan, prediction.evidence, label_id, size).save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _colours(prediction: Prediction) -> str:
+    if prediction.label == "no_tumor":  # it has no place: edge_infer.heatmap
+        return "blue looks like a tumour all the same"
+    return "red supports it, blue opposes it"
 
 
 def _row(prediction: Prediction, label: str) -> str:

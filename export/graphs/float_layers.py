@@ -375,9 +375,9 @@ class FloatLayers:
         """Add logits and evidence, as ``train.models.two_questions``.
 
         Args:
-            judged: (B, 1 + types, N), scale * presence + offset, and types at each place.
+            judged: (B, 1 + types, N), presence and types at each place.
             grid: Rows and columns of the N places.
-            classifier: For its scale.
+            classifier: For its scale and offset.
         """
         builder, length = self.builder, grid[0] * grid[1]
 
@@ -392,8 +392,7 @@ class FloatLayers:
             names=("presence", "types.places"),
             axis=1,
         )
-        # softmax(sharpness * presence): the offset changes nothing in it.
-        sharpness = number(SHARPNESS / classifier.scale.item(), "presence.sharpness")
+        sharpness = number(SHARPNESS, "presence.sharpness")
         sharp = builder.node("Mul", present, sharpness, name="presence.sharp")
         where = builder.node("Softmax", sharp, name="presence.where", axis=2)
         half = builder.node("Mul", where, number(0.5, "half"), name="types.half")
@@ -403,7 +402,11 @@ class FloatLayers:
         weighted = builder.node("Mul", per_place, shares, name="types.weighted")
         pooled = builder.node("ReduceSum", weighted, builder.integers(2), name="types.pooled")
         kinds = builder.node("LogSoftmax", pooled, name="types", axis=1)  # (B, types, 1)
-        both = builder.node("Add", present, kinds, name="evidence.both")  # (B, types, N)
+        scale = number(classifier.scale.item(), "presence.scale")
+        scaled = builder.node("Mul", present, scale, name="presence.scaled")
+        offset = number(classifier.offset.item(), "presence.offset")
+        suspicion = builder.node("Add", scaled, offset, name="presence.suspicion")
+        both = builder.node("Add", suspicion, kinds, name="evidence.both")  # (B, types, N)
         factor = builder.node(
             "Mul", where, number(length, "evidence.places"), name="evidence.factor"
         )
@@ -444,17 +447,13 @@ class FloatLayers:
 
 
 def _judgements(classifier: nn.Linear | TwoQuestions) -> tuple[Weights, Weights]:
-    """Return what is judged of a place as weight (classes, C) and bias: classes, or suspicion before types.
-
-    Suspicion is scale * presence + offset, as in ``train.models.two_questions``.
-    """
+    """Return what is judged of a place as weight (classes, C) and bias: classes, or presence before types."""
     if not isinstance(classifier, TwoQuestions):
         return as_array(classifier.weight), bias_of(classifier)
-    scale, offset = as_array(classifier.scale), as_array(classifier.offset)
-    presence, types = classifier.presence, classifier.types
+    parts = classifier.presence, classifier.types
     return (
-        np.concatenate([scale * as_array(presence.weight), as_array(types.weight)]),
-        np.concatenate([scale * bias_of(presence) + offset, bias_of(types)]),
+        np.concatenate([as_array(part.weight) for part in parts]),
+        np.concatenate([bias_of(part) for part in parts]),
     )
 
 

@@ -17,6 +17,7 @@ from export import bundling
 from export.bundling import export_bundle
 from export.parity import ATOL, check_parity
 from train.checkpoint import Checkpoint
+from train.models.two_questions import TwoQuestions
 
 SIZE = {"height": 64, "width": 64}
 
@@ -128,9 +129,10 @@ def test_half_precision_has_its_own_tolerance_and_it_is_kept(
 class Concentrated(torch.nn.Module):
     """A head that puts the whole logit on one place: evidence is as many times larger as there are places."""
 
-    def __init__(self, error: float) -> None:
+    def __init__(self, error: float, head: torch.nn.Module) -> None:
         super().__init__()
         self.error = error
+        self.classifier = head
 
     def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
         logits = torch.full((len(pixel_values), 4), 5.0)
@@ -139,15 +141,26 @@ class Concentrated(torch.nn.Module):
         return logits, logits, evidence
 
 
-@pytest.mark.parametrize(("error", "is_refused"), [(0.05, False), (0.2, True)])
-def test_large_evidence_may_differ_by_a_share_of_its_size(error: float, is_refused: bool) -> None:
+@pytest.mark.parametrize(
+    ("head", "error", "is_refused"),
+    [
+        (TwoQuestions(2, 4), 0.05, False),
+        (TwoQuestions(2, 4), 0.2, True),
+        (torch.nn.Linear(2, 4), 0.05, True),
+    ],
+)
+def test_evidence_of_two_questions_may_differ_by_a_share_of_its_size(
+    head: torch.nn.Module, error: float, is_refused: bool
+) -> None:
     class Given:
         def run(self, pixel_values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-            return [it.numpy() for it in Concentrated(error)(torch.from_numpy(pixel_values))]
+            outputs = Concentrated(error, head)(torch.from_numpy(pixel_values))
+            return [it.numpy() for it in outputs]
 
     given: Any = Given()
     if is_refused:
         with pytest.raises(ParityFailed, match="evidence differs"):
-            check_parity(Concentrated(0), given, **SIZE)
+            check_parity(Concentrated(0, head), given, **SIZE)
     else:
-        check_parity(Concentrated(0), given, **SIZE)
+        report = check_parity(Concentrated(0, head), given, **SIZE)
+        assert report["atol_evidence"] == pytest.approx(1e-4 * 14 * 14 * 5)

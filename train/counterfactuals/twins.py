@@ -46,8 +46,10 @@ def removed(image: Grey, mask: Mask) -> Twin | None:
         mask: The tumour, bool, (H, W).
 
     Returns:
-        The scan without the tumour; None if nothing in it fits.
+        The scan without the tumour; None if nothing in it fits, or the tumour reaches the image's border.
     """
+    if mask[[0, -1], :].any() or mask[:, [0, -1]].any():
+        return None  # the seam needs a pixel beside the tumour to start from
     region = grown(mask, _margin(image))
     donor = best_donor(image, region, region)
     if donor is None:

@@ -21,7 +21,9 @@ _INSIDE, _OUTSIDE = 0.3, 0.02
 _LEAST = 0.01
 
 
-def place_loss(presence: Tensor, labels: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+def place_loss(
+    presence: Tensor, labels: Tensor, masks: Tensor, known: Tensor, *, unmixed: Tensor | None = None
+) -> Tensor:
     """Return the binary cross entropy of places with tumour plus that of places without, each a mean.
 
     An image of ``no_tumor`` has no tumour anywhere. A tumour with an unknown mask does not count.
@@ -31,14 +33,17 @@ def place_loss(presence: Tensor, labels: Tensor, masks: Tensor, known: Tensor) -
         labels: int64, (B,).
         masks: float32, (B, 1, H, W), 0..1.
         known: bool, (B,).
+        unmixed: bool, (B,), False for images that hold parts of another one: they do not count. None: all are whole.
     """
     healthy = labels == _HEALTHY
     covered = F.adaptive_avg_pool2d(masks, (presence.shape[2], presence.shape[3])).flatten(1)
     covered = covered * (~healthy)[:, None]  # (B, h*w)
     counts = (known | healthy)[:, None]
+    if unmixed is not None:
+        counts = counts & unmixed[:, None]
     most = covered == covered.amax(dim=1, keepdim=True)
     inside = counts & ((covered > _INSIDE) | (most & (covered > _LEAST)))
-    outside = counts & (covered < _OUTSIDE)
+    outside = counts & (covered < _OUTSIDE) & ~inside
     log_odds = presence.float().flatten(1)
     missed = (F.softplus(-log_odds) * inside).sum() / inside.sum().clamp(min=1)
     seen = (F.softplus(log_odds) * outside).sum() / outside.sum().clamp(min=1)

@@ -139,7 +139,13 @@ class BrainTrainer(ResumableTrainer):
             if output.presence is None:
                 guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
             else:
-                guided = place_loss(output.presence, views.labels, views.masks, views.known)
+                guided = place_loss(
+                    output.presence,
+                    views.labels,
+                    views.masks,
+                    views.known,
+                    unmixed=None if views.mixture is None else views.mixture.share == 1,
+                )
             loss = loss + self.recipe.mask.weight * guided
         return {"loss": loss, "logits": output.logits}
 

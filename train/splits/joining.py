@@ -1,6 +1,7 @@
 """Join data sets into one, so that no patient is in two parts and nothing is trained on that may not be."""
 
 import os
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from train.data.problems import refuse
 from train.data.samples import SPLITS, Sample, Split
 from train.data.source_rows import SourceRow
 from train.splits.group_split import split_by_group
-from train.splits.groups import patient_in_name
+from train.splits.groups import components, patient_in_name
 
 __all__ = ["join"]
+
+_BARCODE = re.compile(r"tcga[-_]([a-z0-9]{2})[-_]([a-z0-9]{4})(?![a-z0-9])")
 
 
 def join(
@@ -25,7 +28,7 @@ def join(
 ) -> list[Sample]:
     """Give every image a group and a part.
 
-    The part is, by the first of these that applies: ``test`` for a group that is held out, ``test`` for what may only
+    The part is, by the first of these that applies: ``test`` for a group that is held out or holds images that may only
     be validated with, the manifest's own, that of other images of the group. What is left is divided by group.
 
     Args:
@@ -51,9 +54,12 @@ def join(
             f"no image is of the group {', '.join(map(repr, absent))}",
             hint="a group is called as in the joined manifest: DATASET/PATIENT, or as its own manifest says",
         )
-    parts = [
-        "test" if sample.group in held_out or row.validate_only else sample.split
-        for row, sample in zip(rows, samples, strict=True)
+    # A patient who may only be validated with in one data set is not trained on in another.
+    kept_back = set(held_out) | {
+        sample.group for row, sample in zip(rows, samples, strict=True) if row.validate_only
+    }
+    parts: list[Split] = [
+        "test" if sample.group in kept_back else sample.split for sample in samples
     ]
     fixed: dict[str, Split] = {}
     for sample, part in zip(samples, parts, strict=True):
@@ -73,20 +79,51 @@ def join(
 def _groups(rows: Sequence[SourceRow]) -> list[str]:
     """Name each row's group: as its manifest does, else by its patient, else it is a group of its own.
 
-    Names such as ``g000001`` mean something else in every manifest. One that an earlier manifest uses too gets the
-    number of its manifest, counted from 1.
+    Rows of one patient are one group, whatever their manifests call it. Names such as ``g000001`` mean something else
+    in every manifest: one that an earlier group has too gets the number of its manifest, counted from 1.
     """
-    first: dict[str, int] = {}
-    names = []
-    for row in rows:
-        sample = row.sample
-        if sample.group:
-            own = first.setdefault(sample.group, row.manifest) == row.manifest
-            names.append(sample.group if own else f"{row.manifest + 1}/{sample.group}")
-        else:
-            within = row.patient or patient_in_name(sample.name) or sample.name
-            names.append(f"{sample.dataset}/{within}" if sample.dataset else within)
-    return names
+    first: dict[tuple[str, ...], int] = {}
+    pairs = [
+        (first.setdefault(key, number), number)
+        for number, row in enumerate(rows)
+        for key in _identities(row)
+    ]
+    names: dict[int, str] = {}
+    taken: set[str] = set()
+    component_of = components(len(rows), pairs)
+    for component in component_of:
+        if component in names:
+            continue
+        row, name = rows[component], _own_name(rows[component])
+        names[component] = f"{row.manifest + 1}/{name}" if name in taken else name
+        taken.add(names[component])
+    return [names[component] for component in component_of]
+
+
+def _own_name(row: SourceRow) -> str:
+    sample = row.sample
+    if sample.group:
+        return sample.group
+    within = row.patient or patient_in_name(sample.name) or sample.name
+    return f"{sample.dataset}/{within}" if sample.dataset else within
+
+
+def _identities(row: SourceRow) -> list[tuple[str, ...]]:
+    """Return what tells that two rows are of one patient or group; upper and lower case are the same."""
+    sample = row.sample
+    found: list[tuple[str, ...]] = []
+    dataset = sample.dataset.casefold()
+    if sample.group:
+        # DATASET/PATIENT is what an earlier join wrote; other names are known to their own manifest only.
+        is_patient = bool(dataset) and sample.group.casefold().startswith(f"{dataset}/")
+        found.append(("group", "" if is_patient else str(row.manifest), sample.group.casefold()))
+    patient = (row.patient or patient_in_name(sample.name)).casefold()
+    if patient:
+        found.append(("group", "", f"{dataset}/{patient}") if dataset else ("patient", patient))
+        barcode = _BARCODE.search(patient)
+        if barcode:  # TCGA's patients are the same in every data set that was made of them
+            found.append(("barcode", *barcode.groups()))
+    return found
 
 
 def _refuse_repeated(rows: Sequence[SourceRow]) -> None:

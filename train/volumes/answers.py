@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
+from edge_infer.errors import NonFiniteOutput
+from edge_infer.names import shown_name
 from edge_infer.prediction import softmax
 from train.data.samples import Progress
 from train.evaluation.evaluate import Predict
@@ -85,6 +87,9 @@ def ask(
         pixels: uint8, (N, H, W).
         temperature: What logits are divided by before the softmax.
         progress: Called with (done, total).
+
+    Raises:
+        NonFiniteOutput: An answer is not a finite number.
     """
     answers: list[NDArray[np.float64]] = []
     for start in range(0, len(slices), _BATCH):
@@ -92,6 +97,12 @@ def ask(
         if progress is not None:
             progress(min(start + _BATCH, len(slices)), len(slices))
     logits = np.concatenate(answers) / temperature
+    if not np.isfinite(logits).all():
+        odd = slices[int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])]
+        raise NonFiniteOutput(
+            f"{shown_name(odd.name)}: the model's answer is not a finite number",
+            hint="the model or its bundle is damaged, or it was not trained to the end",
+        )
     tumours = np.delete(logits, _HEALTHY, axis=1)
     return SliceAnswers(
         slices=tuple(slices),

@@ -25,6 +25,7 @@ _COLUMNS = (
     *("proposed_split", "label_conflict", "first_of_copies"),
 )
 _HEALTHY, _FOREIGN = LABELS.index("no_tumor"), -1
+_MOST_DIGITS = 9  # of a slice's number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ def chosen_slices(slices: Sequence[Slice], filters: Filters) -> list[Slice]:
     Raises:
         NoInputs: None is left, or a name that was asked for occurs nowhere: a mistyped patient would otherwise be
             measured on without a word.
+        DataRefused: An image is listed twice, or a mask is missing.
     """
     for what, asked, found in (
         ("data set", filters.datasets, {one.dataset for one in slices}),
@@ -137,12 +139,26 @@ def chosen_slices(slices: Sequence[Slice], filters: Filters) -> list[Slice]:
         logger.warning(
             "left out: %s of other classes", counted(len(asked_for) - len(kept), "image")
         )
+    refuse(_wrong_files(kept), what="the manifests cannot be used", hint="correct the manifests")
     if not kept:
         raise NoInputs(
             f"none of {counted(len(slices), 'image')} is left",
             hint="--data, --dataset, --modality, --patient and --split each leave images out",
         )
     return kept
+
+
+def _wrong_files(slices: Sequence[Slice]) -> list[str]:
+    """Name the images that are listed twice, and those whose mask is missing."""
+    problems, seen = [], set()
+    for one in slices:
+        file = os.path.realpath(one.image)
+        if file in seen:
+            problems.append(f"{shown_name(one.name)}: is listed twice")
+        seen.add(file)
+        if one.mask is not None and not one.mask.is_file():
+            problems.append(f"{shown_name(one.name)}: its mask {shown_name(one.mask)} is missing")
+    return problems
 
 
 def read_slices(path: Path) -> list[Slice]:
@@ -171,6 +187,11 @@ def read_slices(path: Path) -> list[Slice]:
     return slices
 
 
+def _volume(name: str, patient: str) -> str:
+    """Make a volume's name its own: those such as "T1c-axial" occur once for each patient."""
+    return name if not name or patient in name else f"{patient} {name}"
+
+
 def _label(name: str) -> int:
     try:
         return label_id(name)
@@ -186,7 +207,7 @@ def _slice(row: Mapping[str, str], *, folder: Path) -> Slice:
         raise ValueError("path is empty or holds a null character")
     if split not in (*SPLITS, ""):
         raise ValueError(f"proposed_split is {split!r}, expected train, val, test")
-    if number and not number.isdecimal():
+    if number and not (number.isdecimal() and len(number) <= _MOST_DIGITS):
         raise ValueError(f"slice is {number!r}, expected a number")
     patient, modality = row["group"] or row["patient_id"], row["modality"]
     of_patient = f"{patient} {modality}" if patient and modality else ""
@@ -197,7 +218,7 @@ def _slice(row: Mapping[str, str], *, folder: Path) -> Slice:
         dataset=row["source"] or row["dataset"] or folder.absolute().name,
         modality=modality,
         patient=patient or row["volume"],
-        volume=row["volume"] or of_patient,
+        volume=_volume(row["volume"], patient) or of_patient,
         position=int(number) if number else None,
         mask=folder / row["mask"] if row["mask"] else None,
         split=split,

@@ -142,3 +142,11 @@ def test_the_seed_alone_decides_where_a_harmless_change_is(make_pair: MakePair) 
     images = [twin.image.tobytes() for twin in twins if twin is not None]
     assert len(images) == 3
     assert images[0] == images[1] != images[2]
+
+
+def test_a_tumour_at_the_border_of_the_image_is_not_removed() -> None:
+    image = np.full((64, 64), 110, dtype=np.uint8)
+    mask = np.zeros((64, 64), dtype=np.bool_)
+    mask[0:6, 20:30] = True
+    image[mask] = 250
+    assert removed(image, mask) is None

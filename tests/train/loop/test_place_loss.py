@@ -111,3 +111,24 @@ def test_extreme_log_odds_in_half_precision_stay_finite() -> None:
         loss = place_loss(presence, torch.tensor([GLIOMA]), mask_of(), KNOWN)
         assert loss.dtype == torch.float32
         assert bool(loss.isfinite())
+
+
+def test_an_image_with_parts_of_another_does_not_count() -> None:
+    presence = torch.full((2, 1, 2, 2), 3.0)
+    labels, masks = torch.tensor([2, 2]), torch.zeros(2, 1, 8, 8)
+    known = torch.tensor([False, False])
+    both = place_loss(presence, labels, masks, known)
+    presence[1] = 9.0
+    first = place_loss(presence, labels, masks, known, unmixed=torch.tensor([True, False]))
+    torch.testing.assert_close(first, both)
+    none = place_loss(presence, labels, masks, known, unmixed=torch.tensor([False, False]))
+    assert float(none) == 0
+
+
+def test_no_place_shows_tumour_and_none_at_once() -> None:
+    masks = torch.zeros(1, 1, 16, 16)
+    masks[0, 0, 0, 0] = 1.0  # 1.6 % of the first of four places, less than what counts as outside
+    presence = torch.full((1, 1, 2, 2), -20.0)
+    presence[0, 0, 0, 0] = 20.0
+    loss = place_loss(presence, torch.tensor([0]), masks, torch.tensor([True]))
+    assert float(loss) < 1e-6

@@ -33,11 +33,11 @@ def parts(*rows: SourceRow, held_out: tuple[str, ...] = ()) -> list[str]:
 def test_a_group_is_the_manifests_else_the_patient_else_the_image() -> None:
     assert groups(
         row("a.png", dataset="d", group="p7", patient="x"),
-        row("b.png", dataset="d", patient="x"),
+        row("b.png", dataset="d", patient="y"),
         row("c.png", dataset="d"),
         row("deep/sub-01_T1w.png", dataset="d"),
         row("e.png"),
-    ) == ["p7", "d/x", "d/c.png", "d/sub-01", "e.png"]
+    ) == ["p7", "d/y", "d/c.png", "d/sub-01", "e.png"]
 
 
 def test_a_group_name_that_two_manifests_use_means_two_groups() -> None:
@@ -55,6 +55,49 @@ def test_a_patient_of_one_data_set_is_one_patient_in_all_manifests() -> None:
     assert groups(
         row("a.png", dataset="d", patient="x"), row("b.png", dataset="d", patient="x", manifest=1)
     ) == ["d/x", "d/x"]
+
+
+def test_a_patient_is_one_group_whatever_the_manifests_call_the_group() -> None:
+    assert groups(
+        row("a.png", dataset="d", group="g000000", patient="x"),
+        row("b.png", dataset="d", group="g000100", patient="x", manifest=1),
+        row("c.png", dataset="e", group="g000000", patient="x", manifest=2),
+    ) == ["g000000", "g000000", "3/g000000"]
+
+
+def test_a_patient_of_an_earlier_join_is_held_out_in_both_manifests() -> None:
+    rows = [
+        row("a.png", group="tcia/btp03", dataset="tcia"),
+        row("b.png", group="tcia/btp03", dataset="tcia", split="train", manifest=1),
+    ]
+    joined = join(rows, fractions=(1.0, 0.0, 0.0), seed=0, held_out=["tcia/btp03"])
+    assert [(one.group, one.split) for one in joined] == [("tcia/btp03", "test")] * 2
+
+
+def test_spelling_does_not_make_two_patients_of_one() -> None:
+    assert groups(
+        row("Patient_1_s1.png", dataset="d", patient="Patient_1"),
+        row("patient_1_s2.png", dataset="D"),
+    ) == ["d/Patient_1", "d/Patient_1"]
+
+
+def test_a_patient_of_tcga_is_the_same_in_every_data_set() -> None:
+    named = groups(
+        row("a.png", dataset="lgg", patient="TCGA_CS_4942"),
+        row("TCGA-CS-4942_7.png", dataset="other"),
+        row("TCGA-CS-4943_7.png", dataset="other"),
+    )
+    assert named[0] == named[1] == "lgg/TCGA_CS_4942"
+    assert named[2] != named[0]
+
+
+def test_who_may_only_be_validated_with_is_not_trained_on_in_another_data_set() -> None:
+    rows = [
+        row("a.png", dataset="lgg", patient="TCGA_CS_4942", validate_only=True),
+        row("TCGA-CS-4942_7.png", dataset="other", split="train"),
+    ]
+    joined = join(rows, fractions=(1.0, 0.0, 0.0), seed=0)
+    assert [one.split for one in joined] == ["test", "test"]
 
 
 def test_parts_are_kept_and_others_follow_their_group() -> None:

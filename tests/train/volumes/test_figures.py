@@ -10,6 +10,7 @@ from phantom_volumes import reads_brightness, sees_lesion, write_phantom_volumes
 from sklearn.metrics import roc_auc_score
 
 from edge_infer.contract import LABELS
+from edge_infer.errors import NonFiniteOutput
 from edge_infer.preprocessing import PreprocessorConfig
 from train.data.pixel_cache import PixelCache
 from train.metrics.figures import wilson_interval
@@ -256,3 +257,15 @@ def test_sources_without_a_tumour_are_summed_up(tmp_path: Path) -> None:
     assert (healthy["sources"], healthy["n"]) == (2, 4)
     assert healthy["without_tumour_called_no_tumor"]["by_slice"]["value"] == 0.75
     assert json.loads((tmp_path / "volumes.json").read_text()) == result
+
+
+def test_an_answer_that_is_no_number_is_refused(
+    slices: list[Slice], pixels: NDArray[np.uint8]
+) -> None:
+    def broken(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
+        logits = sees_lesion(grey)
+        logits[-1, 1] = np.nan
+        return logits
+
+    with pytest.raises(NonFiniteOutput, match="not a finite number"):
+        ask(broken, slices, pixels)

@@ -24,7 +24,8 @@ x,t/4.png,no_tumor,,g3,train,0,1
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
     path = tmp_path / "data" / "manifest.csv"
-    path.parent.mkdir()
+    (path.parent / "m").mkdir(parents=True)
+    (path.parent / "m" / "1.png").touch()
     path.write_text(VOLUMES)
     return path
 
@@ -118,3 +119,29 @@ def test_a_manifest_that_cannot_be_used_is_refused(manifest: Path) -> None:
     manifest.write_text("path,class\n")
     with pytest.raises(DataRefused, match="no column label"):
         read_slices(manifest)
+
+
+def test_a_missing_mask_and_an_image_listed_twice_are_refused(manifest: Path) -> None:
+    slices = read_slices(manifest)
+    with pytest.raises(DataRefused, match=r"a/1.png: is listed twice"):
+        chosen_slices([*slices, *slices], Filters(datasets=("a",)))
+    (manifest.parent / "m" / "1.png").unlink()
+    with pytest.raises(DataRefused, match=r"a/1.png: its mask .* is missing"):
+        chosen_slices(slices, Filters())
+    assert names(chosen_slices(slices, Filters(datasets=("b",)))) == ["b/5.png"]
+
+
+def test_volumes_of_one_name_are_of_each_patient_one(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text(
+        "path,label,patient_id,volume,modality\n"
+        "1.png,glioma,p1,axial,T1c\n2.png,no_tumor,p2,axial,T1c\n3.png,no_tumor,,axial,T1c\n"
+    )
+    assert [one.volume for one in read_slices(path)] == ["p1 axial", "p2 axial", "axial"]
+
+
+def test_a_slice_number_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text(f"path,label,slice\n1.png,glioma,{'9' * 400}\n")
+    with pytest.raises(DataRefused, match="expected a number"):
+        read_slices(path)
