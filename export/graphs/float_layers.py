@@ -395,12 +395,8 @@ class FloatLayers:
         sharpness = number(SHARPNESS, "presence.sharpness")
         sharp = builder.node("Mul", present, sharpness, name="presence.sharp")
         where = builder.node("Softmax", sharp, name="presence.where", axis=2)
-        half = builder.node("Mul", where, number(0.5, "half"), name="types.half")
-        shares = builder.node(
-            "Add", half, number(0.5 / length, "types.evenly"), name="types.shares"
-        )
-        weighted = builder.node("Mul", per_place, shares, name="types.weighted")
-        pooled = builder.node("ReduceSum", weighted, builder.integers(2), name="types.pooled")
+        # The mean of what is judged at each place is the judgement of the mean.
+        pooled = builder.node("ReduceMean", per_place, builder.integers(2), name="types.pooled")
         kinds = builder.node("LogSoftmax", pooled, name="types", axis=1)  # (B, types, 1)
         scale = number(classifier.scale.item(), "presence.scale")
         scaled = builder.node("Mul", present, scale, name="presence.scaled")

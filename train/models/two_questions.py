@@ -43,8 +43,9 @@ class TwoQuestions(nn.Module):
     its loss weighs the few places with tumour as much as all others, and the strongest of many healthy places is high
     by chance.
 
-    The types are judged on the mean of the features, weighted half by a and half evenly: what surrounds a tumour tells
-    its kind as well. The evidence puts that judgement where the tumour is seen.
+    The types are judged on the mean over all places: what surrounds a tumour tells its kind as well, and types judged
+    on the few places that the map points at overfit (docs/experiments.md, line 24). The evidence puts that judgement
+    where the tumour is seen.
 
     Args:
         dim: Channels of the feature map.
@@ -66,9 +67,8 @@ class TwoQuestions(nn.Module):
         tokens = features.flatten(2).transpose(1, 2)  # (B, N, dim)
         present = self.presence(tokens).transpose(1, 2).float()  # (B, 1, N)
         where = torch.softmax(SHARPNESS * present, dim=2)
-        shares = 0.5 * where + 0.5 / tokens.shape[1]
-        kinds = (shares @ self.types(tokens).float()).transpose(1, 2)  # (B, types, 1)
-        kinds = F.log_softmax(kinds, dim=1)
+        embeddings = tokens.mean(dim=1)
+        kinds = F.log_softmax(self.types(embeddings).float(), dim=1)[:, :, None]  # (B, types, 1)
         suspicion = self.scale * present + self.offset  # (B, 1, N)
         per_place = tokens.shape[1] * where * (suspicion + kinds)  # (B, types, N)
         evidence = torch.cat(
@@ -76,7 +76,7 @@ class TwoQuestions(nn.Module):
         )
         return ClassifierOutput(
             logits=evidence.mean(dim=2),
-            embeddings=tokens.mean(dim=1),
+            embeddings=embeddings,
             evidence=torch.unflatten(evidence, 2, features.shape[2:]),
             presence=torch.unflatten(present, 2, features.shape[2:]),
         )
