@@ -93,7 +93,7 @@ def train_model(
     recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
-    pixels = PixelCache.build(samples, preprocessor, cache_folder).pixels
+    cache = PixelCache.build(samples, preprocessor, cache_folder)
 
     transformers.set_seed(recipe.seed)
     model = create_model(name, len(LABELS), image_size=recipe.image_size, sizes=recipe.model)
@@ -114,8 +114,8 @@ def train_model(
         preprocessor=preprocessor,
         teacher=_teachers(teachers, preprocessor) if teachers else None,
         datasets=(
-            _train_images(samples, train_rows, preprocessor, recipe, cache_folder),
-            GreyImages(pixels, val_rows, _labels(samples, val_rows)),
+            _train_images(samples, train_rows, cache, preprocessor, recipe, cache_folder),
+            GreyImages(cache.pixels, val_rows, _labels(samples, val_rows)),
         ),
         report_to=report_to,
         resume=resume,
@@ -149,11 +149,11 @@ def train_model(
 def _train_images(
     samples: Sequence[Sample],
     rows: list[int],
+    cache: PixelCache,
     preprocessor: PreprocessorConfig,
     recipe: Recipe,
     cache_folder: Path,
 ) -> GreyImages:
-    cache = PixelCache.build(samples, preprocessor, cache_folder)
     labels = _labels(samples, rows)
     wanted = recipe.mask.weight or recipe.counterfactual.most
     masks = _masks(samples, rows, preprocessor, cache_folder) if wanted else None

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from edge_infer.errors import DataRefused
 from edge_infer.preprocessing import PreprocessorConfig
+from train.data.pixel_cache import PixelCache
 from train.data.samples import Sample
 from train.data.tumour_masks import mask_file
 from train.loop import trainer, training
@@ -117,7 +118,9 @@ def test_a_changed_mask_gives_other_counterfactual_images(
     config = PreprocessorConfig(height=32, width=32)
 
     def removed() -> Any:
-        images = training._train_images(samples, rows, config, RECIPE, tmp_path / "cache")
+        folder = tmp_path / "cache"
+        cache = PixelCache.build(samples, config, folder)
+        images = training._train_images(samples, rows, cache, config, RECIPE, folder)
         assert images.twins is not None
         assert images.replace is not None
         assert images.replace.shape == (2, len(rows))
