@@ -57,8 +57,7 @@ def _head(
     model: CvtClassifier | CvtSlimClassifier, layers: FloatLayers, tokens: str, grid: Grid
 ) -> Grid:
     normed = layers.layer_norm(tokens, model.layernorm, "norm")
-    layers.head(normed, grid, model.classifier)
-    return grid
+    return layers.head(normed, grid, model.classifier)
 
 
 def _residual_block(

@@ -25,7 +25,7 @@ from export.graphs.weights import (
     grid_after,
     window,
 )
-from train.models.two_questions import SHARPNESS, TwoQuestions
+from train.models.two_questions import ENLARGED, SHARPNESS, TwoQuestions
 
 __all__ = ["Activation", "FloatLayers"]
 
@@ -276,8 +276,12 @@ class FloatLayers:
         deviation = self.builder.node("Sqrt", raised, name="input.deviation")
         return self.builder.node("Div", centred, deviation, name="input.standardized")
 
-    def head(self, tokens: str, grid: Grid, classifier: nn.Linear | TwoQuestions) -> None:
-        """Add the contract's outputs for normalized tokens (B*h*w, C), as ``train.models.heads.classify``."""
+    def head(self, tokens: str, grid: Grid, classifier: nn.Linear | TwoQuestions) -> Grid:
+        """Add the contract's outputs for normalized tokens (B*h*w, C), as ``train.models.heads.classify``.
+
+        Returns:
+            The grid of the evidence.
+        """
         builder, length = self.builder, grid[0] * grid[1]
         weight, bias = _judgements(classifier)
         per_token = FloatLayers.linear(self, tokens, weight, bias, "classifier")
@@ -286,11 +290,11 @@ class FloatLayers:
         builder.node("ReduceMean", split, builder.integers(1), name="embeddings", keepdims=0)
         if isinstance(classifier, TwoQuestions):
             turned = builder.transpose(by_image, (0, 2, 1), "classifier.places")
-            self._two_questions(turned, grid, classifier)
-            return
+            return self._two_questions(turned, grid, classifier)
         builder.node("ReduceMean", by_image, builder.integers(1), name="logits", keepdims=0)
         by_class = builder.transpose(by_image, (0, 2, 1), "evidence.flat")
         builder.reshape(by_class, (0, classifier.out_features, *grid), "evidence")
+        return grid
 
     def image_head(
         self, maps: Sequence[tuple[str, Grid, int]], classifier: nn.Linear | TwoQuestions
@@ -334,10 +338,9 @@ class FloatLayers:
         if isinstance(classifier, TwoQuestions):
             shape = (0, len(weight), grid[0] * grid[1])
             places = builder.reshape(judged, shape, "classifier.places")
-            self._two_questions(places, grid, classifier)
-        else:
-            builder.node("ReduceMean", judged, both, name="logits", keepdims=0)
-            builder.node("Identity", judged, name="evidence")
+            return self._two_questions(places, grid, classifier)
+        builder.node("ReduceMean", judged, both, name="logits", keepdims=0)
+        builder.node("Identity", judged, name="evidence")
         return grid
 
     # --- helpers ------------------------------------------------------------------------------------------------
@@ -348,18 +351,19 @@ class FloatLayers:
             return image
         if finer[0] % grid[0] or finer[1] % grid[1]:
             raise ValueError(f"places {grid} cannot be repeated to {finer}")
-        return self.builder.node(
-            "Resize",
+        return self._resized(
             image,
-            "",
-            "",
-            self.builder.integers(*finer),
-            name=name,
-            axes=[2, 3],
+            finer,
+            name,
             mode="nearest",
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
         )
+
+    def _resized(self, image: str, finer: Grid, name: str, **rule: str) -> str:
+        """Enlarge an image (B, C, h, w) to a finer grid; ``rule`` are attributes of Resize."""
+        size = self.builder.integers(*finer)
+        return self.builder.node("Resize", image, "", "", size, name=name, axes=[2, 3], **rule)
 
     def _activated(self, x: str, activation: Activation, name: str) -> str:
         """Add an activation under a name; without any, ``x`` has that name already."""
@@ -371,13 +375,16 @@ class FloatLayers:
             return self.builder.node("Clip", x, zero, six, name=name)
         return x
 
-    def _two_questions(self, judged: str, grid: Grid, classifier: TwoQuestions) -> None:
+    def _two_questions(self, judged: str, grid: Grid, classifier: TwoQuestions) -> Grid:
         """Add logits and evidence, as ``train.models.two_questions``.
 
         Args:
             judged: (B, 1 + types, N), presence and types at each place.
             grid: Rows and columns of the N places.
             classifier: For its scale and offset.
+
+        Returns:
+            The grid of the evidence.
         """
         builder, length = self.builder, grid[0] * grid[1]
 
@@ -418,7 +425,16 @@ class FloatLayers:
         none = builder.node("Mul", where, number(0, "zero"), name="evidence.no_tumor")
         joined = builder.node("Concat", before, none, after, name="evidence.flat", axis=1)
         builder.node("ReduceMean", joined, builder.integers(2), name="logits", keepdims=0)
-        builder.reshape(joined, (0, len(LABELS), *grid), "evidence")
+        places = builder.reshape(joined, (0, len(LABELS), *grid), "evidence.coarse")
+        finer = (ENLARGED * grid[0], ENLARGED * grid[1])
+        self._resized(
+            places,
+            finer,
+            "evidence",
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
+        return finer
 
     def _mixed(self, queries: str, keys: str, values: str, name: str) -> str:
         """Mix values (B, heads, L', C) by the similarity of queries (B, heads, L, C) and keys (B, heads, C, L')."""

@@ -101,8 +101,8 @@ def _add(
     for index, block in enumerate(blocks, start=1):
         tokens = _block(block, layers, tokens, 1 + length, width, f"block{index}")
     normed = layers.layer_norm(tokens, norm, "norm")
-    layers.head(layers.places_with_class_token(normed, length, width), reached, model.classifier)
-    return reached
+    places = layers.places_with_class_token(normed, length, width)
+    return layers.head(places, reached, model.classifier)
 
 
 def _block(

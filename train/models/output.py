@@ -14,8 +14,8 @@ class ClassifierOutput(NamedTuple):
         logits: (B, classes).
         embeddings: (B, dim), the pooled features before the classifier.
         evidence: (B, classes, h, w); its mean over h and w is ``logits``.
-        presence: (B, 1, h, w), the log-odds that a place shows tumour, where the head has such a map; for training,
-            not exported.
+        presence: (B, 1, rows, columns), the log-odds that a place shows tumour, where the head has such a map; for
+            training, not exported.
     """
 
     logits: Tensor

@@ -16,13 +16,16 @@ from torch import Tensor, nn
 from edge_infer.contract import LABELS
 from train.models.output import ClassifierOutput
 
-__all__ = ["SHARPNESS", "TwoQuestions"]
+__all__ = ["ENLARGED", "SHARPNESS", "TwoQuestions"]
 
 _HEALTHY = LABELS.index("no_tumor")
 
 #: How much a place counts that is one unit of log-odds above another: e to this power times as much. With 1, two
 #: hundred places without tumour would still outweigh a small one.
 SHARPNESS = 2.0
+
+#: How many times finer the evidence is than the places, in each direction.
+ENLARGED = 2
 
 #: Before training: the log-odds of a place without tumour, as most places are, and what is taken off the strongest.
 _FIRST_PRESENCE, _FIRST_OFFSET = -2.0, -1.0
@@ -38,6 +41,9 @@ class TwoQuestions(nn.Module):
       shares of it are exp(t);
     - evidence of a type at a place: N * a * (scale * p + offset + t), and 0 for ``no_tumor``. Its mean over the places
       is the logit.
+
+    The evidence is drawn twice as fine, bilinearly, which keeps its mean: a tumour at the corner of four places is then
+    shown there, not in the middle of the strongest one.
 
     ``scale`` and ``offset`` are learned from the labels of whole images. The map alone is too ready to see tumours:
     its loss weighs the few places with tumour as much as all others, and the strongest of many healthy places is high
@@ -71,12 +77,18 @@ class TwoQuestions(nn.Module):
         kinds = F.log_softmax(self.types(embeddings).float(), dim=1)[:, :, None]  # (B, types, 1)
         suspicion = self.scale * present + self.offset  # (B, 1, N)
         per_place = tokens.shape[1] * where * (suspicion + kinds)  # (B, types, N)
-        evidence = torch.cat(
+        by_class = torch.cat(
             [per_place[:, :_HEALTHY], torch.zeros_like(present), per_place[:, _HEALTHY:]], dim=1
         )
+        evidence = F.interpolate(
+            torch.unflatten(by_class, 2, features.shape[2:]),
+            scale_factor=ENLARGED,
+            mode="bilinear",
+            align_corners=False,
+        )
         return ClassifierOutput(
-            logits=evidence.mean(dim=2),
+            logits=by_class.mean(dim=2),
             embeddings=embeddings,
-            evidence=torch.unflatten(evidence, 2, features.shape[2:]),
+            evidence=evidence,
             presence=torch.unflatten(present, 2, features.shape[2:]),
         )

@@ -17,12 +17,12 @@ def build(**sizes: Any) -> Any:
 
 
 @pytest.mark.parametrize(("stride", "grid"), [(32, 2), (16, 4)])
-def test_evidence_has_a_place_for_16_pixels_and_the_last_map_one_for_each_stride(
+def test_features_have_a_place_for_16_pixels_and_the_last_map_one_for_each_stride(
     stride: int, grid: int
 ) -> None:
     model, pixel_values = build(output_stride=stride), torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
-        assert model(pixel_values).evidence.shape == (1, 4, 4, 4)
+        assert model(pixel_values).evidence.shape == (1, 4, 8, 8), "twice as fine"
         coarse = model.backbone.forward_features(standardize(pixel_values))
         assert coarse.shape == (1, 1280, grid, grid)
         features = model.forward_features(pixel_values)
@@ -39,10 +39,12 @@ def test_an_image_size_that_places_do_not_fill_is_refused() -> None:
         create_model("efficientnet-lite", 4, image_size=144)
 
 
-def test_at_224_pixels_there_are_14_by_14_places() -> None:
+def test_at_224_pixels_the_evidence_of_14_by_14_places_is_twice_as_fine() -> None:
     with torch.inference_mode():
         output = create_model("efficientnet-lite", 4).eval()(torch.rand(1, 3, 224, 224))
-    assert output.evidence.shape == (1, 4, 14, 14)
+    assert output.presence is not None
+    assert output.presence.shape == (1, 1, 14, 14)
+    assert output.evidence.shape == (1, 4, 28, 28)
 
 
 def test_both_strides_have_the_same_weights() -> None:

@@ -34,7 +34,7 @@ SMALL = {
     ),
     "cvt_test": Small(image_size=48),
     "efficientnet-lite": Small(
-        image_size=64, sizes={"scale": 0, "output_stride": 32}, grid=4, feature_grid=4
+        image_size=64, sizes={"scale": 0, "output_stride": 32}, grid=8, feature_grid=4
     ),
     "resnet18": Small(image_size=96),
     "sae": Small(
