@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
+from export.sources import sources
 
 __all__ = ["INTENDED_USE", "measured", "model_card"]
 
@@ -166,7 +167,4 @@ def _provenance(manifest: Mapping[str, Any]) -> str:
     lines.append(
         f"| temperature | {manifest['calibration']['temperature']} ({manifest['calibration']['fitted_on']}) |"
     )
-    lines.append(
-        "\nTraining data: BRISC 2025, Fateh et al., arXiv 2506.14318, CC BY 4.0, where the provenance names it.\n"
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *(f"- {line}" for line in sources(manifest["provenance"])), ""])

@@ -28,6 +28,7 @@ def provenance(checkpoint: Checkpoint, command: str) -> dict[str, Any]:
         "seed": recipe.get("seed", "unknown"),
         "data_sha256": training.get("data_sha256", "unknown"),
         "data": training.get("data", "unknown"),
+        "weights": training.get("weights", "unknown") or "random",
         "n_train": training.get("n_train", 0),
         "best_val_accuracy": training.get("best_val_accuracy", "unknown"),
         "versions": {
