@@ -2,8 +2,8 @@
 
     python docs/make_robustness.py
 
-Each file is a robustness.json of ``brain-train robustness``, a pointing.json of ``brain-train pointing`` or the JSON of
-``brain-train folds summary``; its command stands above its tables.
+Each file is a robustness.json of ``brain-train robustness``, a pointing.json of ``brain-train pointing``, a volumes.json
+of ``brain-train volumes`` or the JSON of ``brain-train folds summary``; its command stands above its tables.
 """
 
 import json
@@ -22,6 +22,7 @@ from train.robustness.text import (
     robustness_grid,
     robustness_summary,
 )
+from train.volumes.text import answer_lines, separation_rows, source_heading
 
 __all__ = ["FOLDER", "PAGE", "render", "results"]
 
@@ -50,6 +51,9 @@ Commands stand as they were run; what was `edge_infer/bundle` then is `edge_infe
   training thumbnail, whose training images lose the cue as well.
 - **Pointing game** (Zhang et al. 2016, arXiv 1608.00507): whether the largest evidence lies inside the outline of the
   tumour.
+- **Same volumes** ([volumes.md](volumes.md)): slices with and without tumour of one volume, which the sequence cannot
+  tell apart, and healthy heads of other sequences. Intervals by patient; of shares, the wider of it and Wilson's.
+  Unlike the test part, these slices helped to choose head and recipe ([experiments](experiments.md)).
 """
 
 _NONE_YET = (
@@ -71,7 +75,12 @@ def render() -> str:
     found = results()
     if not found:
         return f"{_HEADER}\n{_NONE_YET}"
-    sections = {"robustness": _robustness, "pointing": _pointing, "folds": _folds}
+    sections = {
+        "robustness": _robustness,
+        "pointing": _pointing,
+        "volumes": _volumes,
+        "folds": _folds,
+    }
     return "\n".join([_HEADER, *(sections[it["kind"]](it) for it in found.values())])
 
 
@@ -104,10 +113,24 @@ def _pointing(result: dict[str, Any]) -> str:
     )
 
 
+def _volumes(result: dict[str, Any]) -> str:
+    lines = [f"## Same volumes: {result['title']}\n", f"`{result['provenance']['command']}`\n"]
+    for name, figures in result["sources"].items():
+        lines.append(f"### {source_heading(name, figures)}\n")
+        if "model" in figures:
+            lines += markdown(separation_rows(figures, result["working_point"]))
+        lines += [*(f"- {line}" for line in answer_lines(figures)), ""]
+    healthy = result["healthy_sources"]
+    if healthy:
+        lines.append(f"### {source_heading('All of these together', healthy)}\n")
+        lines += [*(f"- {line}" for line in answer_lines(healthy)), ""]
+    return "\n".join(lines)
+
+
 def _folds(summary: dict[str, Any]) -> str:
     return "\n".join(
         [
-            f"## {len(summary['n'])} folds by patient group\n",
+            f"## {len(summary['n'])} folds by patient group: {summary['titles'][0].split()[0]}\n",
             *(
                 f"- {title}, accuracy {100 * accuracy:.2f} %, n {n}: `{command}`"
                 for title, accuracy, n, command in zip(

@@ -17,9 +17,9 @@ def bundle() -> Bundle:
     return load_bundle(shipped_bundle_path())
 
 
-def test_it_is_an_int8_cvt_slim_whose_gate_passed_on_real_images(bundle: Bundle) -> None:
+def test_it_is_an_int8_efficientnet_lite_whose_gate_passed_on_real_images(bundle: Bundle) -> None:
     gate = bundle.manifest["gate"]
-    assert (bundle.manifest["model"], bundle.manifest["precision"]) == ("cvt-slim", "int8")
+    assert (bundle.manifest["model"], bundle.manifest["precision"]) == ("efficientnet-lite", "int8")
     assert not gate["synthetic"]
     assert gate["agreement"]["n"] >= 500
     assert gate["agreement"]["value"] >= 0.995

@@ -186,11 +186,20 @@ def test_the_defaults_are_those_of_a_bare_recipe(tmp_path: Path) -> None:
     assert all(noted[key] == value for key, value in defaults.items())
 
 
-def test_the_shipped_weights_were_trained_with_the_shipped_recipe() -> None:
-    folder = Path(__file__).parents[2] / "export" / "checkpoints" / "cvt-slim"
+@pytest.mark.parametrize(
+    ("model", "recipe", "name"),
+    [
+        ("cvt-slim", "cvt-slim-cpu", "slim-192-turns"),
+        ("efficientnet-lite", "efficientnet-lite-cpu", "efficientnet-lite-cpu"),
+    ],
+)
+def test_the_shipped_weights_were_trained_with_the_shipped_recipe(
+    model: str, recipe: str, name: str
+) -> None:
+    folder = Path(__file__).parents[2] / "export" / "checkpoints" / model
     used = json.loads((folder / "training.json").read_text(encoding="utf-8"))["recipe"]
-    shipped = json.loads(json.dumps(dataclasses.asdict(read_recipe("cvt-slim-cpu"))))
-    assert used.pop("name") == "slim-192-turns"
+    shipped = json.loads(json.dumps(dataclasses.asdict(read_recipe(recipe))))
+    assert used.pop("name") == name
     shipped.pop("name")
     for key, default in json.loads(json.dumps(recipe_defaults())).items():  # keys that came later
         used[key] = (

@@ -85,3 +85,21 @@ def test_an_unfinished_table_is_not_published(
     monkeypatch.setattr(make_robustness, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match="not complete"):
         make_robustness.render()
+
+
+def test_same_volumes_and_folds_have_a_section_each_with_their_commands(
+    make_robustness: ModuleType,
+) -> None:
+    page, found = make_robustness.render(), make_robustness.results()
+    volumes = [it for it in found.values() if it["kind"] == "volumes"]
+    assert volumes
+    for result in volumes:
+        section = page.partition(f"## Same volumes: {result['title']}\n")[2].partition("\n## ")[0]
+        assert result["provenance"]["command"] in section
+        for name, figures in result["sources"].items():
+            assert f"### {name}: {figures['tumours']} slices with tumour" in section
+            if "model" in figures:
+                assert f"| model | {figures['model']['roc_auc']['value']:.3f} (" in section
+    for summary in (it for it in found.values() if it["kind"] == "folds"):
+        model = summary["titles"][0].split()[0]
+        assert f"## {len(summary['n'])} folds by patient group: {model}\n" in page
