@@ -2,8 +2,9 @@
 
     python docs/make_robustness.py
 
-Each file is a robustness.json of ``brain-train robustness``, a pointing.json of ``brain-train pointing``, a volumes.json
-of ``brain-train volumes`` or the JSON of ``brain-train folds summary``; its command stands above its tables.
+Each file is a robustness.json of ``brain-train robustness``, a pointing.json of ``brain-train pointing``, a
+volumes.json of ``brain-train volumes`` or the JSON of ``brain-train folds summary``; its command stands above its
+tables.
 """
 
 import json
