@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 
-__all__ = ["draw_evidence", "draw_heatmap", "relative_strength"]
+__all__ = ["draw_evidence", "draw_heatmap", "relative_strength", "words_for_no_tumor"]
 
 _HEALTHY = LABELS.index("no_tumor")
 _MIN_WIDTH = 512
@@ -15,6 +15,8 @@ _MIN_WIDTH = 512
 _FOR = np.array([214, 47, 39], dtype=np.float32)
 _AGAINST = np.array([49, 104, 190], dtype=np.float32)
 _OPACITY = 0.6
+#: A share of colour that an eye still sees.
+_VISIBLE = 0.03
 _BACKGROUND = (18, 18, 20)
 _BRIGHT, _DIM = (240, 240, 240), (160, 160, 165)
 
@@ -85,17 +87,33 @@ def relative_strength(
         size: (width, height) of the result in pixels.
 
     Returns:
-        float32, (H, W), -1..1; the largest magnitude before enlarging is 1, or 0 if no place says anything.
+        float32, (H, W), -1..1; of a tumour class, the largest magnitude before enlarging is 1, or 0 if no place says
+        anything.
     """
     if label_id == _HEALTHY:
-        tumours = np.delete(evidence, _HEALTHY, axis=0).max(axis=0)
-        relative = np.minimum(evidence[_HEALTHY] - tumours, 0)  # (h, w)
+        relative = evidence[_HEALTHY] - np.delete(evidence, _HEALTHY, axis=0).max(axis=0)  # (h, w)
     else:
         relative = evidence[label_id] - evidence.mean(axis=0)
-    largest = float(np.abs(relative).max())
+    largest = float(
+        np.abs(relative).max()
+    )  # whatever it speaks for: a trace of a tumour is drawn as a trace
     normed = relative / largest if largest > 0 else np.zeros_like(relative)
+    if label_id == _HEALTHY:
+        normed = np.minimum(normed, 0)
     enlarged = Image.fromarray(normed.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(enlarged, dtype=np.float32)
+
+
+def words_for_no_tumor(evidence: NDArray[np.float32]) -> str:
+    """Say what the colours of an image mean that is called ``no_tumor``, and that no colour proves nothing.
+
+    Args:
+        evidence: float32, (classes, h, w).
+    """
+    strongest = float(-relative_strength(evidence, _HEALTHY, evidence.shape[:0:-1]).min())
+    if strongest * _OPACITY < _VISIBLE:
+        return "no place is marked: the model sees no tumour; there may be one"
+    return "blue: looks like a tumour all the same"
 
 
 def _legend(width: int, prediction: Prediction) -> Image.Image:
@@ -107,7 +125,7 @@ def _legend(width: int, prediction: Prediction) -> Image.Image:
     score = f"{prediction.score:.1%}"
     draw.text((width - margin, margin // 2), score, fill=_BRIGHT, font=large, anchor="ra")
     if prediction.label == LABELS[_HEALTHY]:
-        words = "blue: looks like a tumour all the same"
+        words = words_for_no_tumor(prediction.evidence)
         draw.text((margin, margin // 2 + line), words, fill=_DIM, font=small)
     else:
         _scale(legend, draw, top=margin // 2 + line, line=line, font=small)

@@ -11,7 +11,7 @@ import io
 from PIL import Image
 
 from edge_infer.contract import RESEARCH_USE_ONLY
-from edge_infer.heatmap import draw_evidence
+from edge_infer.heatmap import draw_evidence, words_for_no_tumor
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
 
@@ -71,7 +71,7 @@ def _drawn(prediction: Prediction, size: tuple[int, int]) -> str:
 
 def _colours(prediction: Prediction) -> str:
     if prediction.label == "no_tumor":  # it has no place: edge_infer.heatmap
-        return "blue looks like a tumour all the same"
+        return words_for_no_tumor(prediction.evidence)
     return "red supports it, blue opposes it"
 
 

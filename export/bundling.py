@@ -24,7 +24,7 @@ from export.int8.processors import PROCESSORS
 from export.int8.variants import quantized_variants
 from export.metadata import with_metadata
 from export.model_card import INTENDED_USE, model_card
-from export.parity import check_parity
+from export.parity import FP16_SHARE, check_parity
 from export.provenance import provenance
 from export.sessions import largest_weight, open_graph
 from export.temperature import temperature_of
@@ -199,6 +199,7 @@ def _in_half_precision(
         height=checkpoint.preprocessor.height,
         width=checkpoint.preprocessor.width,
         atol=FP16_ATOL,
+        share=FP16_SHARE,
     )
     return _Shipped(graph=half, parity={**parity, "fp16": half_parity})
 

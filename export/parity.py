@@ -11,18 +11,27 @@ from edge_infer.errors import ParityFailed
 from edge_infer.session import Session
 from train.models.two_questions import TwoQuestions
 
-__all__ = ["ATOL", "check_parity"]
+__all__ = ["ATOL", "FP16_SHARE", "check_parity"]
 
 #: Largest absolute difference allowed, in logit units, for a float32 graph. The evidence of a head of
 #: two questions may differ by this share of its largest value: such a head can put a logit on one of N places, whose
 #: evidence is then N times the logit, and float32 has no more digits for it.
 ATOL = 1e-4
 
+#: That share for a float16 graph, which has three digits fewer. Measured: 0.4 % on noise.
+FP16_SHARE = 1e-2
+
 _BATCH_SIZES = (1, 3, 8)
 
 
 def check_parity(
-    model: nn.Module, session: Session, *, height: int, width: int, atol: float = ATOL
+    model: nn.Module,
+    session: Session,
+    *,
+    height: int,
+    width: int,
+    atol: float = ATOL,
+    share: float = ATOL,
 ) -> dict[str, Any]:
     """Compare a graph with the PyTorch model on random images.
 
@@ -32,6 +41,7 @@ def check_parity(
         height: Rows of pixel_values.
         width: Columns of pixel_values.
         atol: Largest absolute difference allowed.
+        share: Of the largest evidence, by which that of a head of two questions may differ where it is more.
 
     Returns:
         ``parity`` of the manifest: largest difference of each output, tolerance, batch sizes.
@@ -56,7 +66,7 @@ def check_parity(
             worst[name] = max(worst[name], difference)
             allowed = atol
             if name == "evidence" and isinstance(getattr(model, "classifier", None), TwoQuestions):
-                allowed = max(atol, ATOL * float(reference.abs().max()))
+                allowed = max(atol, share * float(reference.abs().max()))
             allowed_evidence = max(allowed_evidence, allowed)
             if not difference <= allowed:
                 raise ParityFailed(

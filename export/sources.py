@@ -18,6 +18,9 @@ DATA_SETS = {
 #: By what ``brain-train --weights`` was given.
 PRETRAINED = {"imagenet": "EfficientNet-Lite's ImageNet weights, Google, Apache-2.0"}
 
+#: What ``weights`` of a provenance is where there is nobody to name.
+_NOBODYS = {"random", "unknown", "None"}
+
 
 def sources(provenance: Mapping[str, Any]) -> list[str]:
     """Return a line for each source that the provenance of a bundle names and that is known here.
@@ -27,5 +30,9 @@ def sources(provenance: Mapping[str, Any]) -> list[str]:
     """
     names = [name.strip() for name in str(provenance.get("data", "")).split(",")]
     lines = [f"Training data: {DATA_SETS[name]}." for name in names if name in DATA_SETS]
-    begun = PRETRAINED.get(str(provenance.get("weights")))
-    return [*lines, f"Training started from: {begun}."] if begun else lines
+    weights = str(provenance.get("weights", "random"))
+    if weights in PRETRAINED:
+        lines.append(f"Training started from: {PRETRAINED[weights]}.")
+    elif weights not in _NOBODYS:
+        lines.append(f"Training started from the weights {weights}: their sources count too.")
+    return lines

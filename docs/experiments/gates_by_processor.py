@@ -95,6 +95,16 @@ def judged(model: str, target: str) -> dict[str, Any]:
     return outcome
 
 
+def shipped_name() -> str:
+    """Name the bundle in the package: another one is measured anew."""
+    from edge_infer import load_bundle
+    from edge_infer.bundle import shipped_bundle_path
+
+    manifest = load_bundle(shipped_bundle_path()).manifest
+    version = manifest["provenance"]["versions"]["brain-edge"]
+    return f"{manifest['model']} {manifest['precision'].upper()} of {version}"
+
+
 def answered() -> dict[str, Any]:
     """Ask the shipped bundle about the kit's validation images, with the threads it takes by default."""
     from edge_infer import Classifier
@@ -102,7 +112,8 @@ def answered() -> dict[str, Any]:
     classifier = Classifier.load(self_test="full")
     scans = sorted((ROOT / "export" / "kit" / "pictures" / "val").rglob("*.jpg"))
     predictions = [classifier.predict(scan) for scan in scans]
-    return {"logits": [list(prediction.logits.values()) for prediction in predictions]}
+    logits = [list(prediction.logits.values()) for prediction in predictions]
+    return {"logits": logits, "shipped": shipped_name()}
 
 
 def compared(found: list[list[float]], native: list[list[float]]) -> dict[str, Any]:
@@ -146,7 +157,7 @@ def table(result: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for row in result["rows"]:
-        graph = "cvt-slim INT8, as shipped" if row["model"] == SHIPPED else f"{row['model']} FP32"
+        graph = row.get("shipped", "") if row["model"] == SHIPPED else f"{row['model']} FP32"
         moved = row["from_native"]
         lines.append(
             f"| {row['cpu']} | {row['kernels']} | {graph} | {moved['labels_differ']} of {moved['n']} "
@@ -181,11 +192,14 @@ def main() -> None:
     result: dict[str, Any] = {"research_use_only": RESEARCH_USE_ONLY, "rows": []}
     if RESULT.is_file():
         result = json.loads(RESULT.read_text(encoding="utf-8"))
-    known = {(row["cpu"], row["kernels"], row["model"]) for row in result["rows"]}
+    known = {
+        (row["cpu"], row["kernels"], row["model"], row.get("shipped")) for row in result["rows"]
+    }
     with tempfile.TemporaryDirectory() as folder:
         for model in [SHIPPED, *given.model]:
             for processor in processors.PROCESSORS:
-                key = (machine["cpu"], processor, model)
+                name = shipped_name() if model == SHIPPED else None
+                key = (machine["cpu"], processor, model, name)
                 if key in known or (given.only and processor not in given.only):
                     continue
                 command = [sys.executable, __file__, "--here", model, "--target", given.target]

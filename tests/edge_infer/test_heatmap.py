@@ -8,7 +8,7 @@ from tiny_bundle import scan
 
 from edge_infer.classifier import Classifier
 from edge_infer.errors import CannotWrite, UnreadableInput
-from edge_infer.heatmap import draw_heatmap
+from edge_infer.heatmap import draw_heatmap, words_for_no_tumor
 from edge_infer.heatmap_files import HeatmapFiles
 from edge_infer.prediction import Prediction
 from edge_infer.standard_input import StandardInput
@@ -50,6 +50,26 @@ def test_no_tumour_has_no_place_and_only_what_looks_like_one_is_marked(
     assert (drawn[:512, :, 0] <= drawn[:512, :, 2]).all()
     nothing = replace(healthy, evidence=np.minimum(evidence, 0))
     assert np.ptp(np.asarray(draw_heatmap(grey, nothing), dtype=int)[:512], axis=2).max() == 0
+
+
+def test_a_trace_of_a_tumour_is_drawn_as_a_trace(prediction: Prediction) -> None:
+    """Where everything else speaks strongly for no tumour, a place hardly against it is not painted in full."""
+    healthy = replace(prediction, label="no_tumor")
+    evidence = np.full((4, 4, 4), -9.0, dtype=np.float32)
+    evidence[2] = 0
+    evidence[0, 0, 0] = 0.05
+    drawn = np.asarray(
+        draw_heatmap(Image.new("L", (64, 64), 100), replace(healthy, evidence=evidence)), dtype=int
+    )
+    assert np.ptp(drawn[:512], axis=2).max() <= 2
+
+
+def test_a_map_without_marks_says_that_it_proves_nothing() -> None:
+    evidence = np.full((4, 4, 4), -9.0, dtype=np.float32)
+    evidence[2] = 0
+    assert "there may be one" in words_for_no_tumor(evidence)
+    evidence[0, 0, 0] = 9.0
+    assert words_for_no_tumor(evidence).startswith("blue: looks like a tumour")
 
 
 def test_a_flat_map_leaves_the_scan_grey(prediction: Prediction) -> None:

@@ -15,7 +15,7 @@ from edge_infer.errors import ParityFailed
 from edge_infer.session import Session, open_session
 from export import bundling
 from export.bundling import export_bundle
-from export.parity import ATOL, check_parity
+from export.parity import ATOL, FP16_SHARE, check_parity
 from train.checkpoint import Checkpoint
 from train.models.two_questions import TwoQuestions
 
@@ -164,3 +164,22 @@ def test_evidence_of_two_questions_may_differ_by_a_share_of_its_size(
     else:
         report = check_parity(Concentrated(0, head), given, **SIZE)
         assert report["atol_evidence"] == pytest.approx(1e-4 * 14 * 14 * 5)
+
+
+def test_half_precision_has_a_share_of_its_own() -> None:
+    head = TwoQuestions(2, 4)
+
+    class Given:
+        def __init__(self, error: float) -> None:
+            self.error = error
+
+        def run(self, pixel_values: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            return [
+                it.numpy() for it in Concentrated(self.error, head)(torch.from_numpy(pixel_values))
+            ]
+
+    near: Any = Given(0.004 * 14 * 14 * 5)  # as measured of efficientnet-lite
+    check_parity(Concentrated(0, head), near, **SIZE, atol=0.1, share=FP16_SHARE)
+    far: Any = Given(0.02 * 14 * 14 * 5)
+    with pytest.raises(ParityFailed, match="evidence differs"):
+        check_parity(Concentrated(0, head), far, **SIZE, atol=0.1, share=FP16_SHARE)

@@ -14,9 +14,14 @@ def test_each_data_set_and_the_weights_it_began_with_are_named_with_their_licenc
 
 
 def test_nobody_is_named_for_what_was_not_used() -> None:
-    assert sources({"data": "phantoms", "weights": "runs/x/checkpoint"}) == []
+    assert sources({"data": "phantoms", "weights": "random"}) == []
     assert sources({}) == []
     assert not any("ImageNet" in line for line in sources({"data": "brisc2025", "weights": None}))
+
+
+def test_weights_that_it_went_on_from_are_named_because_they_have_sources_too() -> None:
+    (line,) = sources({"data": "phantoms", "weights": "runs/x/checkpoint"})
+    assert "runs/x/checkpoint" in line
 
 
 def test_the_card_names_them() -> None:
