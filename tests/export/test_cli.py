@@ -86,7 +86,7 @@ def test_efficientnet_lite_becomes_a_bundle_that_answers(data: Path, tmp_path: P
     assert code == 0, err
     classifier = Classifier.load(tmp_path / "bundles" / "efficientnet-lite-fp32", self_test="full")
     evidence = classifier.predict(next((data / "test" / LABELS[0]).iterdir())).evidence
-    assert evidence.shape == (len(LABELS), 4, 4)
+    assert evidence.shape == (len(LABELS), 8, 8)
     assert not evidence[LABELS.index("no_tumor")].any()
 
 
