@@ -36,8 +36,8 @@ def size_at(recipe: Recipe, progress: float) -> int:
     return recipe.image_size
 
 
-def resized(grey: Tensor, size: int) -> Tensor:
-    """Shrink (B, 1, H, W) to (B, 1, size, size) as the preprocessing does: bilinear, antialiased."""
-    if grey.shape[2:] == (size, size):
-        return grey
-    return F.interpolate(grey, (size, size), mode="bilinear", antialias=True)
+def resized(images: Tensor, size: int) -> Tensor:
+    """Scale (B, C, H, W) to (B, C, size, size) as the preprocessing does: bilinear, antialiased."""
+    if images.shape[2:] == (size, size):
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True)

@@ -79,7 +79,7 @@ def train_model(
         "recipe": dataclasses.asdict(recipe),
         "data_sha256": manifest_hash(samples),
         "weights": weights,
-        "teacher": ", ".join(teacher.parent.name for teacher in teachers) or None,
+        "teacher": ", ".join(_run_of(teacher) for teacher in teachers) or None,
     }
     claim_run_folder(
         run,
@@ -112,7 +112,7 @@ def train_model(
         recipe=recipe,
         run=run,
         preprocessor=preprocessor,
-        teacher=_teachers(teachers, preprocessor) if teachers else None,
+        teacher=_teachers(teachers) if teachers else None,
         datasets=(
             _train_images(samples, train_rows, cache, preprocessor, recipe, cache_folder),
             GreyImages(cache.pixels, val_rows, _labels(samples, val_rows)),
@@ -198,16 +198,15 @@ def _masks(
     return cache
 
 
-def _teachers(paths: Sequence[Path], preprocessor: PreprocessorConfig) -> Teachers:
-    models = []
-    for path in paths:
-        checkpoint = load_checkpoint(path)
-        if checkpoint.preprocessor != preprocessor:
-            # Convolutions take any size, and both models get the same pixel values; only a warning.
-            logger.warning(
-                "the teacher learnt at %d px, the student learns at %d px",
-                checkpoint.preprocessor.height,
-                preprocessor.height,
-            )
-        models.append(checkpoint.model)
-    return Teachers(models)
+def _teachers(paths: Sequence[Path]) -> Teachers:
+    checkpoints = [load_checkpoint(path) for path in paths]
+    return Teachers(
+        [checkpoint.model for checkpoint in checkpoints],
+        [checkpoint.preprocessor.height for checkpoint in checkpoints],
+    )
+
+
+def _run_of(checkpoint: Path) -> str:
+    """Return the name of the run that a checkpoint folder belongs to: RUN/checkpoint, or RUN itself."""
+    folder = checkpoint.resolve()
+    return folder.parent.name if folder.name == CHECKPOINT else folder.name

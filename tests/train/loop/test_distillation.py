@@ -68,7 +68,7 @@ def test_several_teachers_answer_with_the_mean_of_their_logits_and_the_features_
 ):
     models = [create_model("cvt_test", len(LABELS)).eval() for _ in range(2)]
     pixel_values = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    teachers = Teachers(models)
+    teachers = Teachers(models, [32, 32])
     features, logits = teachers(pixel_values)
     with torch.no_grad():
         one, other = (model(pixel_values).logits for model in models)
@@ -78,3 +78,14 @@ def test_several_teachers_answer_with_the_mean_of_their_logits_and_the_features_
     assert teachers.feature_dim == models[0].feature_dim
     assert not logits.requires_grad
     assert not any(weight.requires_grad for weight in teachers.parameters())
+
+
+def test_a_teacher_sees_the_views_at_the_size_that_it_learnt_at() -> None:
+    model = create_model("cvt_test", len(LABELS)).eval()
+    small = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    enlarged = torch.nn.functional.interpolate(small, (64, 64), mode="bilinear", antialias=True)
+    features, logits = Teachers([model], [64])(small)
+    with torch.no_grad():
+        torch.testing.assert_close(features, model.forward_features(enlarged))
+        torch.testing.assert_close(logits, model(enlarged).logits)
+        assert not torch.allclose(logits, model(small).logits)
