@@ -3,7 +3,7 @@
     from edge_infer import Classifier
 
     prediction = Classifier.load().predict("scan.jpg")
-    prediction.label, prediction.probabilities
+    prediction.decision, prediction.label, prediction.probabilities
 
 Research use only. Not a medical device. Not for diagnosis.
 """

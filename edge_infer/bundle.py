@@ -12,9 +12,11 @@ from edge_infer.contract import (
     BUNDLE_SCHEMA_VERSION,
     GOLDEN_FILE,
     LARGEST_INT8,
+    POSSIBLE_BUNDLE_FILES,
     RESEARCH_USE_ONLY,
+    SCOPE_FILE,
 )
-from edge_infer.contract_check import check_contract, labels_of_config
+from edge_infer.contract_check import check_contract, check_embeddings, labels_of_config
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.golden import GoldenCase, check_golden, read_golden
 from edge_infer.graph_facts import graph_facts
@@ -22,6 +24,8 @@ from edge_infer.manifest import parse_manifest, render_manifest
 from edge_infer.model_file import ModelFile, describe_file
 from edge_infer.plain_json import parse_object, why
 from edge_infer.preprocessing import PreprocessorConfig
+from edge_infer.scope import ScopeModel
+from edge_infer.trust import Trust, read_trust
 
 __all__ = ["Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
 
@@ -40,6 +44,9 @@ class Bundle:
         manifest: manifest.json.
         id2label: Label of each class id.
         golden_png: golden.png; None in a bundle of schema 1. ``golden_cases`` reads it.
+        trust: When an answer is accepted; None where the bundle does not say, as before schema 3.
+        scope_model: The scope check; None where the bundle has none.
+        scope_bin: scope.bin, which the scope check was read from.
     """
 
     path: Path
@@ -49,6 +56,9 @@ class Bundle:
     manifest: dict[str, Any] = field(repr=False)
     id2label: dict[int, str]
     golden_png: bytes | None = field(default=None, repr=False)
+    trust: Trust | None = None
+    scope_model: ScopeModel | None = None
+    scope_bin: bytes | None = field(default=None, repr=False)
 
     @property
     def model_bytes(self) -> bytes:
@@ -102,8 +112,8 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
         BundleIncomplete: A file or field is missing.
         BundleIntegrity: A file is not the one that was written, is not a regular file, or does not belong there.
         BundleIncompatible: Made for a newer package, or for a preprocessing that this package does not do.
-        ContentRefused: More than 512 MiB; a graph with external data, loops or custom operators; or a graph in a
-            form that two readers could read differently.
+        ContentRefused: More than 512 MiB, or than 1 MiB of scope.bin; a graph with external data, loops or custom
+            operators; or a graph in a form that two readers could read differently.
     """
     folder = Path(path)
     return while_it_stays(folder, lambda: _load_once(folder))
@@ -112,15 +122,20 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
 def _load_once(folder: Path) -> Bundle:
     contents = read_bundle_files(folder)
     manifest = parse_manifest(contents[_MANIFEST])
-    _check_names(contents, manifest["schema_version"])
+    _check_names(contents, manifest)
     _check_digests(contents, manifest["files"])
     config = _parse_json(contents["config.json"], "config.json")
     preprocessor = PreprocessorConfig.from_dict(
         _parse_json(contents["preprocessor_config.json"], "preprocessor_config.json")
     )
-    check_contract(manifest, config, preprocessor, graph_facts(contents["model.onnx"]))
+    facts = graph_facts(contents["model.onnx"])
+    check_contract(manifest, config, preprocessor, facts)
     if GOLDEN_FILE in contents:
         check_golden(manifest)
+    trust = manifest.get("trust")
+    scope_model = _scope_model(manifest, contents.get(SCOPE_FILE))
+    if scope_model is not None:
+        check_embeddings(scope_model.dim, facts)
     return Bundle(
         path=folder,
         model=ModelFile(folder.absolute() / "model.onnx", manifest["files"]["model.onnx"]),
@@ -129,6 +144,9 @@ def _load_once(folder: Path) -> Bundle:
         manifest=manifest,
         id2label=dict(enumerate(labels_of_config(config))),
         golden_png=contents.get(GOLDEN_FILE),
+        trust=None if trust is None else read_trust(trust, manifest["labels"]),
+        scope_model=scope_model,
+        scope_bin=contents.get(SCOPE_FILE),
     )
 
 
@@ -139,10 +157,10 @@ def write_bundle(
 
     Args:
         target: Folder of the bundle; an existing one is replaced as a whole.
-        files: The five files other than manifest.json, by name.
+        files: The five files other than manifest.json, by name, and scope.bin if ``trust`` describes a scope check.
         manifest_body: The manifest's fields, except those that follow from the files and are filled in here:
             ``files``, ``image_size``, ``labels``, ``opset``, ``schema_version``,
-            ``research_use_only`` and ``manifest_sha256``.
+            ``research_use_only`` and ``manifest_sha256``. ``trust`` may be left out: then it is null.
 
     Returns:
         The bundle as loaded back.
@@ -157,12 +175,15 @@ def write_bundle(
     from edge_infer.atomic import refuse_other_content, replace_folder_atomically
 
     expected = set(BUNDLE_FILES) - {_MANIFEST}
-    if set(files) != expected:
-        raise ValueError(f"files are {sorted(files)}, expected {sorted(expected)}")
+    if set(files) - {SCOPE_FILE} != expected:
+        raise ValueError(
+            f"files are {sorted(files)}, expected {sorted(expected)} and perhaps {SCOPE_FILE}"
+        )
     preprocessor = PreprocessorConfig.from_dict(
         _parse_json(files["preprocessor_config.json"], "preprocessor_config.json")
     )
     body = {
+        "trust": None,
         **manifest_body,
         "files": {name: describe_file(data) for name, data in files.items()},
         "image_size": {"height": preprocessor.height, "width": preprocessor.width},
@@ -172,7 +193,7 @@ def write_bundle(
         "schema_version": BUNDLE_SCHEMA_VERSION,
     }
     manifest = render_manifest(body)
-    refuse_other_content(Path(target), BUNDLE_FILES, what="a bundle")
+    refuse_other_content(Path(target), POSSIBLE_BUNDLE_FILES, what="a bundle")
     with replace_folder_atomically(target) as temporary:
         for name, data in {**files, _MANIFEST: manifest}.items():
             (temporary / name).write_bytes(data)
@@ -195,8 +216,9 @@ def shipped_bundle_path() -> Path:
     return path
 
 
-def _check_names(contents: Mapping[str, bytes], schema_version: int) -> None:
-    """Bundles of schema 2 have golden images, those of schema 1 have none."""
+def _check_names(contents: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:
+    """Bundles of schema 1 have no golden images; scope.bin is there exactly if the manifest describes it."""
+    schema_version = manifest["schema_version"]
     if schema_version > 1 and GOLDEN_FILE not in contents:
         raise BundleIncomplete(f"bundle lacks {GOLDEN_FILE}", hint="copy the whole folder")
     if schema_version == 1 and GOLDEN_FILE in contents:
@@ -204,6 +226,26 @@ def _check_names(contents: Mapping[str, bytes], schema_version: int) -> None:
             f"bundle holds {GOLDEN_FILE}, which does not belong to one of schema 1",
             hint="remove it, or copy the bundle again",
         )
+    is_described = _scope_of(manifest) is not None
+    if is_described and SCOPE_FILE not in contents:
+        raise BundleIncomplete(f"bundle lacks {SCOPE_FILE}", hint="copy the whole folder")
+    if not is_described and SCOPE_FILE in contents:
+        raise BundleIntegrity(
+            f"bundle holds {SCOPE_FILE}, but its manifest describes no scope check",
+            hint="remove it, or copy the bundle again",
+        )
+
+
+def _scope_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    trust = manifest.get("trust")  # bundles of schema 1 and 2 have none
+    return None if trust is None else trust["scope"]
+
+
+def _scope_model(manifest: Mapping[str, Any], data: bytes | None) -> ScopeModel | None:
+    description = _scope_of(manifest)
+    if description is None or data is None:
+        return None
+    return ScopeModel.from_bundle(description, data, len(manifest["labels"]))
 
 
 def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) -> None:

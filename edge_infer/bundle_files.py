@@ -12,7 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from edge_infer.contract import BUNDLE_FILES, GOLDEN_FILE
+from edge_infer.contract import (
+    BUNDLE_FILES,
+    GOLDEN_FILE,
+    MAX_SCOPE_BYTES,
+    POSSIBLE_BUNDLE_FILES,
+    SCOPE_FILE,
+)
 from edge_infer.errors import BundleError, BundleIncomplete, BundleIntegrity, ContentRefused
 from edge_infer.names import shown_name
 
@@ -65,7 +71,7 @@ def read_bundle_files(folder: Path) -> dict[str, bytes]:
     Raises:
         BundleIncomplete: One is missing, or the folder or a file cannot be read.
         BundleIntegrity: There is another file too, or one is not a regular file.
-        ContentRefused: More than 512 MiB.
+        ContentRefused: More than 512 MiB, or a scope.bin of more than 1 MiB.
     """
     shown = shown_name(folder)
     try:
@@ -119,7 +125,7 @@ def _check_names(names: set[str], shown: str) -> None:
         raise BundleIncomplete(
             f"{shown}: bundle lacks {', '.join(missing)}", hint="copy the whole folder"
         )
-    surplus = sorted(names - set(BUNDLE_FILES))
+    surplus = sorted(names - set(POSSIBLE_BUNDLE_FILES))
     if surplus:
         raise BundleIntegrity(
             f"{shown}: bundle holds what does not belong there: "
@@ -134,17 +140,26 @@ def _read_all(opened: _OpenFolder, names: list[str], shown: str) -> dict[str, by
     try:
         for name in names:
             descriptors[name] = _open_regular(opened, name, shown)
-        size = sum(os.fstat(descriptor).st_size for descriptor in descriptors.values())
-        if size > MAX_BUNDLE_BYTES:
-            raise ContentRefused(
-                f"{shown}: bundle has {size:,} bytes, expected at most {MAX_BUNDLE_BYTES:,}"
-            )
+        sizes = {name: os.fstat(descriptor).st_size for name, descriptor in descriptors.items()}
+        _check_sizes(sizes, shown)
         for name, descriptor in descriptors.items():
             contents[name] = _read(descriptor, name, shown)
     finally:
         for descriptor in descriptors.values():
             os.close(descriptor)
     return contents
+
+
+def _check_sizes(sizes: dict[str, int], shown: str) -> None:
+    size = sum(sizes.values())
+    if size > MAX_BUNDLE_BYTES:
+        raise ContentRefused(
+            f"{shown}: bundle has {size:,} bytes, expected at most {MAX_BUNDLE_BYTES:,}"
+        )
+    if sizes.get(SCOPE_FILE, 0) > MAX_SCOPE_BYTES:
+        raise ContentRefused(
+            f"{shown}: {SCOPE_FILE} has {sizes[SCOPE_FILE]:,} bytes, expected at most {MAX_SCOPE_BYTES:,}"
+        )
 
 
 def _open_regular(opened: _OpenFolder, name: str, shown: str) -> int:

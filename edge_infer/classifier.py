@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_infer.binary_file import BinaryFile
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
 from edge_infer.bundle_session import open_bundle_session
+from edge_infer.decision import SCOPE_MODES, ScopeMode, decide
 from edge_infer.doubts import doubts_about
 from edge_infer.errors import BrainError, BundleIntegrity, InputOverLimit, TimedOut
 from edge_infer.image_file import ImageSource, SourceImage, open_source, source_name
@@ -21,8 +22,10 @@ from edge_infer.names import shown_name
 from edge_infer.prediction import ModelIdentity, Prediction, check_outputs, softmax
 from edge_infer.preprocessing import resize_grey, to_pixel_values
 from edge_infer.reading_time import check_seconds, read_within, timed_out
+from edge_infer.reasons import Doubt
 from edge_infer.self_test import SelfTest, require_golden_answers
 from edge_infer.session import Device, Session
+from edge_infer.trust import Trust
 
 __all__ = ["Classifier", "Outcome"]
 
@@ -61,6 +64,7 @@ class _Ready:
     source: SourceImage
     seen: NDArray[np.uint8]  # (H, W)
     pixel_values: NDArray[np.float32]  # (1, 3, H, W)
+    doubts: tuple[Doubt, ...]
     timings_ms: dict[str, float]
 
     @property
@@ -85,7 +89,11 @@ class Classifier:
         num_threads: int | None = None,
         self_test: SelfTest = "quick",
         timeout_s: float | None = None,
+        scope: ScopeMode = "enforce",
     ) -> None:
+        if scope not in SCOPE_MODES:
+            raise ValueError(f"scope is {scope!r}, expected {', '.join(SCOPE_MODES)}")
+        self._scope: ScopeMode = scope
         self._timeout_s = check_seconds(timeout_s)
         self.bundle = bundle
         self._options: dict[str, Any] = {
@@ -107,6 +115,7 @@ class Classifier:
         num_threads: int | None = None,
         self_test: SelfTest = "quick",
         timeout_s: float | None = None,
+        scope: ScopeMode = "enforce",
     ) -> Self:
         """Load a bundle, open a session and check that it gives the known answers.
 
@@ -119,6 +128,8 @@ class Classifier:
             timeout_s: Seconds one image may take, reading and decoding included; by default there is no limit.
                 With a limit, another thread does the reading, and that thread cannot be stopped: see
                 ``edge_infer.reading_time``.
+            scope: ``enforce`` abstains for every reason. ``report`` lists reasons and accepts all the same. ``off``
+                does not compute whether an image is out of scope; the other reasons abstain.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or refused.
@@ -137,7 +148,18 @@ class Classifier:
             num_threads=num_threads,
             self_test=self_test,
             timeout_s=timeout_s,
+            scope=scope,
         )
+
+    @property
+    def trust(self) -> Trust | None:
+        """When the bundle's answers are accepted; None where it does not say, and then only doubts abstain."""
+        return self.bundle.trust
+
+    @property
+    def scope(self) -> ScopeMode:
+        """What reasons do: ``enforce``, ``report`` or ``off``."""
+        return self._scope
 
     @property
     def model(self) -> ModelIdentity:
@@ -270,13 +292,23 @@ class Classifier:
         started = time.perf_counter()
         opened = open_source(source)
         was_read = time.perf_counter()
-        seen = resize_grey(opened.image, self.bundle.preprocessor)
-        pixel_values = to_pixel_values(seen[None], self.bundle.preprocessor)
+        config = self.bundle.preprocessor
+        seen = resize_grey(opened.image, config)
+        pixel_values = to_pixel_values(seen[None], config)
+        doubts = doubts_about(
+            opened.image, coloured=opened.coloured, model_size=(config.width, config.height)
+        )
         timings = {
             "read": _ms(was_read - started),
             "preprocess": _ms(time.perf_counter() - was_read),
         }
-        return _Ready(source=opened, seen=seen, pixel_values=pixel_values, timings_ms=timings)
+        return _Ready(
+            source=opened,
+            seen=seen,
+            pixel_values=pixel_values,
+            doubts=doubts,
+            timings_ms=timings,
+        )
 
     def _answer(self, ready: list[_Ready]) -> list[Prediction]:
         session = self.session
@@ -287,14 +319,16 @@ class Classifier:
         except MemoryError as error:  # of a batch; its images are then asked one by one
             raise _no_memory(ready[0].source.name) from error
         try:
-            logits, _, evidence = session.run(pixel_values, timeout_s=rest)
+            logits, embeddings, evidence = session.run(pixel_values, timeout_s=rest)
         except TimedOut as error:
             if self._timeout_s is None:
                 raise
             raise timed_out(self._timeout_s, ready[0].source.name) from error
         per_image = _ms(time.perf_counter() - started) / len(ready)
         return [
-            self._describe(item, logits[row], evidence[row], per_image, session.provider)
+            self._describe(
+                item, logits[row], embeddings[row], evidence[row], per_image, session.provider
+            )
             for row, item in enumerate(ready)
         ]
 
@@ -309,15 +343,27 @@ class Classifier:
         self,
         item: _Ready,
         logits: NDArray[np.float32],
+        embedding: NDArray[np.float32],
         evidence: NDArray[np.float32],
         inference_ms: float,
         provider: str,
     ) -> Prediction:
         labels = self.bundle.labels
-        check_outputs(logits, evidence, classes=len(labels), source=shown_name(item.source.name))
+        name = shown_name(item.source.name)
+        check_outputs(logits, evidence, classes=len(labels), source=name)
         probabilities = softmax(logits, self.bundle.temperature)
         best = int(probabilities.argmax())
+        scope_score = None
+        if self.bundle.scope_model is not None and self._scope != "off":
+            scope_score = self.bundle.scope_model.score_one(embedding, source=name)
+        trust = self.bundle.trust
+        decided = decide(probabilities, labels, scope_score, item.doubts, trust, self._scope)
         return Prediction(
+            decision=decided.decision,
+            reasons=decided.reasons,
+            prediction_set=decided.prediction_set,
+            scope_score=scope_score,
+            scope_threshold=None if scope_score is None or trust is None else trust.scope_threshold,
             label=labels[best],
             score=float(probabilities[best]),
             probabilities=dict(zip(labels, map(float, probabilities), strict=True)),
@@ -329,19 +375,8 @@ class Classifier:
             source_size=item.source.image.size,
             model=self.model,
             provider=provider,
-            warnings=self._warnings(item.source),
+            warnings=tuple(doubt.note for doubt in item.doubts),
         )
-
-    def _warnings(self, opened: SourceImage) -> tuple[str, ...]:
-        width, height = opened.image.size
-        size = self.bundle.preprocessor
-        found = []
-        if width < size.width / 2 or height < size.height / 2:
-            found.append(
-                f"image is {width} x {height} pixels and was enlarged more than twice "
-                f"to {size.width} x {size.height}"
-            )
-        return (*found, *doubts_about(opened.image))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return path, options and digest for another process: a session cannot be sent there."""
@@ -351,6 +386,7 @@ class Classifier:
                 **self._options,
                 "self_test": self._self_test,
                 "timeout_s": self._timeout_s,
+                "scope": self._scope,
             },
             "manifest_sha256": self.model.manifest_sha256,
         }

@@ -18,7 +18,7 @@ from edge_infer.console import (
     say,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
-from edge_infer.errors import EXIT_BATCH_WITH_FAILURES, BrainError
+from edge_infer.errors import BrainError
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge_infer.report import Context
     from edge_infer.results import Results
     from edge_infer.standard_input import StandardInput
+    from edge_infer.tally import Tally
 
 __all__ = ["main"]
 
@@ -37,6 +38,9 @@ _HELP = f"""Classify brain MRI images: glioma, meningioma, no_tumor, pituitary.
 
 INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one image from standard input
 (for a file called -, write ./-). Results go to stdout, everything else to stderr.
+
+An image that the model should not answer - no brain MRI, too close to call, damaged - gets the
+decision to abstain, with reasons; its nearest answer is shown as not accepted.
 
 {RESEARCH_USE_ONLY}
 
@@ -50,7 +54,8 @@ Example:
 \b
 Exit status:
   0 done, 2 usage, 20-26 input, 30-34 bundle, 40-41 output, 80-87 run,
-  100 some of several files failed; docs/cli.md lists them all.
+  100 some of several files failed, 101 not accepted (--fail-on-abstain);
+  docs/cli.md lists them all.
 """
 
 
@@ -96,6 +101,18 @@ Exit status:
     help="Draw the evidence for the answer over the scan. PATH is a .png file for one image, a folder for several.",
 )
 @click.option(
+    "--scope",
+    type=click.Choice(["enforce", "report", "off"]),
+    default="enforce",
+    show_default=True,
+    help="enforce abstains for every reason; report lists reasons and accepts; off leaves out the scope check.",
+)
+@click.option(
+    "--fail-on-abstain",
+    is_flag=True,
+    help="End with exit status 101 if an answer is not accepted and no image failed.",
+)
+@click.option(
     "--self-test",
     type=click.Choice(["quick", "full", "off"]),
     default="quick",
@@ -117,6 +134,8 @@ def main(
     as_json: bool,
     as_csv: bool,
     heatmap: Path | None,
+    scope: Literal["enforce", "report", "off"],
+    fail_on_abstain: bool,
     self_test: Literal["quick", "full", "off"],
     timeout_s: float | None,
 ) -> None:
@@ -147,13 +166,21 @@ def main(
             else None
         )
         classifier = Classifier.load(
-            bundle, device=device, num_threads=threads, self_test=self_test, timeout_s=timeout_s
+            bundle,
+            device=device,
+            num_threads=threads,
+            self_test=self_test,
+            timeout_s=timeout_s,
+            scope=scope,
         )
-        failed = _classify(classifier, images, form, results, drawings, is_batch=is_batch)
+        if is_batch and classifier.bundle.scope_model is None:
+            say("this bundle has no scope check: an image that is no brain MRI gets a class, too")
+        tally = _classify(classifier, images, form, results, drawings, is_batch=is_batch)
         if found.left_out:
             say(f"left out: {found.left_out}")
-    if failed and is_batch:
-        raise SystemExit(EXIT_BATCH_WITH_FAILURES)
+    status = tally.exit_status(fail_on_abstain=fail_on_abstain)
+    if status:
+        raise SystemExit(status)
 
 
 def _check_standard_input(inputs: tuple[str, ...]) -> None:
@@ -173,32 +200,32 @@ def _classify(
     drawings: "HeatmapFiles | None",
     *,
     is_batch: bool,
-) -> int:
-    """Print one result per image and return how many failed. For a single image the failure is raised."""
+) -> "Tally":
+    """Print one result per image and return what became of them. For a single image a failure is raised."""
     from edge_infer.report import context_of, csv_header
+    from edge_infer.tally import Tally
 
     context = context_of(classifier)
     labels = classifier.bundle.labels
-    failed = undrawn = 0
+    tally = Tally()
     if form == "csv":
         results.write(csv_header(labels))
     with _shown_progress(images, is_batch=is_batch) as progress:
         for image, outcome in zip(images, classifier.predict_each(progress), strict=True):
             _write(outcome, form, results, labels, context)
+            tally.add(outcome)
             error = outcome.error or _draw(drawings, image, outcome)
             if error is None:
                 continue
             if not is_batch:
                 raise error
             report_error(error)
-            failed += outcome.error is not None
-            undrawn += outcome.error is None
+            tally.undrawn += outcome.error is None
     if form == "text":
         results.write(f"{RESEARCH_USE_ONLY}\n")
     if is_batch:
-        without = f", {undrawn} without their heatmap" if undrawn else ""
-        say(f"{len(images) - failed} of {len(images)} classified, {failed} failed{without}")
-    return failed + undrawn
+        say(tally.line)
+    return tally
 
 
 @contextlib.contextmanager

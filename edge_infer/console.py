@@ -222,7 +222,7 @@ def typed_command(name: str) -> str:
 
 def _without_folders(word: str) -> str:
     option, equals, value = word.partition("=")
-    if equals and option.startswith("-"):
+    if equals and len(PurePath(option).parts) == 1:  # --option=PATH, or NAME=PATH
         return f"{option}={_without_folders(value)}"
     path = PurePath(word)
     leads_out = path.is_absolute() or ".." in path.parts or word.startswith("~")

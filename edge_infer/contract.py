@@ -10,10 +10,13 @@ __all__ = [
     "INPUT_NAME",
     "LABELS",
     "LARGEST_INT8",
+    "MAX_SCOPE_BYTES",
     "METADATA_KEY",
     "OUTPUT_NAMES",
+    "POSSIBLE_BUNDLE_FILES",
     "RESEARCH_USE_ONLY",
     "RESULT_SCHEMA_VERSION",
+    "SCOPE_FILE",
 ]
 
 #: Canonical class order; the index of a name is its class id. The two student reports that the project began with have
@@ -31,11 +34,11 @@ OUTPUT_NAMES = ("logits", "embeddings", "evidence")
 LARGEST_INT8 = 128
 
 #: Version of manifest.json; a runtime refuses a bundle whose version it does not know.
-#: 1 had no golden images; it is still read.
-BUNDLE_SCHEMA_VERSION = 2
+#: 1 had no golden images, 2 no ``trust``; both are still read.
+BUNDLE_SCHEMA_VERSION = 3
 
 #: Version of the JSON that ``brain-infer --json`` prints (docs/result.schema.json).
-RESULT_SCHEMA_VERSION = 1
+RESULT_SCHEMA_VERSION = 2
 
 #: The key of ``metadata_props`` in model.onnx that holds the same contract as JSON.
 METADATA_KEY = "brain_edge.contract"
@@ -43,7 +46,11 @@ METADATA_KEY = "brain_edge.contract"
 #: The images whose expected answers are in the bundle (edge_infer/golden.py).
 GOLDEN_FILE = "golden.png"
 
-#: The files of a bundle folder: exactly these.
+#: The arrays of the scope check (edge_infer/scope.py), in a bundle that has one.
+SCOPE_FILE = "scope.bin"
+MAX_SCOPE_BYTES = 2**20
+
+#: The files of a bundle folder: exactly these, and ``SCOPE_FILE`` where the manifest describes a scope check.
 BUNDLE_FILES = (
     "README.md",
     "config.json",
@@ -52,5 +59,8 @@ BUNDLE_FILES = (
     "model.onnx",
     "preprocessor_config.json",
 )
+
+#: All files that may be in a bundle folder.
+POSSIBLE_BUNDLE_FILES = (*BUNDLE_FILES, SCOPE_FILE)
 
 RESEARCH_USE_ONLY = "Research use only. Not a medical device. Not for diagnosis."

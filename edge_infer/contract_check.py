@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES
+from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, SCOPE_FILE
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.graph_facts import GraphFacts
 from edge_infer.plain_json import parse_object, shown_value
 from edge_infer.preprocessing import PreprocessorConfig
 
-__all__ = ["check_contract", "labels_of_config"]
+__all__ = ["check_contract", "check_embeddings", "labels_of_config"]
 
 
 def check_contract(
@@ -53,6 +53,25 @@ def check_contract(
             f"model.onnx: graph is {shown_value(list(graph.inputs))} "
             f"-> {shown_value(list(graph.outputs))}, "
             f"expected {[INPUT_NAME]} -> {list(OUTPUT_NAMES)}"
+        )
+
+
+def check_embeddings(dim: int, graph: GraphFacts) -> None:
+    """Compare the scope check with the graph whose embeddings it is made for.
+
+    Args:
+        dim: Numbers of an embedding, as the scope check has them.
+        graph: Its ``embeddings`` may have any length if the file states none.
+
+    Raises:
+        BundleIntegrity: They differ.
+    """
+    name = OUTPUT_NAMES[1]
+    in_graph = graph.last_sides.get(name, dim)
+    if in_graph != dim:
+        raise BundleIntegrity(
+            f"{SCOPE_FILE}: is for {name} of {dim} numbers, but model.onnx gives {in_graph}",
+            hint="export the bundle again",
         )
 
 

@@ -1,9 +1,11 @@
 """Decode the bytes of an image file to grey pixels; files that a decoder would have to complete are refused."""
 
 import io
+from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from edge_infer.colour import coloured_share
 from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnsupportedImage
 from edge_infer.formats.bmp import check_bmp
 from edge_infer.formats.foreign import hint_for, name_of_foreign_format
@@ -17,10 +19,23 @@ from edge_infer.formats.tiff.kinds import check_tiff
 from edge_infer.grey import refuse_misread, to_grey, upright
 from edge_infer.image_limits import FORMATS, MAX_PIXELS, check_frames, check_size
 
-__all__ = ["checked", "decode", "refuse_accepting_truncated"]
+__all__ = ["Decoded", "checked", "decode", "refuse_accepting_truncated"]
 
 
-def decode(data: bytes, name: str) -> Image.Image:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """An image, and what is lost when it becomes grey.
+
+    Attributes:
+        image: Mode ``L``, upright.
+        coloured: See ``coloured_share``.
+    """
+
+    image: Image.Image
+    coloured: float
+
+
+def decode(data: bytes, name: str) -> Decoded:
     """Decode a whole image, upright, as mode ``L``.
 
     Args:
@@ -41,7 +56,8 @@ def decode(data: bytes, name: str) -> Image.Image:
         check_tiff_data(image, data, name)
         image.load()
         check_lost_run(image, data, name)
-        return upright(to_grey(image, name), image)
+        grey = upright(to_grey(image, name), image)
+        return Decoded(image=grey, coloured=coloured_share(image))
     except BrainError:
         raise
     except MemoryError as error:

@@ -179,13 +179,15 @@ def _bundle(bundle: Bundle) -> Check:
         name="bundle",
         finding=(
             f"{shown_name(bundle.path.name)}: {manifest['model']} {manifest['precision']}, {size}, "
-            f"{len(manifest['files']) + 1} files as they were written"
+            f"{len(manifest['files']) + 1} files as they were written, "
+            f"{'with' if bundle.scope_model else 'without'} a scope check"
         ),
         facts={
             "model": manifest["model"],
             "precision": manifest["precision"],
             "schema_version": manifest["schema_version"],
             "manifest_sha256": manifest["manifest_sha256"],
+            "scope_check": bundle.scope_model is not None,
         },
     )
 

@@ -1,91 +1,71 @@
-"""Notes about readable images that are doubtful; they are added to the answer and never replace it.
+"""Doubts about readable images, found before the graph runs: what a reader should know before relying on the answer.
 
-Each rule is one comparison; docs/bundle.md states it, and how often it gives a note on good scans.
+Each rule is one comparison, in a file of ``edge_infer.doubt_rules``; docs/bundle.md states it, how often it is wrong on
+good scans, and how often it finds what it is for. Which doubts abstain is decided in ``edge_infer.decision``.
 """
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from edge_infer.doubt_rules.layout import light_line, odd_shape, several_slices
+from edge_infer.doubt_rules.levels import too_few_grey_levels
+from edge_infer.doubt_rules.quality import blurred, coarse_jpeg, noisy
+from edge_infer.doubt_rules.rim import blank_rim, inverted
+from edge_infer.doubt_rules.samples import Samples
+from edge_infer.doubt_rules.text import burnt_in_text
+from edge_infer.reasons import Doubt, Reason
 
 __all__ = ["doubts_about"]
 
-#: Good scans use 112 or more of 256 levels; one hot pixel in a 16-bit image leaves three.
-FEW_LEVELS = 64
-_COMMON = 0.999  # share of the pixels that the levels must cover
-#: Ratio of the sides from which on two square slices are likely, even with a line lost. Good scans have up to 1.97.
-TWO_SLICES = 1.98
-#: A line through the middle of a head has 0.55 of the mean grey or more, one between two slices almost none.
-DARK_LINE = 0.3
-_LINE = 64  # the line's width: the side divided by this
-_BRIGHT = 128
-_RIM = 32  # the rim's width: the shorter side divided by this
+#: Share of the sampled pixels with a colour of their own; good scans have none, a contour of 1 pixel in 256 has 0.0004.
+COLOURED = 0.0002
 
 
-def doubts_about(grey: Image.Image) -> tuple[str, ...]:
+def doubts_about(
+    grey: Image.Image, *, coloured: float = 0.0, model_size: tuple[int, int] | None = None
+) -> tuple[Doubt, ...]:
     """Return what a reader should know about an image before relying on the answer.
 
     Args:
         grey: Mode ``L``, as it was read, not yet resized.
+        coloured: Share of the pixels that had a colour of their own; see ``edge_infer.colour``.
+        model_size: Width and height of the model's input in pixels; None says nothing about small images.
     """
-    found = (_shape(grey) or _line(grey), _levels(grey), _rim(grey))
-    return tuple(note for note in found if note)
+    samples = Samples.of(grey)
+    noise, inversion = noisy(samples), inverted(samples)
+    # An inverted scan's background is light from edge to edge, and strong noise jumps as letters do.
+    line = None if inversion else light_line(samples)
+    text = None if noise else burnt_in_text(samples)
+    found = (
+        _too_small(grey, model_size),
+        odd_shape(*grey.size) or several_slices(samples) or line,
+        _colour_overlay(coloured),
+        text,
+        blank_rim(samples),
+        inversion,
+        too_few_grey_levels(samples),
+        noise or blurred(samples) or coarse_jpeg(samples),
+    )
+    return tuple(doubt for doubt in found if doubt)
 
 
-def _shape(grey: Image.Image) -> str:
-    width, height = grey.size
-    ratio = max(width, height) / min(width, height)
-    if ratio < TWO_SLICES:
-        return ""
-    said = f"image is {width} x {height} pixels, far from the shape of a head"
-    slices = round(ratio)
-    how = "side by side" if width > height else "one above the other"
-    is_row = abs(ratio - slices) <= 0.02 * slices
-    return f"{said}; it may hold {slices} slices {how}" if is_row else said
-
-
-def _line(grey: Image.Image) -> str:
-    width, height = grey.size
-    across, down = max(1, width // _LINE), max(1, height // _LINE)
-    left, top = (width - across) // 2, (height - down) // 2
-    mean = _mean(grey)
-    upright = _mean(grey.crop((left, 0, left + across, height)))
-    level = _mean(grey.crop((0, top, width, top + down)))
-    if min(upright, level) >= DARK_LINE * mean:
-        return ""
-    return "a dark line runs through the middle: the image may hold several slices"
-
-
-def _levels(grey: Image.Image) -> str:
-    pixels = grey.width * grey.height
-    most_common_first = np.sort(_histogram(grey))[::-1]
-    levels = int(np.searchsorted(most_common_first.cumsum(), _COMMON * pixels)) + 1
-    if levels >= min(FEW_LEVELS, pixels // 8):  # 16 x 16 pixels cannot have many levels
-        return ""
-    return (
-        f"few grey levels are left: {levels} of 256 hold nearly all pixels; "
-        "a single very bright pixel, or an export with few bits, causes this"
+def _too_small(grey: Image.Image, model_size: tuple[int, int] | None) -> Doubt | None:
+    if model_size is None:
+        return None
+    width, height = model_size
+    if grey.width >= width / 2 and grey.height >= height / 2:
+        return None
+    return Doubt(
+        Reason.TOO_SMALL,
+        f"image is {grey.width} x {grey.height} pixels and was enlarged more than twice "
+        f"to {width} x {height}",
     )
 
 
-def _rim(grey: Image.Image) -> str:
-    width, height = grey.size
-    wide = max(1, min(height, width) // _RIM)
-    inner = grey.crop((wide, wide, width - wide, height - wide))
-    middle = grey.crop((width // 4, height // 4, width - width // 4, height - height // 4))
-    rim = _median(_histogram(grey) - _histogram(inner))
-    if rim <= max(_BRIGHT, _median(_histogram(middle))):
-        return ""
-    return "the rim is brighter than the middle: black and white may be swapped"
-
-
-def _histogram(grey: Image.Image) -> NDArray[np.int64]:
-    return np.asarray(grey.histogram(), dtype=np.int64)
-
-
-def _mean(grey: Image.Image) -> float:
-    histogram = _histogram(grey)
-    return float(np.arange(256) @ histogram / histogram.sum())
-
-
-def _median(histogram: NDArray[np.int64]) -> int:
-    return int(np.searchsorted(histogram.cumsum(), histogram.sum() / 2))
+def _colour_overlay(coloured: float) -> Doubt | None:
+    if coloured <= COLOURED:
+        return None
+    return Doubt(
+        Reason.COLOUR_OVERLAY,
+        f"{100 * coloured:.2g} % of the pixels have a colour of their own: "
+        "the image may be marked, a screenshot or a photograph",
+    )

@@ -16,7 +16,8 @@
         ├── QualityGateFailed 86   └── MissingDependency 87
 
 Exit codes follow DCMTK's ranges (ofexit.h: 20-39 input, 40-59 output, 80-99 processing). 0 is success,
-2 a usage error (click), 100 a batch in which some files failed, 130 and 143 signals. **1 means a bug.**
+2 a usage error (click), 100 a batch in which some files failed, 101 an answer that is not accepted where
+``--fail-on-abstain`` asks for that, 130 and 143 signals. **1 means a bug.**
 
 A message names the thing, what was found, what was expected and, as ``hint``, what to do. Messages carry
 file names as given, never file content: images and headers may hold patient data.
@@ -25,6 +26,7 @@ file names as given, never file content: images and headers may hold patient dat
 from typing import ClassVar
 
 __all__ = [
+    "EXIT_ABSTAINED",
     "EXIT_BATCH_WITH_FAILURES",
     "BrainError",
     "BundleError",
@@ -55,6 +57,7 @@ __all__ = [
 ]
 
 EXIT_BATCH_WITH_FAILURES = 100
+EXIT_ABSTAINED = 101
 
 
 class BrainError(Exception):

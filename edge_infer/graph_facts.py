@@ -24,6 +24,8 @@ _REFUSED_OPERATORS = frozenset(
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
 # GraphProto
 _NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
+# ValueInfoProto, TypeProto, TypeProto.Tensor, TensorShapeProto, TensorShapeProto.Dimension
+_TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_VALUE = 2, 1, 2, 1, 1
 # NodeProto
 _OP_TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7
 # AttributeProto
@@ -42,6 +44,7 @@ class GraphFacts:
         inputs: Names of the graph's inputs, in order.
         outputs: Names of the graph's outputs, in order.
         metadata: ``metadata_props``.
+        last_sides: By output, the length of its last axis; outputs whose file does not state it are not in it.
     """
 
     ir_version: int
@@ -49,6 +52,7 @@ class GraphFacts:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     metadata: dict[str, str]
+    last_sides: dict[str, int]
 
 
 def graph_facts(model: bytes) -> GraphFacts:
@@ -71,6 +75,7 @@ def graph_facts(model: bytes) -> GraphFacts:
             inputs=_names(graphs[0], _INPUT),
             outputs=_names(graphs[0], _OUTPUT),
             metadata=_metadata(top),
+            last_sides=_last_sides(graphs[0]),
         )
     except DamagedMessage as error:
         raise BundleIntegrity(f"model.onnx: is not an ONNX file ({error})") from error
@@ -140,6 +145,18 @@ def _metadata(top: Message) -> dict[str, str]:
 
 def _names(graph: Message, number: int) -> tuple[str, ...]:
     return tuple(_text(value, 1) for value in _messages(graph, number))
+
+
+def _last_sides(graph: Message) -> dict[str, int]:
+    sides: dict[str, int] = {}
+    for output in _messages(graph, _OUTPUT):
+        inner = [output]
+        for number in (_TYPE, _TENSOR_TYPE, _SHAPE, _DIM):
+            inner = [found for message in inner for found in _messages(message, number)]
+        side = _integer(inner[-1], _DIM_VALUE) if inner else 0
+        if side > 0:
+            sides[_text(output, 1)] = side
+    return sides
 
 
 def _messages(message: Message, number: int) -> Iterator[Message]:

@@ -15,7 +15,15 @@ from PIL import Image
 
 from edge_infer.errors import CorruptImage, UnsupportedImage
 
-__all__ = ["refuse_misread", "scale_deep", "strips", "to_grey", "upright"]
+__all__ = [
+    "has_transparency",
+    "on_black",
+    "refuse_misread",
+    "scale_deep",
+    "strips",
+    "to_grey",
+    "upright",
+]
 
 _DEEP = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _TRANSPARENT = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
@@ -111,20 +119,30 @@ def _shallow_to_grey(image: Image.Image, name: str) -> Image.Image:
             f"{name}: pixel type {image.mode} is not accepted",
             hint="save it as 8-bit or 16-bit grey, or as RGB",
         )
-    has_transparency = image.mode in _TRANSPARENT or "transparency" in image.info
-    if image.mode == "L" and not has_transparency:
+    is_transparent = has_transparency(image)
+    if image.mode == "L" and not is_transparent:
         return image.copy()
     grey = Image.new("L", image.size)
     for top, strip in strips(image):
-        opaque = _on_black(strip) if has_transparency else strip.convert("RGB")
+        opaque = on_black(strip) if is_transparent else _as_rgb(strip)
         grey.paste(opaque.convert("L"), (0, top))
     return grey
 
 
-def _on_black(strip: Image.Image) -> Image.Image:
+def has_transparency(image: Image.Image) -> bool:
+    """Whether pixels of a decoded 8-bit image may be transparent."""
+    return image.mode in _TRANSPARENT or "transparency" in image.info
+
+
+def on_black(strip: Image.Image) -> Image.Image:
+    """Return the image as mode ``RGB``, what is transparent lying on black."""
     layers = strip.convert("RGBA")
     black = Image.new("RGBA", layers.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, layers).convert("RGB")
+
+
+def _as_rgb(strip: Image.Image) -> Image.Image:
+    return strip if strip.mode == "RGB" else strip.convert("RGB")  # which would copy it
 
 
 def _deep_to_grey(image: Image.Image, name: str) -> Image.Image:

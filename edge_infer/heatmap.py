@@ -24,7 +24,7 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
-    """Draw the evidence for the predicted class over the scan, with a legend below.
+    """Draw the evidence for the predicted class over the scan, with a legend below: the decision, then the class.
 
     Red is evidence for the class, blue against it, relative to the mean over all classes, since
     only differences between classes change a probability. The strongest place of each image has
@@ -119,19 +119,38 @@ def words_for_no_tumor(evidence: NDArray[np.float32]) -> str:
 def _legend(width: int, prediction: Prediction) -> Image.Image:
     large, small = _font(width / 24), _font(width / 36)
     margin, line = width // 32, width // 18
-    legend = Image.new("RGB", (width, 3 * line + margin), _BACKGROUND)
+    decision = _lines(prediction.decision_words, small, width - 2 * margin)
+    legend = Image.new("RGB", (width, (3 + len(decision)) * line + margin), _BACKGROUND)
     draw = ImageDraw.Draw(legend)
-    draw.text((margin, margin // 2), prediction.label, fill=_BRIGHT, font=large)
+    top = margin // 2
+    # What is not accepted is dim, and why is bright.
+    why, answer = (_DIM, _BRIGHT) if prediction.is_accepted else (_BRIGHT, _DIM)
+    for words in decision:
+        draw.text((margin, top), words, fill=why, font=small)
+        top += line
+    named = prediction.label if prediction.is_accepted else f"not accepted: {prediction.label}"
+    draw.text((margin, top), named, fill=answer, font=large)
     score = f"{prediction.score:.1%}"
-    draw.text((width - margin, margin // 2), score, fill=_BRIGHT, font=large, anchor="ra")
+    draw.text((width - margin, top), score, fill=answer, font=large, anchor="ra")
     if prediction.label == LABELS[_HEALTHY]:
         words = words_for_no_tumor(prediction.evidence)
-        draw.text((margin, margin // 2 + line), words, fill=_DIM, font=small)
+        draw.text((margin, top + line), words, fill=_DIM, font=small)
     else:
-        _scale(legend, draw, top=margin // 2 + line, line=line, font=small)
-    notice_top = margin // 2 + 2 * line
-    draw.text((margin, notice_top), RESEARCH_USE_ONLY, fill=_DIM, font=small)
+        _scale(legend, draw, top=top + line, line=line, font=small)
+    draw.text((margin, top + 2 * line), RESEARCH_USE_ONLY, fill=_DIM, font=small)
     return legend
+
+
+def _lines(text: str, font: Font, width: int) -> list[str]:
+    """Break a text between words into lines that fit."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _scale(

@@ -20,6 +20,7 @@ from PIL import Image
 
 from edge_infer.arrays import plain_pixels
 from edge_infer.binary_file import BinaryFile, read_binary
+from edge_infer.colour import coloured_share
 from edge_infer.decoding import checked, decode, refuse_accepting_truncated
 from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnreadableInput
 from edge_infer.grey import refuse_misread, scale_deep, strips, to_grey, upright
@@ -51,11 +52,14 @@ class SourceImage:
         name: See ``source_name``.
         sha256: Of the file or bytes; of the pixels in row order for arrays and Pillow images.
         image: Mode ``L``.
+        coloured: Which share of the pixels had a colour of its own before it became grey; see
+            ``edge_infer.colour``.
     """
 
     name: str
     sha256: str
     image: Image.Image
+    coloured: float = 0.0
 
 
 def read_image(source: ImageSource) -> Image.Image:
@@ -161,8 +165,13 @@ def _from_bytes(
     data = bytes(given)  # copies what may change meanwhile; bytes are not copied
     if not data:
         raise CorruptImage(f"{shown}: file is empty (0 bytes)", hint=if_empty)
-    image = decode(data, shown)
-    return SourceImage(name=name, sha256=hashlib.sha256(data).hexdigest(), image=image)
+    decoded = decode(data, shown)
+    return SourceImage(
+        name=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        image=decoded.image,
+        coloured=decoded.coloured,
+    )
 
 
 def _from_pillow(source: Image.Image) -> SourceImage:
@@ -177,11 +186,12 @@ def _from_pillow(source: Image.Image) -> SourceImage:
         for _, strip in strips(source):
             digest.update(strip.tobytes())
         image = upright(to_grey(source, name), source)
+        coloured = coloured_share(source)
     except (BrainError, MemoryError):
         raise
     except Exception as error:  # Pillow reads the file only now: OSError, SyntaxError, ...
         raise _undecodable(source, name, error) from error
-    return SourceImage(name=name, sha256=digest.hexdigest(), image=image)
+    return SourceImage(name=name, sha256=digest.hexdigest(), image=image, coloured=coloured)
 
 
 def _check_file_behind(source: Image.Image, name: str) -> None:
@@ -219,5 +229,6 @@ def _from_array(array: NDArray[Any]) -> SourceImage:
     check_size(pixels.shape[1], pixels.shape[0], "<array>")
     digest = hashlib.sha256(pixels.reshape(-1).data).hexdigest()  # no copy
     grey_or_colour = scale_deep(pixels, "<array>") if pixels.dtype == np.uint16 else pixels
-    image = to_grey(Image.fromarray(grey_or_colour), "<array>")
-    return SourceImage(name="<array>", sha256=digest, image=image)
+    given = Image.fromarray(grey_or_colour)
+    image = to_grey(given, "<array>")
+    return SourceImage(name="<array>", sha256=digest, image=image, coloured=coloured_share(given))

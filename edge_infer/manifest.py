@@ -12,6 +12,7 @@ from typing import Any
 from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.plain_json import is_number, is_whole, parse_object, shown_value
+from edge_infer.trust import read_trust
 
 __all__ = ["PRECISIONS", "canonical_json", "parse_manifest", "render_manifest"]
 
@@ -43,10 +44,11 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "research_use_only": str,
     "schema_version": int,
     "self_test": dict,
+    "trust": (dict, type(None)),
 }
 
-#: Fields that bundles of schema 1 do not have.
-_SINCE_SCHEMA_2 = {"self_test"}
+#: Fields that older bundles do not have, and the schema they came with.
+_SINCE_SCHEMA = {"self_test": 2, "trust": 3}
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:
@@ -107,7 +109,7 @@ def _check_fields(manifest: Mapping[str, Any]) -> None:
             hint="install a newer brain-edge",
         )
     for name, kind in _FIELDS.items():
-        if name in _SINCE_SCHEMA_2 and version == 1 and name not in manifest:
+        if name not in manifest and version is not None and version < _SINCE_SCHEMA.get(name, 1):
             continue
         if name not in manifest:
             raise BundleIncomplete(f"manifest.json: field {name} is missing")
@@ -131,6 +133,16 @@ def _check_values(manifest: Mapping[str, Any]) -> None:
     largest = manifest["quantization"].get("largest_weight", LARGEST_INT8)
     if not is_whole(largest, 0, LARGEST_INT8):
         raise _unexpected("quantization.largest_weight", largest, f"0..{LARGEST_INT8}")
+    trust = manifest.get("trust")
+    if trust is not None:
+        _check_trust(trust, manifest)
+
+
+def _check_trust(trust: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    version = manifest["schema_version"]
+    if version < _SINCE_SCHEMA["trust"]:  # skipping it would accept what the bundle does not
+        raise _unexpected("schema_version", version, f"{_SINCE_SCHEMA['trust']} or more with trust")
+    read_trust(trust, manifest["labels"])
 
 
 def _is_label(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""A prediction as HTML for notebooks: the evidence over the scan, a bar for each class, the notice.
+"""A prediction as HTML for notebooks: evidence over the scan, decision, a bar for each class, notice.
 
 Self-contained: the image is embedded and nothing is fetched. Styles are inline, since notebooks remove style sheets,
 and colours are the notebook's, light or dark.
@@ -39,10 +39,10 @@ def prediction_html(prediction: Prediction) -> str:
         f"This is not an outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
         '<div style="flex:1 1 20em;min-width:0;max-width:32em">'
         '<p style="margin:0 0 .6em;overflow-wrap:anywhere;text-align:left">'
-        f"{source}: <strong>{label}</strong> ({prediction.score:.1%})</p>"
+        f"{source}: {_answer(prediction)}</p>"
         '<table style="border-collapse:collapse;margin:0">'
         '<caption style="text-align:left;caption-side:top;padding:0;color:inherit;font-size:.9em">'
-        "Probability of each class</caption>"
+        f"Probability of each class{_not_accepted(prediction)}</caption>"
         f'<thead><tr><th scope="col" style="{_CELL}">Class</th>'
         f'<th scope="col" colspan="2" style="{_CELL}">Probability</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{notes}"
@@ -50,6 +50,21 @@ def prediction_html(prediction: Prediction) -> str:
         f"{_text(prediction.model.precision)}</p>"
         f'<p style="{_SMALL}"><strong>{_text(RESEARCH_USE_ONLY)}</strong></p></div></div>'
     )
+
+
+def _answer(prediction: Prediction) -> str:
+    """Return the decision, then the class."""
+    label, words = _text(prediction.label), _text(prediction.decision_words)
+    if prediction.is_accepted:
+        return f"{words}: <strong>{label}</strong> ({prediction.score:.1%})"
+    return f"<strong>{words}</strong>; nearest answer {label} ({prediction.score:.1%})"
+
+
+def _not_accepted(prediction: Prediction) -> str:
+    if prediction.is_accepted:
+        return ""
+    names = ", ".join(map(_text, prediction.prediction_set))
+    return ", not accepted" + (f"; cannot be excluded: {names}" if names else "")
 
 
 def _size(prediction: Prediction) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The answer for an image: a label, its probability, the evidence, the source and the model."""
+"""The answer for an image: whether to accept it, a label, its probability, the evidence, the source and the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.decision import Verdict
 from edge_infer.errors import InferenceFailed, NonFiniteOutput
+from edge_infer.reasons import Reason
 
 __all__ = ["ModelIdentity", "Prediction", "check_outputs", "softmax"]
 
@@ -35,13 +37,19 @@ class Prediction:
     A notebook shows it with the image; the saved notebook then holds that image.
 
     Attributes:
+        decision: ``accept`` or ``abstain``. An answer that is not accepted still has its label and probabilities: they
+            say which class is nearest, and no more.
+        reasons: Why it abstains. With ``scope="report"`` it is accepted all the same.
+        prediction_set: The labels that the bundle's calibration does not exclude; empty where it has none.
+        scope_score: How far the image lies from the training images; None where that was not computed.
+        scope_threshold: Above it, the image is out of scope; None with ``scope_score``.
         label: The most probable class.
         score: Its probability, 0..1.
         probabilities: By label, summing to 1; softmax of the logits over the bundle's temperature.
         logits: By label, as the graph gave them.
         evidence: float32, (classes, h, w); the mean over h and w is the logits.
-        timings_ms: Milliseconds by step: read, preprocess, inference. In a batch, inference is the
-            batch's time divided by its size.
+        timings_ms: Milliseconds by step: read, preprocess (doubts included), inference. In a batch, inference
+            is the batch's time divided by its size.
         source: The path as given, or ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>``, ``<image>``.
         source_sha256: Of the bytes that were read.
         model: Which model answered.
@@ -53,6 +61,11 @@ class Prediction:
             a thousand images, and a prediction that is stored or sent holds none.
     """
 
+    decision: Verdict
+    reasons: tuple[Reason, ...] = ()
+    prediction_set: tuple[str, ...] = ()
+    scope_score: float | None = None
+    scope_threshold: float | None = None
     label: str
     score: float
     probabilities: Mapping[str, float]
@@ -66,6 +79,19 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     source_size: tuple[int, int] | None = None
     seen: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the decision is ``accept``."""
+        return self.decision == "accept"
+
+    @property
+    def decision_words(self) -> str:
+        """The decision in words: ``accepted`` or ``abstains``, with the reasons in brackets."""
+        named = ", ".join(reason.value for reason in self.reasons)
+        if not self.is_accepted:
+            return f"abstains ({named})"
+        return f"accepted although {named}" if named else "accepted"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows; IPython looks for a method of this name."""

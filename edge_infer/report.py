@@ -15,6 +15,7 @@ from edge_infer.errors import BrainError
 from edge_infer.image_file import source_name
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
+from edge_infer.reasons import Reason
 from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
@@ -67,6 +68,10 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     prediction = outcome.prediction
     return {
         "status": "ok",
+        "decision": prediction.decision,
+        "reasons": [reason.value for reason in prediction.reasons],
+        "prediction_set": list(prediction.prediction_set),
+        "scope": _scope(prediction),
         "source": prediction.source,
         "source_sha256": prediction.source_sha256,
         "label": prediction.label,
@@ -78,12 +83,21 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def _scope(prediction: Prediction) -> dict[str, float] | None:
+    if prediction.scope_score is None or prediction.scope_threshold is None:
+        return None
+    return {"score": prediction.scope_score, "threshold": prediction.scope_threshold}
+
+
 def csv_header(labels: Sequence[str]) -> str:
     """Return the first line of a CSV, with its line end."""
     return _csv_line(
         [
             "source",
             "status",
+            "decision",
+            "reasons",
+            "prediction_set",
             "label",
             "score",
             *(f"probability_{label}" for label in labels),
@@ -115,25 +129,46 @@ def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
     prediction = outcome.prediction
     if prediction is None:
         error = outcome.error or BrainError("no answer")
-        blanks = [""] * (2 + len(labels))
+        blanks = [""] * (5 + len(labels))
         row = [source_name(outcome.source), "error", *blanks, error.code, error.message, ""]
         return _csv_line([*row, *shared])
     probabilities = [f"{prediction.probabilities[label]:.6f}" for label in labels]
-    row = [prediction.source, "ok", prediction.label, f"{prediction.score:.6f}", *probabilities]
+    decided = [
+        prediction.decision,
+        " ".join(reason.value for reason in prediction.reasons),
+        " ".join(prediction.prediction_set),
+    ]
+    answer = [prediction.label, f"{prediction.score:.6f}", *probabilities]
+    row = [prediction.source, "ok", *decided, *answer]
     return _csv_line([*row, "", "", prediction.source_sha256, *shared])
 
 
 def text_block(prediction: Prediction, *, bar: str = "█") -> str:
-    """Render one prediction for people: the answer, then a bar for each class."""
+    """Render one prediction for people: the decision and the answer, then a bar for each class."""
     labels = {label: shown_name(label) for label in prediction.probabilities}
     width = max(map(len, labels.values()))
     answer = f"{shown_name(prediction.label)} ({prediction.score:.1%})"
+    if not prediction.is_accepted:
+        answer = f"{prediction.decision_words}; nearest answer {answer}"
     lines = [f"{shown_name(prediction.source)}: {answer}"]
+    if prediction.is_accepted and prediction.reasons:
+        lines.append(f"  {prediction.decision_words}")
+    lines.extend(_set_line(prediction))
+    if not prediction.is_accepted:
+        lines.append("  not accepted:")
     for label, probability in prediction.probabilities.items():
         bars = bar * round(probability * _BAR_WIDTH)
         lines.append(f"  {labels[label]:<{width}}  {probability:>6.1%}  {bars}".rstrip())
     lines.extend(f"  note: {shown_name(warning)}" for warning in prediction.warnings)
     return "\n".join(lines)
+
+
+def _set_line(prediction: Prediction) -> list[str]:
+    """Say which classes cannot be excluded, unless it is the one of the answer, or the bundle does not know."""
+    if len(prediction.prediction_set) == 1 or Reason.AMBIGUOUS not in prediction.reasons:
+        return []
+    names = ", ".join(map(shown_name, prediction.prediction_set))
+    return [f"  cannot be excluded: {names}" if names else "  no class fits: each can be excluded"]
 
 
 def _csv_line(cells: Sequence[str]) -> str:

@@ -11,13 +11,19 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tiny_bundle import bundle_files, manifest_body, tiny_model
+from tiny_bundle import as_schema_1, as_schema_2, bundle_files, manifest_body, tiny_model
 
 from edge_infer import atomic
 from edge_infer import bundle as bundle_module
 from edge_infer import bundle_files as bundle_files_module
 from edge_infer.bundle import load_bundle, shipped_bundle_path, write_bundle
-from edge_infer.contract import BUNDLE_FILES, LABELS, METADATA_KEY, RESEARCH_USE_ONLY
+from edge_infer.contract import (
+    BUNDLE_FILES,
+    BUNDLE_SCHEMA_VERSION,
+    LABELS,
+    METADATA_KEY,
+    RESEARCH_USE_ONLY,
+)
 from edge_infer.errors import (
     BundleError,
     BundleIncompatible,
@@ -246,7 +252,7 @@ def test_the_size_cap_comes_before_reading(
     assert caught.value.exit_code == 33
 
 
-FIELDS = [*manifest_body(), "files", "labels", "opset", "image_size", "schema_version"]
+FIELDS = [*manifest_body(), "trust", "files", "labels", "opset", "image_size", "schema_version"]
 
 
 @pytest.mark.parametrize("field", [*FIELDS, "research_use_only"])
@@ -259,7 +265,9 @@ def test_a_missing_field_is_named(own_bundle: Path, field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("schema_version", 3),
+        ("schema_version", 4),
+        ("trust", []),
+        ("trust", {}),
         ("precision", "int4"),
         ("labels", "glioma"),
         ("labels", ["a", "a", "b", "c"]),
@@ -425,6 +433,16 @@ def test_a_bad_bundle_never_replaces_a_good_one(own_bundle: Path) -> None:
         write_bundle(own_bundle, {}, manifest_body())
     assert {path.name: path.read_bytes() for path in own_bundle.iterdir()} == before
     assert names(own_bundle.parent) == [own_bundle.name]
+
+
+@pytest.mark.parametrize("older", [as_schema_1, as_schema_2])
+def test_bundles_of_older_schemas_load_and_have_no_trust(
+    own_bundle: Path, older: Callable[[Path], None]
+) -> None:
+    older(own_bundle)
+    bundle = load_bundle(own_bundle)
+    assert bundle.manifest["schema_version"] < BUNDLE_SCHEMA_VERSION
+    assert (bundle.trust, bundle.scope_model, bundle.scope_bin) == (None, None, None)
 
 
 def test_the_manifest_is_canonical_and_the_same_each_time() -> None:

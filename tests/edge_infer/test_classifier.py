@@ -1,6 +1,7 @@
 import itertools
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,11 +11,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_bundle import bundle_files, scan, tiny_model
+from onnx import helper
+from tiny_bundle import (
+    GOLDEN,
+    bundle_files,
+    files_with_scope,
+    manifest_body,
+    scan,
+    tiny_model,
+    tiny_trust,
+)
 
-from edge_infer.bundle import load_bundle
+from edge_infer.bundle import load_bundle, write_bundle
 from edge_infer.classifier import Classifier
+from edge_infer.decision import SCOPE_MODES
 from edge_infer.errors import (
+    EXIT_ABSTAINED,
+    EXIT_BATCH_WITH_FAILURES,
     BrainError,
     BundleIncompatible,
     BundleIntegrity,
@@ -27,6 +40,7 @@ from edge_infer.errors import (
 )
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import preprocess
+from edge_infer.reasons import Reason
 
 MakeBundle = Callable[..., Path]
 
@@ -176,7 +190,7 @@ def test_a_provider_that_does_not_come_up_is_an_error(
     assert Classifier.load(bundle_path, device="auto").session.provider == "CPUExecutionProvider"
 
 
-@pytest.mark.parametrize("options", [{"device": "tpu"}, {"num_threads": 0}])
+@pytest.mark.parametrize("options", [{"device": "tpu"}, {"num_threads": 0}, {"scope": "maybe"}])
 def test_unknown_options_are_a_bug_of_the_caller(
     bundle_path: Path, options: dict[str, object]
 ) -> None:
@@ -200,7 +214,7 @@ def test_an_outcome_shows_the_name_of_its_source_and_not_its_content(
     assert "DOE" not in repr(outcome)
 
 
-@pytest.mark.parametrize("step", ["open_source", "resize_grey", "to_pixel_values"])
+@pytest.mark.parametrize("step", ["open_source", "resize_grey", "to_pixel_values", "doubts_about"])
 @pytest.mark.parametrize("timeout_s", [None, 60.0])
 def test_too_little_memory_is_the_error_of_one_image(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, timeout_s: float | None
@@ -209,10 +223,10 @@ def test_too_little_memory_is_the_error_of_one_image(
     module = sys.modules[Classifier.__module__]
     original, calls = getattr(module, step), itertools.count(1)
 
-    def greedy(*arguments: Any) -> Any:
+    def greedy(*arguments: Any, **options: Any) -> Any:
         if next(calls) == 2:
             raise MemoryError
-        return original(*arguments)
+        return original(*arguments, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(module, step, greedy)
@@ -229,7 +243,7 @@ def test_without_memory_for_a_batch_its_images_are_asked_one_by_one(
     images, original = [scan()] * 3, np.concatenate
 
     def greedy(arrays: list[Any]) -> Any:
-        if len(arrays) > 1:
+        if len(arrays) > 1 and arrays[0].ndim == 4:  # images, not lines of one
             raise MemoryError
         return original(arrays)
 
@@ -297,6 +311,85 @@ def test_a_small_and_a_narrow_image_carry_a_warning(classifier: Classifier) -> N
     assert "shape" in classifier.predict(scan(size=(200, 40))).warnings[0]
 
 
+def test_an_image_in_scope_is_accepted_and_another_is_not(trusting_path: Path) -> None:
+    classifier = Classifier.load(trusting_path)
+    accepted, refused = classifier.predict(GOLDEN[1]), classifier.predict(scan())
+    assert (accepted.decision, accepted.reasons) == ("accept", ())
+    assert accepted.prediction_set == ("meningioma",)
+    assert accepted.scope_score is not None
+    assert accepted.scope_score < accepted.scope_threshold == 1.0
+    assert refused.decision == "abstain"
+    assert Reason.OUT_OF_SCOPE in refused.reasons
+    assert refused.probabilities  # they are shown, as not accepted
+    assert not refused.is_accepted
+    assert classifier.trust == classifier.bundle.trust
+
+
+@pytest.mark.parametrize(
+    ("mode", "decision", "is_listed", "is_scored"),
+    [
+        ("enforce", "abstain", True, True),
+        ("report", "accept", True, True),
+        ("off", "accept", False, False),
+    ],
+)
+def test_what_each_mode_makes_of_an_image_out_of_scope(
+    trusting_path: Path, mode: Any, decision: str, is_listed: bool, is_scored: bool
+) -> None:
+    classifier = Classifier.load(trusting_path, scope=mode)
+    assert classifier.scope == mode
+    prediction = classifier.predict(scan())
+    assert prediction.decision == decision
+    assert (Reason.OUT_OF_SCOPE in prediction.reasons) == is_listed
+    assert (prediction.scope_score is not None) == is_scored
+    assert (prediction.scope_threshold is not None) == is_scored
+    assert classifier.predict(GOLDEN[0]).decision == "accept"
+
+
+def test_a_batch_is_decided_as_each_of_its_images(trusting_path: Path) -> None:
+    classifier = Classifier.load(trusting_path)
+    images = [GOLDEN[0], scan(), GOLDEN[1], scan(1)]
+    alone = [classifier.predict(image) for image in images]
+    for batch_size in (1, 3):
+        together = list(classifier.predict_many(images, batch_size=batch_size))
+        assert [(each.decision, each.reasons) for each in together] == [
+            (each.decision, each.reasons) for each in alone
+        ]
+    assert list(classifier.predict_many(images)) == alone
+
+
+def test_the_mode_travels_to_another_process(trusting_path: Path) -> None:
+    for mode in SCOPE_MODES:
+        classifier = Classifier.load(trusting_path, scope=mode)
+        twin = pickle.loads(pickle.dumps(classifier))  # noqa: S301 -- our own
+        assert twin.scope == mode
+        assert twin.predict(scan()) == classifier.predict(scan())
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        (sent,) = pool.map(classifier.predict, [np.asarray(scan())])
+    assert sent == classifier.predict(np.asarray(scan()))
+
+
+def test_a_bundle_without_trust_decides_by_doubts_alone(classifier: Classifier) -> None:
+    prediction = classifier.predict(scan())
+    assert (prediction.decision, prediction.reasons) == ("accept", ())
+    assert (prediction.prediction_set, prediction.scope_score) == ((), None)
+    assert classifier.trust is None
+    pair = np.hstack([np.asarray(scan(size=(48, 48)))] * 3)
+    assert classifier.predict(pair).reasons == (Reason.SEVERAL_SLICES,)
+
+
+def test_a_graph_whose_embeddings_are_not_finite_gives_no_label(tmp_path: Path) -> None:
+    """Its logits are, so only the scope check sees it."""
+    graph = tiny_model()
+    graph.graph.node[3].output[0] = "flat"
+    graph.graph.node.append(helper.make_node("Log", ["flat"], ["embeddings"]))
+    files = files_with_scope(model=graph.SerializeToString())
+    write_bundle(tmp_path / "made", files, manifest_body(trust=tiny_trust()))
+    with pytest.raises(NonFiniteOutput, match="embeddings"):
+        Classifier.load(tmp_path / "made").predict(scan())
+    assert Classifier.load(tmp_path / "made", scope="off").predict(scan()).label
+
+
 def test_without_onnxruntime_the_error_names_the_extra(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -332,4 +425,4 @@ def test_every_error_of_the_package_has_a_code_of_its_own() -> None:
     kinds = [kind for kind in leaves(BrainError) if kind.__module__ == "edge_infer.errors"]
     codes = [kind.exit_code for kind in kinds]
     assert len(set(codes)) == len(codes) == len({kind.code for kind in kinds})
-    assert not {0, 1, 2, 100, 130, 141, 143} & set(codes)
+    assert not {0, 1, 2, EXIT_BATCH_WITH_FAILURES, EXIT_ABSTAINED, 130, 141, 143} & set(codes)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tiny_bundle import scan
+from PIL import Image
+from tiny_bundle import GOLDEN, scan
 
 from edge_infer.cli import main
 from edge_infer.contract import RESEARCH_USE_ONLY
@@ -56,7 +57,7 @@ def test_json_is_one_object_per_line_and_nothing_else(bundle_path: Path, scan_pa
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["status"] for line in lines] == ["ok", "ok"]
     assert lines[0]["probabilities"] == lines[1]["probabilities"]
-    assert "2 of 2 classified" in result.stderr
+    assert "2 of 2 classified, 0 failed: 2 accepted, 0 abstained" in result.stderr
 
 
 def test_a_folder_with_one_bad_file_gives_all_other_answers(
@@ -89,6 +90,84 @@ def test_text_goes_on_past_a_bad_file(bundle_path: Path, folder: Path) -> None:
     assert result.exit_code == 100
     assert result.stdout.count("glioma  ") == 19
     assert result.stdout.count(RESEARCH_USE_ONLY) == 1
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Two golden images, which are in the scope of ``trusting_path``, and a scan, which is not."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for number in range(2):
+        Image.fromarray(GOLDEN[number]).save(folder / f"golden{number}.png")
+    scan().save(folder / "scan.png")
+    return folder
+
+
+def test_a_batch_counts_what_is_accepted_and_shows_the_rest_as_not_accepted(
+    trusting_path: Path, mixed: Path
+) -> None:
+    result = run("--bundle", trusting_path, mixed)
+    assert (result.exit_code, result.stderr) == (
+        0,
+        "3 of 3 classified, 0 failed: 2 accepted, 1 abstained\n",
+    )
+    blocks = result.stdout.split("\n\n")
+    assert blocks[0].startswith(f"{mixed / 'golden0.png'}: glioma (")
+    assert blocks[2].startswith(f"{mixed / 'scan.png'}: abstains (out_of_scope); nearest answer ")
+    assert "\n  not accepted:\n  glioma" in blocks[2]
+
+
+@pytest.mark.parametrize(
+    ("option", "decision", "reasons", "status"),
+    [
+        ([], "abstain", ["out_of_scope"], 101),
+        (["--scope", "enforce"], "abstain", ["out_of_scope"], 101),
+        (["--scope", "report"], "accept", ["out_of_scope"], 0),
+        (["--scope", "off"], "accept", [], 0),
+    ],
+)
+def test_an_answer_that_is_not_accepted_fails_where_that_is_asked_for(
+    trusting_path: Path,
+    mixed: Path,
+    option: list[str],
+    decision: str,
+    reasons: list[str],
+    status: int,
+) -> None:
+    path = mixed / "scan.png"
+    usual = run("--json", *option, "--bundle", trusting_path, path)
+    assert usual.exit_code == 0
+    line = json.loads(usual.stdout)
+    assert (line["decision"], line["reasons"]) == (decision, reasons)
+    strict = run("--fail-on-abstain", "--json", *option, "--bundle", trusting_path, path)
+    assert strict.exit_code == status
+    answer = json.loads(strict.stdout)
+    assert answer["probabilities"] == line["probabilities"]
+    assert (
+        run("--fail-on-abstain", "--csv", *option, "--bundle", trusting_path, mixed).exit_code
+        == status
+    )
+
+
+def test_accepted_answers_never_fail_and_failures_come_first(
+    trusting_path: Path, mixed: Path, golden_path: Path
+) -> None:
+    strict = ["--fail-on-abstain", "--bundle", trusting_path]
+    assert run(*strict, golden_path).exit_code == 0
+    (mixed / "bad.png").write_text("no image")
+    result = run(*strict, mixed)
+    assert result.exit_code == 100
+    assert "3 of 4 classified, 1 failed: 2 accepted, 1 abstained" in result.stderr
+    assert run(*strict, mixed / "bad.png").exit_code == 22
+
+
+def test_a_run_without_a_scope_check_says_so_once(
+    bundle_path: Path, trusting_path: Path, mixed: Path
+) -> None:
+    said = "this bundle has no scope check"
+    assert run("--bundle", bundle_path, mixed).stderr.count(said) == 1
+    assert said not in run("--bundle", trusting_path, mixed).stderr
+    assert said not in run("--bundle", trusting_path, "--scope", "off", mixed).stderr
 
 
 @pytest.mark.parametrize(
@@ -142,6 +221,7 @@ def test_usage_errors_end_with_2(bundle_path: Path, scan_path: Path) -> None:
         ["--threads", "0", scan_path],
         ["--device", "tpu", scan_path],
         ["--nonsense", scan_path],
+        ["--scope", "maybe", scan_path],
         [],
     ):
         assert run("--bundle", bundle_path, *arguments).exit_code == 2
@@ -358,9 +438,9 @@ def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(
         assert r"\u8111.png" in result.stdout
 
 
-def test_a_closed_pipe_is_no_error_of_ours(bundle_path: Path, folder: Path) -> None:
+def test_a_closed_pipe_is_no_error_of_ours(trusting_path: Path, folder: Path) -> None:
     (folder / "bad.JPG").unlink()
-    command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(bundle_path)]
+    command = [sys.executable, "-m", "edge_infer", "--json", "--bundle", str(trusting_path)]
     with subprocess.Popen(
         [*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -105,12 +105,14 @@ def test_paths_that_lead_out_of_the_folder_are_not_told(
 ) -> None:
     words = ["--data", "/srv/doe/scans", "--output=/srv/doe/run", "--cache", "../../doe/cache"]
     words += ["--teacher", "runs/a", "~/b", "..", "--manifest=x/../../m.csv", "name=\udcff"]
+    words += ["--far", "photos=/srv/doe/far", "--near", "a=b/c", "/srv/doe=1/x"]
     monkeypatch.setattr(sys, "argv", ["brain-train", *words])
     told = typed_command("brain-train")
     assert "doe" not in told
     assert "srv" not in told
     assert "--data scans --output=run --cache cache --teacher runs/a b" in told
     assert "--manifest=m.csv" in told
+    assert "--far photos=far --near a=b/c x" in told
     assert told.isascii()
 
 

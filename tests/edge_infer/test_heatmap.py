@@ -1,16 +1,19 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from tiny_bundle import scan
 
 from edge_infer.classifier import Classifier
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite, UnreadableInput
 from edge_infer.heatmap import draw_heatmap, words_for_no_tumor
 from edge_infer.heatmap_files import HeatmapFiles
 from edge_infer.prediction import Prediction
+from edge_infer.reasons import Reason
 from edge_infer.standard_input import StandardInput
 
 
@@ -50,6 +53,43 @@ def test_no_tumour_has_no_place_and_only_what_looks_like_one_is_marked(
     assert (drawn[:512, :, 0] <= drawn[:512, :, 2]).all()
     nothing = replace(healthy, evidence=np.minimum(evidence, 0))
     assert np.ptp(np.asarray(draw_heatmap(grey, nothing), dtype=int)[:512], axis=2).max() == 0
+
+
+def words_drawn(monkeypatch: pytest.MonkeyPatch, prediction: Prediction) -> list[str]:
+    """The texts of the legend, from top to bottom; each lies inside the image."""
+    drawn: list[tuple[float, str]] = []
+    original = ImageDraw.ImageDraw.text
+
+    def remember(self: ImageDraw.ImageDraw, place: Any, text: str, **options: Any) -> None:
+        box = self.textbbox(place, text, font=options["font"], anchor=options.get("anchor"))
+        assert box[0] >= 0
+        assert box[2] <= self.im.size[0]
+        assert box[3] <= self.im.size[1]
+        drawn.append((place[1], text))
+        original(self, place, text, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImageDraw.ImageDraw, "text", remember)
+        draw_heatmap(Image.new("L", (64, 64), 100), prediction)
+    return [text for _, text in sorted(drawn, key=lambda pair: pair[0])]
+
+
+def test_the_decision_is_drawn_above_the_class(
+    prediction: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = words_drawn(monkeypatch, prediction)
+    assert words[0] == "accepted"
+    assert prediction.label in words[1:3]
+    abstained = replace(
+        prediction, label="glioma", decision="abstain", reasons=(Reason.OUT_OF_SCOPE,)
+    )
+    words = words_drawn(monkeypatch, abstained)
+    assert words[0] == "abstains (out_of_scope)"
+    assert "not accepted: glioma" in words[1:3]
+    many = replace(abstained, reasons=tuple(Reason))
+    words = words_drawn(monkeypatch, many)
+    assert all(any(reason.value in line for line in words) for reason in Reason)
+    assert RESEARCH_USE_ONLY in words
 
 
 def test_a_trace_of_a_tumour_is_drawn_as_a_trace(prediction: Prediction) -> None:

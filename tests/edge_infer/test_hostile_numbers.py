@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_bundle import as_schema_1, bundle_files, manifest_body, tiny_model
+from tiny_bundle import (
+    as_schema_1,
+    bundle_files,
+    files_with_scope,
+    manifest_body,
+    tiny_model,
+    tiny_trust,
+)
 
 from edge_infer import Classifier
 from edge_infer.bundle import load_bundle, write_bundle
@@ -110,6 +117,106 @@ def test_in_the_manifest(own_bundle: Path, place: str, number: str) -> None:
         manifest[place] = value
     with_manifest(own_bundle, json.dumps(manifest))
     refused(own_bundle)
+
+
+#: Numbers of ``trust``, each by the keys that lead to it, and those of ``ABSURD`` that are good there.
+IN_TRUST: dict[tuple[str | int, ...], set[str]] = {
+    ("alpha",): {"0.5"},
+    ("set_thresholds", "glioma"): {"0", "-0.0", "0.5", "1e-320"},
+    ("least_score",): {"0", "-0.0", "0.5", "1e-320"},
+    ("target_accuracy",): {"0", "-0.0", "0.5", "1e-320"},
+    ("fitted_on", "n"): set(),
+    ("fitted_on", "source"): {'"1"'},
+    ("fitted_on", "way"): set(),
+    ("fitted_on", "groups", "glioma"): {"0"},
+    ("scope",): {"null"},
+    ("scope", "method"): set(),
+    ("scope", "threshold"): {"0.5"},
+    ("scope", "accepted"): {"0", "-0.0", "0.5", "1e-320"},
+    ("scope", "scales", "mahalanobis"): {"0.5"},
+    ("scope", "scales", "residual"): {"0.5"},
+    ("scope", "fitted_on", "train"): {'"1"'},
+    ("scope", "fitted_on", "n_train"): set(),
+    ("scope", "fitted_on", "threshold"): {'"1"'},
+    ("scope", "fitted_on", "n_threshold"): set(),
+    ("scope", "arrays"): set(),
+    ("scope", "arrays", 0): set(),
+    ("scope", "arrays", 0, "name"): set(),
+    ("scope", "arrays", 0, "dtype"): set(),
+    ("scope", "arrays", 0, "shape"): set(),
+    ("scope", "arrays", 0, "shape", 0): set(),
+}
+
+
+@pytest.fixture
+def scoped(tmp_path: Path) -> Path:
+    path = tmp_path / "scoped"
+    write_bundle(path, files_with_scope(), manifest_body(trust=tiny_trust()))
+    return path
+
+
+def with_trust(folder: Path, place: tuple[str | int, ...], value: Any) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    holder = manifest["trust"]
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    with_manifest(folder, json.dumps(manifest))
+
+
+@pytest.mark.parametrize("place", IN_TRUST, ids=lambda place: ".".join(map(str, place)))
+def test_in_what_decides_about_trust(scoped: Path, place: tuple[str | int, ...]) -> None:
+    before = (scoped / "manifest.json").read_bytes()
+    for number in ABSURD:
+        if len(number) > 4300:  # json writes no such number
+            continue
+        with_trust(scoped, place, json.loads(number))
+        if number in IN_TRUST[place] and place != ("scope",):
+            load_bundle(scoped)
+        else:  # null is good for the scope, but not beside scope.bin
+            refused(scoped)
+    (scoped / "manifest.json").write_bytes(before)
+    load_bundle(scoped)
+
+
+@pytest.mark.parametrize("place", IN_TRUST, ids=lambda place: ".".join(map(str, place)))
+def test_nothing_may_be_missing_in_what_decides_about_trust(
+    scoped: Path, place: tuple[str | int, ...]
+) -> None:
+    manifest = json.loads((scoped / "manifest.json").read_bytes())
+    holder = manifest["trust"]
+    for key in place[:-1]:
+        holder = holder[key]
+    del holder[place[-1]]
+    with_manifest(scoped, json.dumps(manifest))
+    assert refused(scoped).exit_code == 32
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("set_thresholds",), {"glioma": 0.5}),
+        (("set_thresholds", "other"), 0.5),
+        (("fitted_on", "groups"), {"glioma": 5}),
+        (("fitted_on", "groups", "other"), 5),
+        (("fitted_on", "source"), "\x1b[2J"),
+        (("fitted_on", "source"), ""),
+        (("fitted_on", "source"), "a" * 501),
+        (("scope", "fitted_on", "train"), "\n"),
+        (("scope", "method"), "knn"),
+        (("scope", "arrays", 4), {"name": "more", "dtype": "float32", "shape": [1]}),
+    ],
+)
+def test_labels_texts_and_arrays_that_do_not_belong_there(
+    scoped: Path, place: tuple[str | int, ...], value: object
+) -> None:
+    if place[-1] == 4:
+        manifest = json.loads((scoped / "manifest.json").read_bytes())
+        arrays = manifest["trust"]["scope"]["arrays"]
+        with_trust(scoped, ("scope", "arrays"), [*arrays, value])
+    else:
+        with_trust(scoped, place, value)
+    assert refused(scoped).exit_code == 32
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json", "preprocessor_config.json"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageFile
-from tiny_bundle import scan
+from tiny_bundle import noise, scan
 
 from edge_infer.errors import CorruptImage, InputOverLimit, UnreadableInput, UnsupportedImage
 from edge_infer.image_file import open_source, read_image
@@ -150,8 +150,8 @@ def test_other_types_are_a_bug_of_the_caller() -> None:
 
 
 LADDERS = {
-    "jpeg": encoded(scan(size=(40, 40)), "JPEG"),
-    "progressive jpeg": encoded(scan(size=(40, 40)), "JPEG", progressive=True),
+    "jpeg": encoded(noise(size=(40, 40)), "JPEG"),
+    "progressive jpeg": encoded(noise(size=(40, 40)), "JPEG", progressive=True),
     "png": encoded(scan(size=(24, 24))),
     "bmp": encoded(scan(size=(24, 24)), "BMP"),
     "tiff": encoded(scan(size=(24, 24)), "TIFF"),

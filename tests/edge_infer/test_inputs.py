@@ -49,7 +49,7 @@ def test_what_is_left_out_is_counted_and_named(folder: Path, bundle_path: Path) 
     result = run("--json", "--bundle", bundle_path, folder)
     assert result.exit_code == 100
     assert len(result.stdout.splitlines()) == 3
-    assert "2 of 3 classified, 1 failed\n" in result.stderr
+    assert "2 of 3 classified, 1 failed: 2 accepted, 0 abstained\n" in result.stderr
     left_out = result.stderr.splitlines()[-1]
     assert left_out.startswith("left out: 1 named as heatmaps are")
     assert "2 without an image's ending (scan.dcm, slide.webp)" in left_out

@@ -19,6 +19,7 @@ from edge_infer.classifier import Classifier
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 from edge_infer.preprocessing import resize_grey
+from edge_infer.reasons import Reason
 
 VOID = {"img", "br"}
 
@@ -84,6 +85,19 @@ def test_a_notebook_shows_image_probabilities_and_the_notice(prediction: Predict
     assert len(page.all("caption")) == 1
     widths = re.findall(r"width:([\d.]+)%", prediction._repr_html_())
     assert sum(map(float, widths)) == pytest.approx(100, abs=0.3)  # each rounded to a tenth
+
+
+def test_the_decision_stands_before_the_class(trusting_path: Path, scan_path: Path) -> None:
+    prediction = Classifier.load(trusting_path).predict(scan_path)
+    text = Page(prediction._repr_html_()).text
+    assert "Probability of each class, not accepted" in text
+    words, answer = text.index("abstains (out_of_scope)"), text.index("nearest answer")
+    assert words < answer < text.index(f"({prediction.score:.1%})")
+    torn = replace(prediction, reasons=(Reason.AMBIGUOUS,), prediction_set=("<b>", "glioma"))
+    assert "cannot be excluded: <b>, glioma" in Page(torn._repr_html_()).text
+    accepted = Page(replace(prediction, decision="accept", reasons=())._repr_html_()).text
+    assert "accepted:" in accepted
+    assert "not accepted" not in accepted
 
 
 def test_the_image_is_the_scan_in_its_own_shape_with_the_evidence_in_colour(

@@ -14,6 +14,7 @@ from tiny_bundle import scan
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import CorruptImage
+from edge_infer.reasons import Reason
 from edge_infer.report import Context, context_of, csv_header, csv_row, json_line, text_block
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
@@ -35,8 +36,16 @@ def good(classifier: Classifier, scan_path: Path) -> Outcome:
     return Outcome(source=scan_path, prediction=classifier.predict(scan_path))
 
 
-def test_json_lines_follow_the_published_schema(good: Outcome, context: Context) -> None:
-    for outcome in (good, FAILED):
+@pytest.fixture
+def abstained(trusting_path: Path) -> Outcome:
+    prediction = Classifier.load(trusting_path).predict(scan())
+    return Outcome(source="noise.png", prediction=replace(prediction, source="noise.png"))
+
+
+def test_json_lines_follow_the_published_schema(
+    good: Outcome, abstained: Outcome, context: Context
+) -> None:
+    for outcome in (good, abstained, FAILED):
         line = json_line(outcome, context)
         assert "\n" not in line
         assert faults(json.loads(line), SCHEMA, SCHEMA) == []
@@ -52,7 +61,15 @@ def test_json_lines_follow_the_published_schema(good: Outcome, context: Context)
         lambda line: line.update(extra=1),
         lambda line: line["model"].update(manifest_sha256="ABC"),
         lambda line: line["runtime"].pop("provider"),
-        lambda line: line.update(schema_version=2),
+        lambda line: line.update(schema_version=1),
+        lambda line: line.pop("decision"),
+        lambda line: line.pop("scope"),
+        lambda line: line.update(decision="maybe"),
+        lambda line: line.update(reasons=["bad_mood"]),
+        lambda line: line.update(reasons="ambiguous"),
+        lambda line: line.update(prediction_set=[1]),
+        lambda line: line.update(scope={"score": 1.0}),
+        lambda line: line.update(scope=0.5),
         lambda line: line.update(error={}),
     ],
 )
@@ -75,16 +92,80 @@ def test_json_carries_the_answer_the_model_and_the_exact_name(
     assert failed["error"]["code"] == "corrupt"
 
 
-def test_csv_rows_fit_their_header(good: Outcome, context: Context) -> None:
-    text = csv_header(LABELS) + csv_row(good, LABELS, context) + csv_row(FAILED, LABELS, context)
+def test_the_schema_knows_every_reason() -> None:
+    known = SCHEMA["properties"]["reasons"]["items"]["enum"]
+    assert known == [reason.value for reason in Reason]
+
+
+def test_json_and_csv_carry_the_decision(
+    abstained: Outcome, good: Outcome, context: Context
+) -> None:
+    line = json.loads(json_line(abstained, context))
+    assert (line["decision"], line["reasons"]) == ("abstain", ["out_of_scope"])
+    assert line["prediction_set"] == [line["label"]]
+    assert line["scope"]["score"] > line["scope"]["threshold"] == 1.0
+    accepted = json.loads(json_line(good, context))
+    assert (accepted["decision"], accepted["reasons"]) == ("accept", [])
+    assert (accepted["prediction_set"], accepted["scope"]) == (
+        [],
+        None,
+    )  # of a bundle without trust
+    assert abstained.prediction is not None
+    torn = replace(
+        abstained.prediction,
+        reasons=(Reason.OUT_OF_SCOPE, Reason.AMBIGUOUS),
+        prediction_set=LABELS[:2],
+    )
+    text = csv_header(LABELS) + csv_row(replace(abstained, prediction=torn), LABELS, context)
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert list(row)[:5] == ["source", "status", "decision", "reasons", "prediction_set"]
+    assert (row["decision"], row["reasons"]) == ("abstain", "out_of_scope ambiguous")
+    assert row["prediction_set"] == "glioma meningioma"
+
+
+def test_text_says_the_decision_before_the_class(abstained: Outcome) -> None:
+    prediction = abstained.prediction
+    assert prediction is not None
+    answer = f"{prediction.label} ({prediction.score:.1%})"
+    first, mark, *bars = text_block(prediction, bar="#").splitlines()
+    assert first == f"noise.png: abstains (out_of_scope); nearest answer {answer}"
+    assert mark == "  not accepted:"
+    assert len(bars) == len(LABELS)
+    accepted = replace(prediction, decision="accept", reasons=())
+    assert text_block(accepted).splitlines()[0] == f"noise.png: {answer}"
+    assert len(text_block(accepted).splitlines()) == 1 + len(LABELS)
+    reported = text_block(replace(prediction, decision="accept")).splitlines()
+    assert reported[:2] == [f"noise.png: {answer}", "  accepted although out_of_scope"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (LABELS[:2], "  cannot be excluded: glioma, meningioma"),
+        ((), "  no class fits: each can be excluded"),
+        (LABELS[:1], None),
+    ],
+)
+def test_text_names_the_classes_that_cannot_be_excluded(
+    abstained: Outcome, labels: tuple[str, ...], said: str | None
+) -> None:
+    assert abstained.prediction is not None
+    torn = replace(abstained.prediction, reasons=(Reason.AMBIGUOUS,), prediction_set=labels)
+    lines = text_block(torn).splitlines()
+    assert [line for line in lines if "exclude" in line] == ([said] if said else [])
+
+
+def test_csv_rows_fit_their_header(good: Outcome, abstained: Outcome, context: Context) -> None:
+    outcomes = (good, FAILED, abstained)
+    text = csv_header(LABELS) + "".join(csv_row(each, LABELS, context) for each in outcomes)
     header, *rows = csv.reader(io.StringIO(text, newline=""))
     assert all(len(row) == len(header) for row in rows)
-    ok, failed = (dict(zip(header, row, strict=True)) for row in rows)
+    ok, failed, _ = (dict(zip(header, row, strict=True)) for row in rows)
     assert good.prediction is not None
     assert ok["label"] == good.prediction.label
     assert abs(sum(float(ok[f"probability_{label}"]) for label in LABELS) - 1) < 4e-6  # 6 digits
     assert (failed["source"], failed["error_code"]) == (r"bad\n\udcff.png", "corrupt")
-    assert failed["label"] == failed["score"] == ""
+    assert failed["label"] == failed["score"] == failed["decision"] == ""
     assert ok["research_use_only"] == failed["research_use_only"] == RESEARCH_USE_ONLY
 
 

@@ -20,6 +20,28 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
+# What a test asks of a page.
+DECODED = "Promise.all([...document.images].map(image => image.decode())).then(() => null)"
+WIDTHS = "[...document.images].map(image => [image.naturalWidth, image.naturalHeight, image.width, image.height])"
+PAGE = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+#: Elements that reach over the right or left edge of the window.
+OUTSIDE = """[...document.querySelectorAll("body *")].filter(element => {
+    const box = element.getBoundingClientRect();
+    return box.width > 1 && (box.left < 0 || box.right > document.documentElement.clientWidth);
+}).map(element => `${element.tagName} ${element.textContent.slice(0, 40)}`)"""
+#: Texts of cells that run into the next cell of their row.
+COLLIDING = """[...document.querySelectorAll("tr")].flatMap(row => {
+    const inner = cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getBoundingClientRect();
+    };
+    const cells = [...row.cells].map(cell => [cell.textContent.trim(), inner(cell)]);
+    return cells.filter(([, box], index) => index + 1 < cells.length && box.width > 1
+        && Math.abs(cells[index + 1][1].top - box.top) < 5
+        && box.right > cells[index + 1][1].left).map(([text]) => text);
+})"""
+
 
 def installed() -> str | None:
     """The browser's path, or None."""

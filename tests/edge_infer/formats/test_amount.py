@@ -6,18 +6,18 @@ import struct
 import numpy as np
 import pytest
 from tiff_writer import tiff
-from tiny_bundle import scan
+from tiny_bundle import noise
 
 from edge_infer.errors import CorruptImage
 from edge_infer.image_file import read_image
 
-GREY = np.asarray(scan())  # (48, 64)
+GREY = np.asarray(noise())  # (48, 64)
 DEEP = GREY.astype(np.uint16) * 3
 
 
 def bmp(mode: str = "L", *, height: int | None = None, after: bytes = b"") -> bytes:
     file = io.BytesIO()
-    scan().convert(mode).save(file, "BMP")
+    noise().convert(mode).save(file, "BMP")
     data = file.getvalue()
     if height is not None:
         data = data[:22] + struct.pack("<i", height) + data[26:]
