@@ -12,9 +12,10 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import nn
 
 from edge_infer.bundle import Bundle, write_bundle
-from edge_infer.contract import GOLDEN_FILE
+from edge_infer.contract import GOLDEN_FILE, SCOPE_FILE
 from edge_infer.manifest import canonical_json
 from edge_infer.session import Session
+from export.abstention import fit_abstention
 from export.golden import make_golden
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
@@ -27,8 +28,8 @@ from export.model_card import INTENDED_USE, model_card
 from export.parity import FP16_SHARE, check_parity
 from export.provenance import provenance
 from export.sessions import largest_weight, open_graph
-from export.temperature import temperature_of
 from export.to_onnx import export_graph
+from export.trust.out_of_fold import OutOfFold
 from train.checkpoint import Checkpoint
 from train.data.samples import Progress
 
@@ -83,6 +84,7 @@ def export_bundle(
     target: str = "x64-vnni",
     quick: bool = False,
     cache: Path | None = None,
+    out_of_fold: OutOfFold | None = None,
     step: Callable[[str], None] = logger.info,
     details: Callable[[str], None] = logger.debug,
     progress: Progress = lambda _done, _total: None,
@@ -93,13 +95,15 @@ def export_bundle(
         checkpoint: The trained model.
         folder: The bundle's folder; an older bundle there is replaced only by one that is complete and verified.
         precision: ``fp32``, ``fp16`` or ``int8``.
-        images: For activation ranges, gate and temperature. INT8 needs them; without them the others keep a
-            temperature of 1.
+        images: For activation ranges, gate and what it abstains by. INT8 needs them; without them the others have no
+            scope check.
         metrics: Evaluations for the model card, as ``train.evaluation.evaluate`` writes them.
         command: The command that makes the bundle, for the manifest.
         target: Processors an INT8 graph is made for, as ``--target`` names them: a key of ``PROCESSORS``.
         quick: Take the first INT8 graph that passes, instead of the best of all.
         cache: Folder for FP32 answers on corrupted images, so that an interrupted export can continue.
+        out_of_fold: Answers of the same model trained on folds, which temperature and prediction sets are fitted on;
+            None takes the validation images, and without images the temperature is 1 and there are no sets.
         step: Given one line about each step.
         details: Given the tables of all quantizations that were tried.
         progress: Called with (done, total) during long steps.
@@ -136,6 +140,8 @@ def export_bundle(
         shipped = _Shipped(graph=graph, parity=parity)
     step("drawing golden images for the self-test")
     golden = make_golden(reference, open_graph(shipped.graph), preprocessor, precision=precision)
+    step("fitting when it abstains")
+    abstention = fit_abstention(shipped.graph, images, out_of_fold, progress=progress)
     body: dict[str, Any] = {
         "model": checkpoint.name,
         "precision": precision,
@@ -143,7 +149,8 @@ def export_bundle(
         "gate": shipped.gate,
         "parity": shipped.parity,
         "metrics": metrics,
-        "calibration": temperature_of(shipped.graph, images),
+        "calibration": abstention.calibration,
+        "trust": abstention.trust,
         "golden": golden.entries,
         "self_test": golden.self_test,
         "provenance": provenance(checkpoint, command),
@@ -156,6 +163,8 @@ def export_bundle(
         "preprocessor_config.json": preprocessor.to_json().encode(),
         "README.md": model_card(body).encode(),
     }
+    if abstention.scope is not None:
+        files[SCOPE_FILE] = abstention.scope
     step(f"writing {folder}")
     return Report(bundle=write_bundle(folder, files, body), tried=shipped.tried)
 

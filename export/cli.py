@@ -14,7 +14,7 @@ from edge_infer.console import (
     say,
     typed_command,
 )
-from edge_infer.contract import BUNDLE_FILES, RESEARCH_USE_ONLY
+from edge_infer.contract import POSSIBLE_BUNDLE_FILES, RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, UnreadableInput
 from edge_infer.names import shown_name
 from export.int8.processors import PROCESSORS
@@ -29,9 +29,13 @@ from train.commands.data_options import (
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge_infer.bundle import Bundle
     from edge_infer.preprocessing import PreprocessorConfig
     from export.int8.calibration import ExportImages
+    from export.trust.out_of_fold import OutOfFold
+    from train.data.samples import Sample
 
 __all__ = ["main"]
 
@@ -94,6 +98,20 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     help="metrics.json that brain-train wrote, for the model card; may be repeated.",
 )
 @click.option(
+    "--out-of-fold",
+    type=FILE,
+    multiple=True,
+    help="predictions.csv of brain-train evaluate, of a model trained on the other folds: temperature and prediction "
+    "sets are fitted on it. May be repeated, once for each fold. Leave out what you will test on. Default: "
+    "out_of_fold.csv beside the checkpoint; without one the validation part is used.",
+)
+@click.option(
+    "--scope-manifest",
+    type=FILE,
+    help="Manifest whose train part the scope check is to know, where the model learnt from more than --data. Default: "
+    "the train part of --data.",
+)
+@click.option(
     "--quick",
     is_flag=True,
     help="Write the first INT8 model that passes the gate instead of the best of all, and judge it on fewer corrupted "
@@ -119,6 +137,8 @@ def main(
     dataset: str,
     cache: Path,
     metrics: tuple[Path, ...],
+    out_of_fold: tuple[Path, ...],
+    scope_manifest: Path | None,
     quick: bool,
     seed: int,
 ) -> None:
@@ -133,6 +153,8 @@ def main(
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
     """
     check_data(data, manifest, dataset)
+    if scope_manifest is not None and data is None:
+        raise click.UsageError("--scope-manifest needs --data")
     with results_stream() as results:
         from edge_infer.atomic import refuse_other_content
         from export.bundling import export_bundle
@@ -141,7 +163,9 @@ def main(
         from train.checkpoint import load_checkpoint
 
         target_folder = output or Path("bundles") / f"{model}-{precision}"
-        refuse_other_content(target_folder, BUNDLE_FILES, what="a bundle")  # before minutes of work
+        refuse_other_content(
+            target_folder, POSSIBLE_BUNDLE_FILES, what="a bundle"
+        )  # before minutes of work
         folder, origin = find_checkpoint(model, checkpoint)
         say(f"checkpoint: {folder} ({origin})")
         loaded = load_checkpoint(folder)
@@ -150,9 +174,12 @@ def main(
                 f"checkpoint {folder} is of {loaded.name}, expected {model}",
                 hint=f"pass --model {loaded.name}, or another --checkpoint",
             )
+        answers = _out_of_fold(folder, out_of_fold)
         images = None
         if precision == "int8" or data is not None:
-            images = _images(loaded.preprocessor, data, manifest, dataset, cache, seed, quick)
+            images = _images(
+                loaded.preprocessor, data, manifest, dataset, scope_manifest, cache, seed, quick
+            )
         with progress_bar("Judging") as progress, GateLog(target_folder, say) as log:
             report = export_bundle(
                 loaded,
@@ -164,6 +191,7 @@ def main(
                 target="portable" if portable else target,
                 quick=quick,
                 cache=cache,
+                out_of_fold=answers,
                 step=say,
                 details=log.write,
                 progress=progress,
@@ -194,6 +222,7 @@ def _images(
     data: Path | None,
     manifest: Path | None,
     dataset: str,
+    scope_manifest: Path | None,
     cache: Path,
     seed: int,
     quick: bool,
@@ -212,6 +241,9 @@ def _images(
 
     with progress_bar("Reading") as progress:
         samples = load_samples(data, manifest=manifest, dataset=dataset, verify=False)
+        learnt = None
+        if scope_manifest is not None:
+            learnt = load_samples(data, manifest=scope_manifest, verify=False)
         return from_data_set(
             samples,
             preprocessor,
@@ -220,7 +252,29 @@ def _images(
             seed=seed,
             quick=quick,
             progress=progress,
+            learnt=learnt,
+            learnt_source=_names_of(learnt),
         )
+
+
+def _names_of(samples: "Sequence[Sample] | None") -> str:
+    names = {sample.dataset or "unnamed" for sample in samples or ()}
+    return shown_name(" and ".join(sorted(names)))
+
+
+def _out_of_fold(checkpoint: Path, given: tuple[Path, ...]) -> "OutOfFold | None":
+    from export.trust.out_of_fold import OUT_OF_FOLD_FILE, read_out_of_fold
+
+    beside = checkpoint / OUT_OF_FOLD_FILE
+    paths = given or ((beside,) if beside.is_file() else ())
+    if not paths:
+        say(
+            "no out-of-fold answers: prediction sets come from the validation part, if there is one"
+        )
+        return None
+    found = read_out_of_fold(paths)
+    say(f"out-of-fold answers: {found.source}, n {len(found.labels)}")
+    return found
 
 
 def _metrics(checkpoint: Path, given: tuple[Path, ...]) -> dict[str, Any]:

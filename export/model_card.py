@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
+from export.card_of_trust import trust_section
 from export.sources import sources
 
 __all__ = ["INTENDED_USE", "measured", "model_card"]
@@ -12,8 +13,9 @@ __all__ = ["INTENDED_USE", "measured", "model_card"]
 INTENDED_USE = (
     "Research on classifying single grey brain MRI slices into glioma, meningioma, pituitary tumour and no tumour. "
     "Not for diagnosis, triage or any decision about a patient. Trained on T1-weighted slices of adults from public "
-    "collections; other sequences, scanners, ages and body parts are outside of what it has seen, and it always "
-    "answers with one of the four classes, whatever the image shows."
+    "collections; other sequences, scanners, ages and body parts are outside of what it has seen. A bundle with a "
+    "scope check abstains from most of what is unlike its training images, not from all of it; one without gives one "
+    "of the four classes, whatever the image shows."
 )
 
 
@@ -32,6 +34,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         "## Measured\n",
         measured(manifest["metrics"])
         or "Nothing was measured: this bundle was made without an evaluation.\n",
+        trust_section(manifest),
         _gate(manifest["gate"]),
         _tried(manifest["quantization"]),
         _provenance(manifest),
@@ -162,7 +165,7 @@ def _provenance(manifest: Mapping[str, Any]) -> str:
     lines += [
         f"| {key} | {value} |"
         for key, value in manifest["provenance"].items()
-        if not isinstance(value, dict)
+        if not isinstance(value, dict | list)
     ]
     lines.append(
         f"| temperature | {manifest['calibration']['temperature']} ({manifest['calibration']['fitted_on']}) |"

@@ -18,6 +18,12 @@ from edge_infer.contract import INPUT_NAME, LABELS
 from edge_infer.errors import UnreadableInput
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from export.model_inputs import ModelInputs
+from export.trust.images import (
+    MOST_STATISTICS,
+    MOST_STATISTICS_QUICK,
+    TrustImages,
+    some_of_each_class,
+)
 from train.data.layouts import load_samples
 from train.data.pixel_cache import PixelCache
 from train.data.samples import Progress, Sample
@@ -51,6 +57,7 @@ class ExportImages:
         source: Where the images come from, for the manifest and the model card.
         synthetic: Whether they are phantoms.
         corrupted: Number of corrupted variants of the gate's images that are judged too.
+        trust: What scope check and prediction sets are fitted on; None for phantoms.
     """
 
     calibration: ModelInputs = field(repr=False)
@@ -59,6 +66,7 @@ class ExportImages:
     source: str
     synthetic: bool
     corrupted: int
+    trust: TrustImages | None = None
 
 
 class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
@@ -86,8 +94,13 @@ def from_data_set(
     seed: int,
     quick: bool = False,
     progress: Progress | None = None,
+    learnt: Sequence[Sample] | None = None,
+    learnt_source: str = "",
 ) -> ExportImages:
     """Choose calibration images from the train part, as many of each class, and all validation images for the gate.
+
+    The statistics of the scope check get up to 4,000 images of the train part, 1,000 if ``quick``; of ``learnt``, where
+    the model was trained on more than ``samples``.
 
     Raises:
         DataRefused: The train or val part lacks a class.
@@ -108,6 +121,42 @@ def from_data_set(
         source=source,
         synthetic=False,
         corrupted=_CORRUPTED_QUICK if quick else _CORRUPTED,
+        trust=_trust_images(
+            samples if learnt is None else learnt,
+            samples,
+            val,
+            config,
+            cache_folder,
+            source=f"train part of {learnt_source or source}",
+            most=MOST_STATISTICS_QUICK if quick else MOST_STATISTICS,
+            seed=seed,
+        ),
+    )
+
+
+def _trust_images(
+    learnt: Sequence[Sample],
+    samples: Sequence[Sample],
+    val: Sequence[int],
+    config: PreprocessorConfig,
+    cache_folder: Path,
+    *,
+    source: str,
+    most: int,
+    seed: int,
+) -> TrustImages:
+    """Choose the images of ``learnt`` for the scope check's statistics, and the rows of the gate that count."""
+    train = part_rows(learnt, "train", one_of_each_copy=True)
+    # Draws of its own, so that the calibration images stay those of older exports.
+    generator = np.random.default_rng([seed, 1])
+    rows = some_of_each_class(train, [learnt[row].label for row in train], most, generator)
+    pixels = PixelCache.build(learnt, config, cache_folder).pixels
+    return TrustImages(
+        train=ModelInputs(np.asarray(pixels[rows]), config),
+        train_source=source,
+        train_labels=np.array([learnt[row].label for row in rows]),
+        gate_rows=np.array([place for place, row in enumerate(val) if not samples[row].is_copy]),
+        gate_groups=tuple(samples[row].group for row in val if not samples[row].is_copy),
     )
 
 

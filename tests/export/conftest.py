@@ -21,6 +21,7 @@ from export.int8.calibration import ExportImages
 from export.int8.quantization import prepare
 from export.model_inputs import ModelInputs
 from export.to_onnx import export_graph
+from export.trust.images import TrustImages
 from train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from train.models import create_model
 
@@ -107,6 +108,7 @@ def prepared(graph_bytes: bytes) -> onnx.ModelProto:
 def images() -> ExportImages:
     calibration, _ = draw_textures(32, seed=2)
     gate, labels = draw_textures(80, seed=3)
+    train, train_labels = draw_textures(96, seed=4)
     return ExportImages(
         calibration=ModelInputs(calibration, CONFIG),
         gate=ModelInputs(gate, CONFIG),
@@ -114,6 +116,13 @@ def images() -> ExportImages:
         source="textures",
         synthetic=False,
         corrupted=160,
+        trust=TrustImages(
+            train=ModelInputs(train, CONFIG),
+            train_source="train part of textures",
+            train_labels=train_labels,
+            gate_rows=np.arange(len(labels)),
+            gate_groups=("",) * len(labels),
+        ),
     )
 
 

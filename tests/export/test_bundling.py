@@ -15,7 +15,13 @@ from PIL import Image
 
 from edge_infer import Classifier
 from edge_infer.bundle import Bundle, load_bundle
-from edge_infer.contract import BUNDLE_FILES, LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
+from edge_infer.contract import (
+    LABELS,
+    METADATA_KEY,
+    OUTPUT_NAMES,
+    POSSIBLE_BUNDLE_FILES,
+    RESEARCH_USE_ONLY,
+)
 from edge_infer.errors import QualityGateFailed
 from edge_infer.graph_facts import graph_facts
 from edge_infer.prediction import softmax
@@ -78,7 +84,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_bundle_is_complete_and_loads(bundles: dict[str, Bundle], precision: str) -> None:
     bundle = bundles[precision]
-    assert sorted(contents(bundle.path)) == sorted(BUNDLE_FILES)
+    assert sorted(contents(bundle.path)) == sorted(POSSIBLE_BUNDLE_FILES)
     manifest = load_bundle(bundle.path).manifest
     assert (manifest["model"], manifest["precision"]) == ("cvt_test", precision)
     assert manifest["labels"] == list(LABELS)
@@ -237,6 +243,7 @@ def test_phantoms_fit_no_temperature_and_the_first_that_passes_is_taken(
     synthetic = dataclasses.replace(images, synthetic=True, source="synthetic phantoms, seed 0")
     report = exported(checkpoint, tmp_path / "bundle", synthetic)
     assert report.bundle.temperature == 1
+    assert report.bundle.manifest["trust"] is None
     assert report.bundle.manifest["gate"]["synthetic"] is True
     assert "Synthetic images" in (report.bundle.path / "README.md").read_text()
     assert [entry.variant.name for entry in report.tried] == ["static-min-max"]

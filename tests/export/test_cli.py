@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,71 @@ def test_int8_of_a_data_set(checkpoint_folder: Path, data: Path, tmp_path: Path)
     assert manifest["gate"]["source"] == "set"
     assert manifest["provenance"]["command"].startswith("brain-export")
     assert str(tmp_path) not in json.dumps(manifest)
+
+
+def answers_of_fold(path: Path, seed: int) -> Path:
+    """Twelve patients of each class, two images of each, as brain-train evaluate writes them."""
+    generator = np.random.default_rng(seed)
+    lines = ["name,group,label,predicted," + ",".join(f"logit_{label}" for label in LABELS)]
+    for number in range(96):
+        label = number % 4
+        logits = 5 * np.eye(4)[label] + generator.normal(0, 1.5, 4)
+        cells = ",".join(f"{value:.4f}" for value in logits)
+        lines.append(f"{number}.png,p{seed}-{number % 48},{LABELS[label]},{LABELS[label]},{cells}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_answers_of_folds_give_temperature_and_sets(
+    checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    folds = [answers_of_fold(tmp_path / f"{seed}.csv", seed) for seed in (1, 2)]
+    code, _, err = run(
+        *("--model", "cvt_test", "--checkpoint", checkpoint_folder),
+        *("--out-of-fold", folds[0], "--out-of-fold", folds[1]),
+    )
+    assert code == 0, err
+    assert "out-of-fold answers: 1.csv, 2.csv, n 192" in err
+    manifest = load_bundle(tmp_path / "bundles" / "cvt_test-fp32").manifest
+    assert manifest["trust"]["fitted_on"]["way"] == "out-of-fold"
+    assert manifest["trust"]["fitted_on"]["groups"] == dict.fromkeys(LABELS, 24)
+    assert manifest["trust"]["scope"] is None
+    assert manifest["calibration"]["temperature"] != 1
+
+
+def test_the_scope_check_can_know_more_images_than_the_data_set(
+    checkpoint_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    rows = ["dataset,path,label,proposed_split"]
+    for path in sorted([*(data / "train").rglob("*.png"), *(data / "val").rglob("*.png")]):
+        rows.append(f"elsewhere,{path},{path.parent.name},train")
+    (tmp_path / "learnt.csv").write_text("\n".join(rows) + "\n")
+    code, _, err = run(
+        *("--model", "cvt_test", "--checkpoint", checkpoint_folder, "--data", data),
+        *("--scope-manifest", tmp_path / "learnt.csv"),
+    )
+    assert code == 0, err
+    manifest = load_bundle(tmp_path / "bundles" / "cvt_test-fp32").manifest
+    fitted_on = manifest["trust"]["scope"]["fitted_on"]
+    assert fitted_on["train"].startswith("train part of elsewhere, one of each copy")
+    assert fitted_on["n_train"] == 2 * (len(rows) - 1)
+    assert fitted_on["n_threshold"] == 16
+
+
+def test_answers_beside_the_checkpoint_are_found_and_said(
+    checkpoint_folder: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "checkpoint"
+    shutil.copytree(checkpoint_folder, own)
+    answers_of_fold(own / "out_of_fold.csv", 1)
+    code, _, err = run("--model", "cvt_test", "--checkpoint", own)
+    assert code == 0, err
+    assert "out-of-fold answers: out_of_fold.csv, n 96" in err
+    (own / "out_of_fold.csv").write_text("group,label\n")
+    code, out, err = run("--model", "cvt_test", "--checkpoint", own, "--output", "other")
+    assert (code, out) == (26, "")
+    assert "logit_glioma" in err
+    assert not (tmp_path / "other").exists()
 
 
 def test_efficientnet_lite_becomes_a_bundle_that_answers(data: Path, tmp_path: Path) -> None:
@@ -202,6 +268,7 @@ def test_a_wheel_has_no_kit_and_says_where_it_is(
         ),
         (["--model", "resnet18", "--checkpoint", "CHECKPOINT"], 32, "is of cvt_test"),
         (["--model", "cvt_test", "--dataset", "x"], 2, "--manifest"),
+        (["--model", "cvt_test", "--scope-manifest", "TEXT"], 2, "needs --data"),
         (
             ["--model", "cvt_test", "--checkpoint", "CHECKPOINT", "--metrics", "none.json"],
             20,

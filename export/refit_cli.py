@@ -1,0 +1,150 @@
+"""``brain-refit``: a bundle and a site's own images in, a new bundle out. Needs no torch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_infer.console import (
+    Command,
+    NamedPath,
+    progress_bar,
+    results_stream,
+    say,
+    typed_command,
+)
+from edge_infer.contract import POSSIBLE_BUNDLE_FILES, RESEARCH_USE_ONLY
+from edge_infer.names import shown_name
+
+if TYPE_CHECKING:
+    from export.refit.site_images import SiteImage
+
+__all__ = ["main"]
+
+# What may not be read is an error of its own, not one of usage: click does not look.
+_FOLDER = NamedPath(path_type=Path, file_okay=False, readable=False)
+_FILE = NamedPath(path_type=Path, dir_okay=False, readable=False)
+
+#: Where fewer are in scope, these images are unlike those of the threshold, for a good reason or a bad one.
+_USUAL = 0.8
+
+
+@click.command("brain-refit", cls=Command, epilog=RESEARCH_USE_ONLY)
+@click.option(
+    "--bundle",
+    type=_FOLDER,
+    help="Bundle to refit; it stays as it is. Default: the bundle shipped in the package.",
+)
+@click.option(
+    "--on",
+    "folder",
+    type=_FOLDER,
+    required=True,
+    help="Folder of images of this site, such as it will send: at least 50, of many patients.",
+)
+@click.option(
+    "--by-folder",
+    is_flag=True,
+    help="The images are labelled: subfolders are named as the classes (glioma, meningioma, no_tumor, pituitary).",
+)
+@click.option(
+    "--manifest",
+    type=_FILE,
+    help="The images are labelled: a CSV file with the columns path (from its own folder), label and, so that a "
+    "patient counts once, group or patient_id.",
+)
+@click.option("--output", type=_FOLDER, required=True, help="Folder of the new bundle.")
+def main(
+    bundle: Path | None, folder: Path, by_folder: bool, manifest: Path | None, output: Path
+) -> None:
+    """Fit when a bundle abstains to a site's own images.
+
+    Writes a new bundle with the same model. Without labels only the threshold of the scope check is fitted. With labels
+    temperature and prediction sets are fitted too; each class needs at least 9 patients. Of the images, only counts,
+    thresholds and the name of their folder enter the bundle.
+
+    \b
+    Example:
+      brain-refit --on scans/ --output our-bundle
+      brain-refit --on scans/ --manifest labels.csv --output our-bundle
+    """
+    if by_folder and manifest:
+        raise click.UsageError("--by-folder and --manifest exclude each other")
+    with results_stream() as results:
+        from edge_infer.atomic import refuse_other_content
+        from edge_infer.bundle import load_bundle, shipped_bundle_path
+        from edge_infer.bundle_session import open_bundle_session
+        from edge_infer.contract import SCOPE_FILE
+        from edge_infer.self_test import require_golden_answers
+        from export.refit.answers import ask_site
+        from export.refit.new_bundle import bundle_contents, refuse_same_folder, write_refit
+        from export.refit.refitting import check_bundle, refit
+        from export.refit.text import refit_text
+
+        old_path = bundle or shipped_bundle_path()
+        refuse_same_folder(old_path, output)
+        refuse_other_content(output, POSSIBLE_BUNDLE_FILES, what="a bundle")
+        old = load_bundle(old_path)
+        images = _images(folder, manifest, by_folder=by_folder)
+        check_bundle(old, labelled=by_folder or manifest is not None)
+        contents = bundle_contents(old)
+        session = open_bundle_session(old)
+        require_golden_answers(old, session, "quick")
+        with progress_bar("Asking") as progress:
+            site = ask_site(old, session, images, progress)
+        _say_what_was_read(
+            len(site.logits), site.copies, site.labels is not None, site.unknown_groups
+        )
+        fitted = refit(
+            old,
+            contents.get(SCOPE_FILE),
+            site,
+            source=f"images of the site, {shown_name(folder.absolute().name)}",
+            command=typed_command("brain-refit"),
+        )
+        _warn_of_strangers(fitted.record)
+        new = write_refit(output, old, contents, fitted)
+        results.write(refit_text(old, new) + "\n")
+        results.write(f"{RESEARCH_USE_ONLY}\n")
+
+
+def _images(folder: Path, manifest: Path | None, *, by_folder: bool) -> "list[SiteImage]":
+    from export.refit.site_images import (
+        folder_images,
+        has_class_folders,
+        labelled_images,
+        listed_images,
+    )
+
+    if manifest is not None:
+        return listed_images(folder, manifest)
+    if by_folder:
+        return labelled_images(folder)
+    images = folder_images(folder)
+    if has_class_folders(images, folder):
+        say("subfolders are named as classes; to use them as labels, add --by-folder")
+    return images
+
+
+def _warn_of_strangers(record: dict[str, Any]) -> None:
+    share = record.get("in_scope_before", 1.0)
+    if share < _USUAL:
+        say(
+            f"only {100 * share:.1f} % of these images were in scope: look at some of the others before the new bundle "
+            "is used, because it accepts what is like them"
+        )
+
+
+def _say_what_was_read(count: int, copies: int, labelled: bool, unknown: int) -> None:
+    say(f"{count} images, {'labelled' if labelled else 'without labels'}")
+    if copies:
+        say(f"left out: {copies} whose bytes are those of another")
+    if labelled and unknown:
+        say(
+            f"of {unknown} images no patient is known: each counts as a patient of its own, so with several slices of "
+            "a patient the promise is weaker than it says (--manifest with patient_id)"
+        )
+
+
+if __name__ == "__main__":
+    main()
