@@ -13,6 +13,7 @@ from train.commands.pack import pack
 from train.commands.probe import pointing, robustness
 from train.commands.report import report
 from train.commands.run import run
+from train.commands.trust import trust
 from train.commands.volumes import volumes
 
 __all__ = ["main"]
@@ -40,7 +41,7 @@ def main(verbose: bool) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-for command in (run, evaluate, report, folds, pointing, robustness, volumes, pack):
+for command in (run, evaluate, report, folds, pointing, robustness, volumes, trust, pack):
     main.add_command(command)
 
 

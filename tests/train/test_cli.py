@@ -219,6 +219,7 @@ def test_help_loads_nothing_heavy() -> None:
         ["report"],
         ["pointing"],
         ["robustness"],
+        ["trust"],
         ["folds", "split"],
     ],
 )

@@ -12,7 +12,12 @@ __all__ = ["read_table"]
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, required: Sequence[str], hint: str
+    path: Path,
+    columns: Sequence[str],
+    *,
+    required: Sequence[str],
+    hint: str,
+    what: str = "the manifest",
 ) -> list[tuple[int, dict[str, str]]]:
     """Read a CSV file with a header.
 
@@ -21,6 +26,7 @@ def read_table(
         columns: What is read of it; columns that it lacks are empty, others are ignored.
         required: Columns that it must have.
         hint: What to do if it lacks one.
+        what: The table, in words, for messages.
 
     Returns:
         The number of each row's line, and its cells by column, without spaces around them.
@@ -34,7 +40,7 @@ def read_table(
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UnreadableInput(
-            f"{shown_name(path)}: cannot read the manifest ({reason})",
+            f"{shown_name(path)}: cannot read {what} ({reason})",
             hint="check the name and the permissions",
         ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))

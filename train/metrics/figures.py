@@ -21,6 +21,7 @@ __all__ = [
     "classification_metrics",
     "group_bootstrap",
     "macro_f1",
+    "roc_auc",
     "wilson_interval",
 ]
 
@@ -113,6 +114,19 @@ def macro_f1(
     return _mean([_f1(labels, predicted, k) for k in classes])
 
 
+def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
+    """Return the share of pairs in the right order, ties counting half (Mann and Whitney 1947).
+
+    Not scikit-learn's: its checks cost milliseconds a call, and the bootstrap makes 8,000 calls a table.
+    """
+    given, others = scores[positive], np.sort(scores[~positive])
+    if not (len(given) and len(others)):
+        return None
+    below = np.searchsorted(others, given, side="left")
+    not_above = np.searchsorted(others, given, side="right")
+    return float((below + not_above).sum() / (2 * len(given) * len(others)))
+
+
 def classification_metrics(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
@@ -162,7 +176,9 @@ def classification_metrics(
         ),
         "macro_f1": bootstrapped(lambda rows: macro_f1(labels[rows], predicted[rows], classes)),
         "roc_auc_macro": bootstrapped(
-            lambda rows: _mean([_auc(labels[rows] == k, probabilities[rows, k]) for k in classes])
+            lambda rows: _mean(
+                [roc_auc(labels[rows] == k, probabilities[rows, k]) for k in classes]
+            )
         ),
         "per_class": per_class,
         "confusion_matrix": {
@@ -207,19 +223,6 @@ def _f1(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> floa
     return float(2 * (true & called).sum() / (true.sum() + called.sum()))
 
 
-def _auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """Return the share of pairs in the right order, ties counting half (Mann and Whitney 1947).
-
-    Not scikit-learn's: its checks cost milliseconds a call, and the bootstrap makes 8,000 calls a table.
-    """
-    given, others = scores[positive], np.sort(scores[~positive])
-    if not (len(given) and len(others)):
-        return None
-    below = np.searchsorted(others, given, side="left")
-    not_above = np.searchsorted(others, given, side="right")
-    return float((below + not_above).sum() / (2 * len(given) * len(others)))
-
-
 def _class_f1(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int, rows: NDArray[np.int64]
 ) -> float | None:
@@ -229,7 +232,7 @@ def _class_f1(
 def _class_auc(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], k: int, rows: NDArray[np.int64]
 ) -> float | None:
-    return _auc(labels[rows] == k, probabilities[rows, k])
+    return roc_auc(labels[rows] == k, probabilities[rows, k])
 
 
 def _mean(values: list[float | None]) -> float | None:

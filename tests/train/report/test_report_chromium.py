@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import NAMES, Tab, browser, installed
+from chromium import COLLIDING, DECODED, NAMES, OUTSIDE, PAGE, WIDTHS, Tab, browser, installed
 from PIL import Image
 from report_runs import make_run
 
@@ -17,27 +17,6 @@ pytestmark = [
     pytest.mark.chromium,
     pytest.mark.skipif(installed() is None, reason=f"no browser: none of {', '.join(NAMES)}"),
 ]
-
-DECODED = "Promise.all([...document.images].map(image => image.decode())).then(() => null)"
-WIDTHS = "[...document.images].map(image => [image.naturalWidth, image.naturalHeight, image.width, image.height])"
-PAGE = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-#: Elements that reach over the right or left edge of the window.
-OUTSIDE = """[...document.querySelectorAll("body *")].filter(element => {
-    const box = element.getBoundingClientRect();
-    return box.width > 1 && (box.left < 0 || box.right > document.documentElement.clientWidth);
-}).map(element => `${element.tagName} ${element.textContent.slice(0, 40)}`)"""
-#: Texts of cells that run into the next cell of their row.
-COLLIDING = """[...document.querySelectorAll("tr")].flatMap(row => {
-    const inner = cell => {
-        const range = document.createRange();
-        range.selectNodeContents(cell);
-        return range.getBoundingClientRect();
-    };
-    const cells = [...row.cells].map(cell => [cell.textContent.trim(), inner(cell)]);
-    return cells.filter(([, box], index) => index + 1 < cells.length && box.width > 1
-        && Math.abs(cells[index + 1][1].top - box.top) < 5
-        && box.right > cells[index + 1][1].left).map(([text]) => text);
-})"""
 
 
 @pytest.fixture(scope="module")
