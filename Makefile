@@ -30,6 +30,7 @@ docs: $(VENV)/.installed
 	$(BIN)/python docs/make_benchmarks.py
 	$(BIN)/python docs/make_results.py
 	$(BIN)/python docs/make_robustness.py
+	$(BIN)/python docs/make_trust.py
 
 # Beside every peer, on an otherwise idle machine: the first time an hour, later minutes. DATA_ARGS names the data set.
 DATA_ARGS ?=

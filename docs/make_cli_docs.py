@@ -39,6 +39,11 @@ _OTHERS = (
         "",
         "Some of several images failed; the others have answers.",
     ),
+    (
+        errors.EXIT_ABSTAINED,
+        "",
+        "With `--fail-on-abstain`: no image failed, and at least one answer is not accepted.",
+    ),
     (130, "", "Interrupted (Ctrl-C)."),
     (141, "", "The reader of stdout went away."),
     (143, "", "Terminated (SIGTERM)."),

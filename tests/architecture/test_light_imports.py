@@ -44,7 +44,14 @@ def test_the_runtime_imports_nothing_heavy(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["edge_infer", "edge_infer.cli", "edge_infer.doctor_cli", "edge_infer.errors"]
+    "module",
+    [
+        "edge_infer",
+        "edge_infer.cli",
+        "edge_infer.doctor_cli",
+        "edge_infer.errors",
+        "export.refit_cli",
+    ],
 )
 def test_help_and_errors_need_neither_numpy_nor_pillow(module: str) -> None:
     assert loaded_by(f"import {module}") & {"numpy", "PIL"} == set()
