@@ -125,12 +125,22 @@ def _calibration(
 ) -> dict[str, Any]:
     if out_of_fold is not None:
         return temperature_fields(
-            out_of_fold.logits, out_of_fold.labels, fitted_on=_origin(out_of_fold)
+            out_of_fold.logits,
+            out_of_fold.labels,
+            out_of_fold.groups,
+            fitted_on=_origin(out_of_fold),
         )
     if images is None or gate is None:
         return {"temperature": 1.0, "fitted_on": "nothing, probabilities are as trained"}
+    if images.trust is None:
+        rows, groups = np.arange(len(gate.logits)), separate_groups([""] * len(gate.logits))
+    else:
+        rows, groups = images.trust.gate_rows, separate_groups(images.trust.gate_groups)
     return temperature_fields(
-        gate.logits, images.gate_labels, fitted_on=f"validation part of {images.source}"
+        gate.logits[rows],
+        images.gate_labels[rows],
+        groups,
+        fitted_on=f"validation part of {images.source}",
     )
 
 

@@ -119,7 +119,7 @@ def refit(
         described = _with_threshold(described, scores, source)
         record["in_scope_after"] = round(float((scores <= described["threshold"]).mean()), 4)
     if site.labels is not None:
-        calibration = temperature_fields(site.logits, site.labels, fitted_on=source)
+        calibration = temperature_fields(site.logits, site.labels, site.groups, fitted_on=source)
         probabilities = softmax(site.logits, calibration["temperature"])
         trust = sets_fields(
             probabilities,

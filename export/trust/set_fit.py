@@ -24,6 +24,7 @@ __all__ = [
     "coverage",
     "fit_thresholds",
     "group_counts",
+    "group_weights",
     "least_groups",
     "least_score",
     "prediction_sets",
@@ -93,7 +94,7 @@ def _class_threshold(
 ) -> float:
     if not len(scores):
         return 1.0
-    weights = _weights(groups)
+    weights = group_weights(groups)
     count = len(set(groups))
     level = (1 - alpha) * (count + 1) / count
     if level > 1 + _ROUNDING and not best_of_few:
@@ -137,7 +138,7 @@ def least_score(
     single = prediction_sets(probabilities, thresholds).sum(axis=1) == 1
     if not single.any():
         return 1.0
-    weights = _weights(groups)[single]
+    weights = group_weights(groups)[single]
     scores = probabilities.max(axis=1)[single]
     right = (probabilities.argmax(axis=1) == labels)[single]
     order = np.argsort(-scores, kind="stable")
@@ -164,12 +165,12 @@ def coverage(
     shares: list[float | None] = []
     for label in range(len(thresholds)):
         rows = np.flatnonzero(labels == label).tolist()
-        weights = _weights([groups[row] for row in rows])
+        weights = group_weights([groups[row] for row in rows])
         shares.append(float(weights @ inside[rows, label]) if len(rows) else None)
     return shares
 
 
-def _weights(groups: Sequence[str]) -> NDArray[np.float64]:
+def group_weights(groups: Sequence[str]) -> NDArray[np.float64]:
     """Return weights that add up to 1, the same for each group, shared by its images: (N,)."""
     sizes = Counter(groups)
     return np.array([1 / (len(sizes) * sizes[group]) for group in groups], dtype=np.float64)

@@ -108,7 +108,7 @@ def test_folds_give_temperature_and_sets_and_the_graph_is_asked_whether_they_hol
     graph: onnx.ModelProto, images: ExportImages, out_of_fold: OutOfFold
 ) -> None:
     fitted = fit_abstention(graph, images, out_of_fold)
-    temperature = fit_temperature(out_of_fold.logits, out_of_fold.labels)
+    temperature = fit_temperature(out_of_fold.logits, out_of_fold.labels, out_of_fold.groups)
     assert fitted.calibration["temperature"] == temperature
     assert fitted.calibration["fitted_on"].endswith("(folds.csv), n 400")
     assert fitted.trust is not None

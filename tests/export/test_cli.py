@@ -107,9 +107,9 @@ def test_answers_of_folds_give_temperature_and_sets(
 def test_the_scope_check_can_know_more_images_than_the_data_set(
     checkpoint_folder: Path, data: Path, tmp_path: Path
 ) -> None:
+    paths = sorted([*(data / "train").rglob("*.png"), *(data / "val").rglob("*.png")])
     rows = ["dataset,path,label,proposed_split"]
-    for path in sorted([*(data / "train").rglob("*.png"), *(data / "val").rglob("*.png")]):
-        rows.append(f"elsewhere,{path},{path.parent.name},train")
+    rows += [f"elsewhere,{path},{path.parent.name},train" for path in paths]
     (tmp_path / "learnt.csv").write_text("\n".join(rows) + "\n")
     code, _, err = run(
         *("--model", "cvt_test", "--checkpoint", checkpoint_folder, "--data", data),

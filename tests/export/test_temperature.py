@@ -6,6 +6,9 @@ from edge_infer.prediction import softmax
 from export.temperature import fit_temperature
 from train.metrics.calibration_error import expected_calibration_error
 
+#: Each image is its own patient.
+ALONE = [str(number) for number in range(6000)]
+
 
 def drawn(temperature: float, n: int = 6000) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Logits, and labels drawn from what the logits over ``temperature`` say."""
@@ -19,12 +22,12 @@ def drawn(temperature: float, n: int = 6000) -> tuple[NDArray[np.float32], NDArr
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_the_temperature_the_labels_were_drawn_with_is_found(temperature: float) -> None:
     logits, labels = drawn(temperature)
-    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.06)
+    assert fit_temperature(logits, labels, ALONE) == pytest.approx(temperature, rel=0.06)
 
 
 def test_the_fitted_temperature_calibrates_and_changes_no_answer() -> None:
     logits, labels = drawn(2.0)
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits, labels, ALONE)
     before = expected_calibration_error(labels, softmax(logits, 1.0))
     after = expected_calibration_error(labels, softmax(logits, temperature))
     assert before > 0.1
@@ -34,7 +37,19 @@ def test_the_fitted_temperature_calibrates_and_changes_no_answer() -> None:
 
 def test_a_model_that_is_always_right_is_sharpened_no_further_than_the_lower_bound() -> None:
     labels = np.arange(40) % 4
-    assert fit_temperature(np.eye(4, dtype=np.float32)[labels], labels) == pytest.approx(0.2)
+    logits = np.eye(4, dtype=np.float32)[labels]
+    assert fit_temperature(logits, labels, ALONE[:40]) == pytest.approx(0.2)
+
+
+def test_a_patient_counts_once_however_many_slices_there_are() -> None:
+    logits, labels = drawn(2.0, n=600)
+    sure = np.repeat(10 * np.eye(4, dtype=np.float32)[:1], 600, axis=0)
+    both, of_both = np.concatenate([logits, sure]), np.concatenate([labels, np.zeros(600, int)])
+    alone = fit_temperature(logits, labels, ALONE[:600])
+    once = fit_temperature(both, of_both, [*ALONE[:600], *["one patient"] * 600])
+    each = fit_temperature(both, of_both, ALONE[:1200])
+    assert once == pytest.approx(alone, rel=0.02)
+    assert each < 0.95 * alone
 
 
 def test_the_calibration_error_of_a_case_done_by_hand() -> None:
