@@ -11,6 +11,7 @@ from edge_infer.errors import BundleIncompatible
 from edge_infer.names import shown_name
 from edge_infer.version import __version__
 from train.commands.data_options import (
+    FILE,
     FOLDER,
     data_options,
     given_samples,
@@ -76,6 +77,12 @@ def _named_folders(
     "be given several times.",
 )
 @click.option(
+    "--learnt",
+    type=FILE,
+    metavar="MANIFEST",
+    help="Manifest that the bundle's model was trained with: images of its train part are left out of the other sets.",
+)
+@click.option(
     "--corruptions",
     is_flag=True,
     help="Also ask about every corruption of docs/robustness.md at every severity. Takes long; goes on where it was "
@@ -118,6 +125,7 @@ def trust(
     far: list[tuple[str, Path]],
     near: list[tuple[str, Path]],
     others: tuple[str, ...],
+    learnt: Path | None,
     corruptions: bool,
     corrupted_images: int,
     output: Path,
@@ -144,7 +152,7 @@ def trust(
     from train.trust.cost import cost_figures, timed_images
     from train.trust.examples import DATA_SET_LICENCES
     from train.trust.report import write_trust
-    from train.trust.sets import other_data_sets, part_images
+    from train.trust.sets import other_data_sets, part_images, without_learnt
     from train.trust.text import trust_text
 
     if others and not dataset:
@@ -158,6 +166,8 @@ def trust(
             DATA_SET_LICENCES,
         ),
     ]
+    if learnt is not None:
+        sets = without_learnt(sets, given_samples(data, learnt, ""))
     classifier = Classifier.load(bundle, num_threads=threads)
     fields = classifier.bundle.manifest.get("trust")
     if fields is None:

@@ -1,6 +1,7 @@
 """The sets of images beside the part: from tables of other sources, folders, and other data sets of the manifest."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_infer.contract import LABELS
@@ -12,7 +13,7 @@ from train.data.problems import refuse
 from train.data.samples import Sample
 from train.trust.image_set import NO_CLASS, AskedImage, ImageSet, Kind
 
-__all__ = ["folder_sets", "other_data_sets", "part_images", "table_sets"]
+__all__ = ["folder_sets", "other_data_sets", "part_images", "table_sets", "without_learnt"]
 
 _REQUIRED = ("path", "label")
 _COLUMNS = (*_REQUIRED, "source", "patient_id", "modality", "licence")
@@ -128,6 +129,31 @@ def other_data_sets(
     return [
         _data_set(name, images, healthy=healthy) for (name, healthy), images in sorted(sets.items())
     ]
+
+
+def without_learnt(sets: Sequence[ImageSet], learnt: Iterable[Sample]) -> list[ImageSet]:
+    """Return the sets without images that the bundle's model learnt from; a set of nothing else goes.
+
+    Args:
+        sets: Any.
+        learnt: All images of the manifest that the model was trained with; those of its train part are meant. Files are
+            compared, so the manifest must name the same ones.
+    """
+    known = {
+        sample.source.resolve()
+        for sample in learnt
+        if sample.split == "train" and isinstance(sample.source, Path)
+    }
+    left = []
+    for one in sets:
+        images = tuple(
+            image
+            for image in one.images
+            if not (isinstance(image.source, Path) and image.source.resolve() in known)
+        )
+        if images:
+            left.append(replace(one, images=images))
+    return left
 
 
 def part_images(

@@ -12,7 +12,13 @@ from train.data.samples import Sample
 from train.trust.answers import TrustAnswers
 from train.trust.examples import examples, may_be_shown
 from train.trust.image_set import NO_CLASS, Kind
-from train.trust.sets import folder_sets, other_data_sets, part_images, table_sets
+from train.trust.sets import (
+    folder_sets,
+    other_data_sets,
+    part_images,
+    table_sets,
+    without_learnt,
+)
 
 TABLE = """source,path,label,patient_id,modality,licence
 lgg,a/1.jpg,glioma,p1,T1c,evaluate only
@@ -77,6 +83,22 @@ def sample(name: str, label: int, dataset: str, group: str, *, is_copy: bool = F
     return Sample(
         source=Path(name), name=name, label=label, dataset=dataset, group=group, is_copy=is_copy
     )
+
+
+def test_what_the_model_learnt_from_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    table = tmp_path / "manifest.csv"
+    table.write_text(TABLE)
+    seen = sample("1", 0, "lgg", "p1")
+    learnt = [
+        replace(seen, source=tmp_path / "link" / "a/1.jpg", split="train"),
+        replace(seen, source=tmp_path / "a/3.jpg", split="train"),
+        replace(seen, source=tmp_path / "a/2.jpg", split="test"),
+    ]
+    before = {one.name: len(one.images) for one in table_sets(table)}
+    after = {one.name: len(one.images) for one in without_learnt(table_sets(table), learnt)}
+    assert set(before) - set(after) == {"lgg tumours T1", "lgg no_tumor"}
+    assert {name: before[name] for name in after} == after
 
 
 def test_other_data_sets_have_no_patient_of_the_one_measured() -> None:
