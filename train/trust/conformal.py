@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
 from train.metrics.figures import GroupBootstrap
-from train.trust.shares import share
+from train.trust.shares import numbered, share, share_by_patient
 
 __all__ = ["coverage_figures", "group_threshold", "resplit_figures", "set_size_figures", "shuffled"]
 
@@ -51,7 +51,7 @@ def group_threshold(scores: _Floats, groups: NDArray[np.int64], alpha: float) ->
 def coverage_figures(
     in_set: NDArray[np.bool_], labels: _Labels, groups: Sequence[str], bootstrap: GroupBootstrap
 ) -> dict[str, Any]:
-    """Return how often the sets hold the true class: of each class, and of all.
+    """Return how often the sets hold the true class: of each class, and of all, by image and by patient.
 
     Args:
         in_set: (N, classes), which classes are in the set of each image.
@@ -60,11 +60,12 @@ def coverage_figures(
         bootstrap: Of these images.
     """
     covered = in_set[np.arange(len(labels)), labels]
-    numbers = _numbered(groups)
+    numbers = numbered(groups)
     figures = {}
     for name, among in _by_class(labels).items():
         figures[name] = {
             "coverage": share(covered, among, bootstrap),
+            "coverage_by_patient": share_by_patient(covered, among, groups, bootstrap),
             "groups": len(set(numbers[among].tolist())),
         }
     return figures
@@ -107,7 +108,7 @@ def resplit_figures(
         divisions. ``too_few_groups`` is the share of divisions whose first half has too few groups of a class for
         1 - alpha, so that less is promised.
     """
-    numbers = _numbered(groups)
+    numbers = numbered(groups)
     last = int(numbers.max()) + 1
     least = math.ceil((1 - alpha) / alpha - _ROUNDING)
     generator = np.random.default_rng(seed)
@@ -178,9 +179,3 @@ def _by_class(labels: _Labels) -> dict[str, NDArray[np.bool_]]:
     """Return which images belong to each class, and to all of them."""
     classes = {name: labels == label for label, name in enumerate(LABELS)}
     return {**classes, "all": np.ones(len(labels), dtype=np.bool_)}
-
-
-def _numbered(groups: Sequence[str]) -> NDArray[np.int64]:
-    """Number the groups from 0; an image without a group is its own."""
-    names = [group or f"image {row}" for row, group in enumerate(groups)]
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)

@@ -74,7 +74,7 @@ def corrupted_cells(
             _write(path, identity, known)
         if progress is not None:
             progress((number + 1) * len(labels), len(cells) * len(labels))
-    return [_entry(cell, known[cell], labels, bootstrap) for cell in cells]
+    return [_entry(cell, known[cell], labels, groups, bootstrap) for cell in cells]
 
 
 def drawn_rows(labels: Sequence[int], count: int, seed: int) -> list[int]:
@@ -124,14 +124,18 @@ def _within(progress: Progress | None, before: int, total: int) -> Callable[[int
 
 
 def _entry(
-    cell: tuple[str, int], kept: _Kept, labels: NDArray[np.int64], bootstrap: GroupBootstrap
+    cell: tuple[str, int],
+    kept: _Kept,
+    labels: NDArray[np.int64],
+    groups: Sequence[str],
+    bootstrap: GroupBootstrap,
 ) -> dict[str, Any]:
     predicted = np.array(kept["predicted"], dtype=np.int64)
     accepted = np.array(kept["accepted"], dtype=np.bool_)
     return {
         "kind": cell[0],
         "severity": cell[1],
-        "figures": decision_figures(labels, predicted, accepted, bootstrap),
+        "figures": decision_figures(labels, predicted, accepted, groups, bootstrap),
         "reasons": kept["reasons"],
     }
 

@@ -55,7 +55,7 @@ def part_figures(part: TrustAnswers, trust: Mapping[str, Any], *, seed: int = 0)
             part.probabilities, labels, groups, thresholds, alpha, seed=seed
         ),
         "selective": selective_figures(part.confidence, predicted != labels, bootstrap),
-        "decisions": decision_figures(labels, predicted, part.accepted, bootstrap),
+        "decisions": decision_figures(labels, predicted, part.accepted, groups, bootstrap),
         "reasons": part.counted_reasons(),
         "calibration": calibration_figures(labels, part.probabilities, bootstrap),
         "shuffled_labels": coverage_figures(part.in_set, shuffled(labels, seed), groups, bootstrap),

@@ -4,6 +4,7 @@ Images of one patient are not independent, so an interval comes from a bootstrap
 where all images are alike, so Wilson's interval over images stands in for it there.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from train.metrics.figures import GroupBootstrap, wilson_interval
 
-__all__ = ["share", "wider"]
+__all__ = ["numbered", "share", "share_by_patient", "wider"]
 
 
 def share(
@@ -33,6 +34,47 @@ def share(
     n = int(among.sum())
     by_image = asdict(wilson_interval(int((counted & among).sum()), n))
     return wider(by_image, asdict(bootstrap(of_rows)) | {"n": n})
+
+
+def share_by_patient(
+    counted: NDArray[np.bool_],
+    among: NDArray[np.bool_],
+    groups: Sequence[str],
+    bootstrap: GroupBootstrap,
+) -> dict[str, Any]:
+    """Return the mean over patient groups of the share of each group's images: each patient counts the same.
+
+    Prediction sets promise this (``export.trust.set_fit``). A share of images is another figure: there a patient of
+    sixty slices counts sixty times.
+
+    Args:
+        counted: (N,), which images count.
+        among: (N,), the images that the share is of.
+        groups: Patient group of each image.
+        bootstrap: Of the N images.
+
+    Returns:
+        The figure with its interval; ``n`` is the number of groups.
+    """
+    numbers = numbered(groups)
+    sizes = np.bincount(numbers[among], minlength=int(numbers.max(initial=0)) + 1)
+    weights = np.where(among, 1 / np.maximum(sizes[numbers], 1), 0.0)  # (N,)
+
+    def of_rows(rows: NDArray[np.int64]) -> float | None:
+        total = weights[rows].sum()
+        return float(weights[rows] @ counted[rows] / total) if total else None
+
+    figure = asdict(bootstrap(of_rows)) | {"n": int(np.count_nonzero(sizes))}
+    if figure["value"] is None:
+        return figure
+    by_group = asdict(wilson_interval(round(figure["value"] * figure["n"]), figure["n"]))
+    return wider(figure, by_group | {"value": figure["value"]})
+
+
+def numbered(groups: Sequence[str]) -> NDArray[np.int64]:
+    """Number the groups from 0; an image without a group is its own."""
+    names = [group or f"image {row}" for row, group in enumerate(groups)]
+    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
 
 
 def wider(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ KINDS = {
 _DECISIONS = {
     "accepted": "accepted",
     "accuracy_among_accepted": "accuracy among accepted",
+    "accuracy_among_accepted_by_patient": "accuracy among accepted, each patient counting the same",
     "accuracy": "accuracy of all, whatever was decided",
     "tumor_called_no_tumor_among_accepted": "tumour called no_tumor among accepted",
     "tumor_called_no_tumor": "tumour called no_tumor of all",
@@ -99,8 +100,9 @@ def coverage_rows(result: Result) -> Rows:
     rows: Rows = [
         (
             "class",
-            "coverage (95 % interval)",
+            "coverage by image (95 % interval)",
             "n",
+            "coverage by patient (95 % interval)",
             "groups",
             "halves, own thresholds: mean (5..95 %)",
             "halves, refitted: mean (5..95 %)",
@@ -114,6 +116,7 @@ def coverage_rows(result: Result) -> Rows:
                 name,
                 percent(its["coverage"], 1),
                 str(its["coverage"]["n"]),
+                percent(its["coverage_by_patient"], 1),
                 str(its["groups"]),
                 _spread(splits["own"][name]),
                 _spread(splits["refitted"][name]),
@@ -259,9 +262,16 @@ def shuffled_line(result: Result) -> str:
 def _summary(result: Result) -> dict[str, str]:
     part, together = result["part"], result["sets"]["together"]
     decisions, coverage = part["decisions"], part["coverage"]
-    asked = ("accepted", "accuracy_among_accepted", "tumor_called_no_tumor_among_accepted")
+    asked = (
+        "accepted",
+        "accuracy_among_accepted",
+        "accuracy_among_accepted_by_patient",
+        "tumor_called_no_tumor_among_accepted",
+    )
     cells = {_DECISIONS[key]: _with_n(decisions[key]) for key in (*asked, "right_lost")}
-    cells |= {f"coverage {name}": _with_n(its["coverage"]) for name, its in coverage.items()}
+    for name, its in coverage.items():
+        cells[f"coverage {name}, by image"] = _with_n(its["coverage"])
+        cells[f"coverage {name}, by patient"] = _with_n(its["coverage_by_patient"])
     cells |= {
         "mean set size": _number(part["set_size"]["mean"], 3),
         "ECE": _number(part["calibration"]["ece"], 4),

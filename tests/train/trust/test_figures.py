@@ -15,7 +15,7 @@ from train.trust.calibration import brier_score, calibration_figures
 from train.trust.decisions import decision_figures
 from train.trust.figures import part_figures, set_figures
 from train.trust.image_set import NO_CLASS, ImageSet, Kind
-from train.trust.shares import share
+from train.trust.shares import share, share_by_patient
 from train.trust.strangers import stranger_figures
 
 Make = Callable[..., TrustAnswers]
@@ -46,15 +46,32 @@ def test_a_share_has_the_wider_of_both_intervals() -> None:
     assert (nobody["value"], nobody["n"]) == (None, 0)
 
 
+def test_each_patient_counts_the_same_in_a_share_by_patient() -> None:
+    counted = np.array([True] * 8 + [False, False, True])
+    among = np.array([True] * 10 + [False])
+    groups = [*"aaaaaaaa", "b", "b", "c"]
+    bootstrap = GroupBootstrap(11, groups=groups)
+    found = share_by_patient(counted, among, groups, bootstrap)
+    assert (found["value"], found["n"]) == (pytest.approx(0.5), 2)
+    assert (found["low"], found["high"]) == (0, 1), "both patients drawn may be the same"
+    alone = share_by_patient(counted, among, [""] * 11, GroupBootstrap(11))
+    assert (alone["value"], alone["n"]) == (pytest.approx(0.8), 10)
+    alike = share_by_patient(among, among, groups, bootstrap)
+    assert (alike["interval"], alike["low"]) == ("wilson", wilson_interval(2, 2).low)
+    assert share_by_patient(counted, ~np.ones(11, bool), groups, bootstrap)["value"] is None
+
+
 def test_decisions_are_counted() -> None:
     labels = np.array([GLIOMA, GLIOMA, GLIOMA, HEALTHY, HEALTHY, HEALTHY])
     predicted = np.array([GLIOMA, HEALTHY, HEALTHY, HEALTHY, GLIOMA, HEALTHY])
     accepted = np.array([True, True, False, False, False, True])
-    found = decision_figures(labels, predicted, accepted, GroupBootstrap(6))
+    groups = ["p", "p", "p", "q", "", ""]
+    found = decision_figures(labels, predicted, accepted, groups, GroupBootstrap(6))
     values = {name: (figure["value"], figure["n"]) for name, figure in found.items()}
     assert values == {
         "accepted": (0.5, 6),
         "accuracy_among_accepted": (pytest.approx(2 / 3), 3),
+        "accuracy_among_accepted_by_patient": (0.75, 2),
         "accuracy": (0.5, 6),
         "tumor_called_no_tumor_among_accepted": (0.5, 2),
         "tumor_called_no_tumor": (pytest.approx(2 / 3), 3),
