@@ -173,7 +173,7 @@ def main(
             timeout_s=timeout_s,
             scope=scope,
         )
-        if is_batch and classifier.bundle.scope_model is None:
+        if classifier.bundle.scope_model is None:
             say("this bundle has no scope check: an image that is no brain MRI gets a class, too")
         tally = _classify(classifier, images, form, results, drawings, is_batch=is_batch)
         if found.left_out:

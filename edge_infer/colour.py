@@ -1,8 +1,9 @@
 """How much of an image has a colour of its own, measured before the image becomes grey.
 
 Contours, arrows, masks and heat maps drawn over a scan, buttons of a viewer, and photographs have colours that differ
-from place to place. A tint of the whole scan (sepia, blue film) follows its brightness, and so do false colours;
-neither counts. The noise that JPEG leaves in the colours of a grey scan is too weak to count.
+from place to place. A tint of the whole scan (sepia, blue film) follows its brightness, and does
+not count; nor do false colours in which brighter stays brighter (hot, viridis). Others count: jet gives one brightness
+two colours. The noise that JPEG leaves in the colours of a grey scan is too weak to count.
 """
 
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ SCOPE_MODES: tuple[ScopeMode, ...] = ("enforce", "report", "off")
 #: Doubts about an image for which its answer is not accepted, and why.
 ABSTAINING: Mapping[Reason, str] = {
     Reason.LOW_QUALITY: "what the model looks for is damaged or lost",
-    Reason.TOO_FEW_GREY_LEVELS: "tissue that differs in the scan is one grey here",
+    Reason.TOO_FEW_GREY_LEVELS: "shades that differ in the scan may be one grey here, and which ones cannot be known",
     Reason.SEVERAL_SLICES: "one answer for several slices is an answer for none of them",
     Reason.COLOUR_OVERLAY: "what lies over the scan becomes tissue in grey, and photographs are no scans",
     Reason.BURNT_IN_TEXT: "strokes of text over the scan are bright structures to the model",

@@ -63,8 +63,8 @@ def _answer(prediction: Prediction) -> str:
 def _not_accepted(prediction: Prediction) -> str:
     if prediction.is_accepted:
         return ""
-    names = ", ".join(map(_text, prediction.prediction_set))
-    return ", not accepted" + (f"; cannot be excluded: {names}" if names else "")
+    words = prediction.undecided_words
+    return ", not accepted" + (f"; {html.escape(words)}" if words else "")
 
 
 def _size(prediction: Prediction) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_infer.decision import Verdict
 from edge_infer.errors import InferenceFailed, NonFiniteOutput
+from edge_infer.names import shown_name
 from edge_infer.reasons import Reason
 
 __all__ = ["ModelIdentity", "Prediction", "check_outputs", "softmax"]
@@ -92,6 +93,20 @@ class Prediction:
         if not self.is_accepted:
             return f"abstains ({named})"
         return f"accepted although {named}" if named else "accepted"
+
+    @property
+    def undecided_words(self) -> str:
+        """What the prediction set says, in words; empty where it says nothing.
+
+        It says nothing about an answer that is not ambiguous, or an image out of scope: the calibration behind the set
+        knows no such images. A set of the answer alone adds nothing.
+        """
+        if Reason.AMBIGUOUS not in self.reasons or Reason.OUT_OF_SCOPE in self.reasons:
+            return ""
+        if self.prediction_set == (self.label,):
+            return ""
+        names = ", ".join(map(shown_name, self.prediction_set))
+        return f"cannot be excluded: {names}" if names else "no class is likely enough to be kept"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows; IPython looks for a method of this name."""

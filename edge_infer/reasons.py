@@ -9,7 +9,8 @@ __all__ = ["Doubt", "Reason"]
 class Reason(StrEnum):
     """Why a prediction abstains or warns. Its value is what JSON, CSV and text show.
 
-    Which of them abstain is decided in `edge_infer.decision`; docs/trust.md says what each one promises.
+    Which of them abstain is decided in `edge_infer.decision`; docs/bundle.md lists them, docs/trust.md says what
+    abstaining promises.
     """
 
     OUT_OF_SCOPE = "out_of_scope"
@@ -19,7 +20,7 @@ class Reason(StrEnum):
     LOW_QUALITY = "low_quality"
     """The image is damaged, noisy or too coarse."""
     TOO_FEW_GREY_LEVELS = "too_few_grey_levels"
-    """Nearly nothing is drawn in the image: too few different grey values."""
+    """Nearly all pixels share a few grey values."""
     SEVERAL_SLICES = "several_slices"
     """The image shows more than one slice, as a screenshot or a montage does."""
     COLOUR_OVERLAY = "colour_overlay"
@@ -33,7 +34,7 @@ class Reason(StrEnum):
     ODD_SHAPE = "odd_shape"
     """One side is much longer than the other, so the image reaches the model squeezed or cut."""
     TOO_SMALL = "too_small"
-    """The image has fewer pixels than the model reads, so it reaches it enlarged."""
+    """A side is shorter than half of the model's, so the image reaches it enlarged more than twice."""
 
 
 @dataclass(frozen=True)

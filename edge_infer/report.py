@@ -15,7 +15,6 @@ from edge_infer.errors import BrainError
 from edge_infer.image_file import source_name
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
-from edge_infer.reasons import Reason
 from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
@@ -150,10 +149,11 @@ def text_block(prediction: Prediction, *, bar: str = "█") -> str:
     answer = f"{shown_name(prediction.label)} ({prediction.score:.1%})"
     if not prediction.is_accepted:
         answer = f"{prediction.decision_words}; nearest answer {answer}"
+    elif prediction.reasons:
+        answer = f"{prediction.decision_words}: {answer}"
     lines = [f"{shown_name(prediction.source)}: {answer}"]
-    if prediction.is_accepted and prediction.reasons:
-        lines.append(f"  {prediction.decision_words}")
-    lines.extend(_set_line(prediction))
+    if prediction.undecided_words:
+        lines.append(f"  {prediction.undecided_words}")
     if not prediction.is_accepted:
         lines.append("  not accepted:")
     for label, probability in prediction.probabilities.items():
@@ -161,14 +161,6 @@ def text_block(prediction: Prediction, *, bar: str = "█") -> str:
         lines.append(f"  {labels[label]:<{width}}  {probability:>6.1%}  {bars}".rstrip())
     lines.extend(f"  note: {shown_name(warning)}" for warning in prediction.warnings)
     return "\n".join(lines)
-
-
-def _set_line(prediction: Prediction) -> list[str]:
-    """Say which classes cannot be excluded, unless it is the one of the answer, or the bundle does not know."""
-    if len(prediction.prediction_set) == 1 or Reason.AMBIGUOUS not in prediction.reasons:
-        return []
-    names = ", ".join(map(shown_name, prediction.prediction_set))
-    return [f"  cannot be excluded: {names}" if names else "  no class fits: each can be excluded"]
 
 
 def _csv_line(cells: Sequence[str]) -> str:

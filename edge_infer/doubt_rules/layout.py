@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from edge_infer.doubt_rules.samples import Samples
 from edge_infer.reasons import Doubt, Reason
@@ -18,7 +19,11 @@ GAP = 0.06
 BESIDE_GAP = 0.5
 #: No line through a good scan is this light from edge to edge; frames and the sides of windows are.
 LIGHT_LINE = 96
+#: A box that blanks a name is lighter than this, or too dark to pass for a slice.
+LIGHT_BOX = 96
 _CONSTANT = 16  # grey levels that one line of a frame may differ by, after JPEG
+_BLOCK = 5  # lines of 128: a box that blanks a name is at least so high, and hardly any tissue is so even
+_EVEN = 3  # grey levels that a block of one grey may differ by, after JPEG
 _RIM = 32  # the rim's width: the side divided by this
 _MAY = "the image may hold several slices"
 _LINE = 64  # the width of the lines in the middle: the side divided by this
@@ -39,13 +44,11 @@ def odd_shape(width: int, height: int) -> Doubt | None:
 
 def several_slices(samples: Samples) -> Doubt | None:
     """Notice a dark line through the middle, or a dark gap anywhere."""
-    grid = samples.grid.astype(np.float32)
-    height, width = grid.shape
-    columns = np.ones(height, np.float32) @ grid / height  # products: means along an axis are slow
-    rows = grid @ np.ones(width, np.float32) / width
+    columns, rows = _brightness(samples.grid)
     if min(_middle(columns), _middle(rows)) < DARK_LINE:
         return Doubt(Reason.SEVERAL_SLICES, f"a dark line runs through the middle: {_MAY}")
-    if min(_gap(columns), _gap(rows)) < GAP:
+    # Looked for twice, because few images get as far as the second, slower look.
+    if _has_gap(samples.grid) and _has_gap(_without_boxes(samples.grid)):
         return Doubt(Reason.SEVERAL_SLICES, f"a dark gap lies between bright parts: {_MAY}")
     return None
 
@@ -58,12 +61,37 @@ def light_line(samples: Samples) -> Doubt | None:
     return Doubt(Reason.SEVERAL_SLICES, note)
 
 
+def _brightness(grid: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of each column and of each row."""
+    pixels = grid.astype(np.float32)
+    height, width = pixels.shape
+    # Products, because means along an axis are slow.
+    columns = np.ones(height, np.float32) @ pixels / height
+    return columns, pixels @ np.ones(width, np.float32) / width
+
+
 def _middle(brightness: NDArray[np.float32]) -> float:
     """Return how bright the lines in the middle are, relative to all."""
     wide = max(1, len(brightness) // _LINE)
     first = (len(brightness) - wide) // 2
     middle = brightness[first : first + wide].sum() / wide
     return float(middle * len(brightness) / max(brightness.sum(), 1e-6))
+
+
+def _has_gap(grid: NDArray[np.uint8]) -> bool:
+    return min(map(_gap, _brightness(grid))) < GAP
+
+
+def _without_boxes(grid: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the grid with light blocks of one grey in black: a box that blanks a name is no slice."""
+    image = Image.fromarray(grid)
+    lightest = np.asarray(image.filter(ImageFilter.MaxFilter(_BLOCK)), dtype=np.int16)
+    darkest = np.asarray(image.filter(ImageFilter.MinFilter(_BLOCK)), dtype=np.int16)
+    # Only light ones: the even grey around the windows of a viewer tells that there are several.
+    centres = Image.fromarray((lightest - darkest <= _EVEN) & (darkest > LIGHT_BOX)).convert("L")
+    # One line more on each side: where a box ends, JPEG has mixed it with what lies beside it.
+    blocks = np.asarray(centres.filter(ImageFilter.MaxFilter(_BLOCK + 2)))
+    return np.where(blocks, np.uint8(0), grid)
 
 
 def _gap(brightness: NDArray[np.float32]) -> float:

@@ -7,8 +7,9 @@ from edge_infer.reasons import Doubt, Reason
 
 __all__ = ["too_few_grey_levels"]
 
-#: Good scans use 112 or more of 256 levels; one hot pixel in a 16-bit image leaves three.
-FEW_LEVELS = 64
+#: Good scans have 112 or more of 256 levels. At a quarter of their contrast, at which none of 55 labels changed, it is
+#: 29 or more, and 5 of 2,983 fewer than this. One hot pixel in a 16-bit image leaves three, an export of four bits 16.
+FEW_LEVELS = 32
 _COMMON = 0.999  # share of the pixels that the levels must cover
 
 

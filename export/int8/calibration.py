@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader
 from PIL import Image
 
 from edge_infer.contract import INPUT_NAME, LABELS
-from edge_infer.errors import UnreadableInput
+from edge_infer.errors import DataRefused, UnreadableInput
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from export.model_inputs import ModelInputs
 from export.trust.images import (
@@ -103,10 +103,13 @@ def from_data_set(
     the model was trained on more than ``samples``.
 
     Raises:
-        DataRefused: The train or val part lacks a class.
+        DataRefused: The train or val part lacks a class, or the train part of ``learnt`` holds images or groups of the
+            val part.
     """
     train = part_rows(samples, "train", one_of_each_copy=True)
     val = part_rows(samples, "val")
+    if learnt is not None:
+        _refuse_known(learnt, [samples[row] for row in val])
     generator = np.random.default_rng(seed)
     chosen: list[int] = []
     for label in range(len(LABELS)):
@@ -132,6 +135,27 @@ def from_data_set(
             seed=seed,
         ),
     )
+
+
+def _refuse_known(learnt: Sequence[Sample], val: Sequence[Sample]) -> None:
+    """Refuse if the threshold of the scope check would be fitted on images that its statistics know."""
+    train = [sample for sample in learnt if sample.split == "train"]
+    known_files = {_file(sample) for sample in train}
+    known_groups = {sample.group for sample in train} - {""}
+    files = sum(_file(sample) in known_files for sample in val)
+    groups = len({sample.group for sample in val} & known_groups)
+    if not files and not groups:
+        return
+    raise DataRefused(
+        f"the train part of the scope manifest holds {files} images and {groups} groups of the validation part of the "
+        "data set, expected none: the scope check's threshold would be fitted on images that it knows",
+        hint="take them out of that train part, or give a --manifest and a --scope-manifest that divide and name "
+        "patients alike, such as one written by brain-data join from the other",
+    )
+
+
+def _file(sample: Sample) -> Path | bytes:
+    return sample.source.resolve() if isinstance(sample.source, Path) else sample.source
 
 
 def _trust_images(

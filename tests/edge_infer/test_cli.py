@@ -43,8 +43,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_one_scan_is_answered_on_stdout(bundle_path: Path, scan_path: Path) -> None:
-    result = in_shell(scan_path, "--bundle", bundle_path)
+def test_one_scan_is_answered_on_stdout(trusting_path: Path, scan_path: Path) -> None:
+    result = in_shell(scan_path, "--bundle", trusting_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(f"{scan_path}: ")
     assert result.stdout.endswith(f"{RESEARCH_USE_ONLY}\n")
@@ -166,6 +166,10 @@ def test_a_run_without_a_scope_check_says_so_once(
 ) -> None:
     said = "this bundle has no scope check"
     assert run("--bundle", bundle_path, mixed).stderr.count(said) == 1
+    for form in ([], ["--json"], ["--csv"]):
+        alone = run(*form, "--bundle", bundle_path, mixed / "scan.png")
+        assert (alone.stderr.count(said), said in alone.stdout) == (1, False)
+    assert said not in run("--bundle", trusting_path, mixed / "scan.png").stderr
     assert said not in run("--bundle", trusting_path, mixed).stderr
     assert said not in run("--bundle", trusting_path, "--scope", "off", mixed).stderr
 
@@ -276,24 +280,24 @@ def piped(data: bytes, *arguments: object, **options: object) -> subprocess.Comp
 
 
 def test_an_image_from_standard_input_gets_the_answer_of_its_file(
-    bundle_path: Path, scan_path: Path
+    trusting_path: Path, scan_path: Path
 ) -> None:
     data = scan_path.read_bytes()
-    from_pipe = piped(data, "--json", "--bundle", bundle_path, "-")
+    from_pipe = piped(data, "--json", "--bundle", trusting_path, "-")
     assert (from_pipe.returncode, from_pipe.stderr) == (0, b"")
     one, other = (
         json.loads(result.stdout)
-        for result in (from_pipe, in_shell("--json", "--bundle", bundle_path, scan_path))
+        for result in (from_pipe, in_shell("--json", "--bundle", trusting_path, scan_path))
     )
     assert one["source"] == "<stdin>"
     for field in ("source_sha256", "label", "probabilities", "logits", "warnings"):
         assert one[field] == other[field]
-    text = piped(data, "-", "--bundle", bundle_path)
+    text = piped(data, "-", "--bundle", trusting_path)
     assert text.stdout.startswith(b"<stdin>: ")
-    table = piped(data, "--csv", "-", "--bundle", bundle_path)
+    table = piped(data, "--csv", "-", "--bundle", trusting_path)
     assert table.stdout.splitlines()[1].startswith(b"<stdin>,ok,")
     with scan_path.open("rb") as file:
-        redirected = in_shell("-", "--bundle", bundle_path, stdin=file)
+        redirected = in_shell("-", "--bundle", trusting_path, stdin=file)
     assert redirected.stdout.encode() == text.stdout
 
 
@@ -357,24 +361,24 @@ def test_a_terminal_is_asked_for_a_pipe_and_not_waited_for(bundle_path: Path) ->
 
 
 def test_standard_input_is_given_once_and_beside_files(
-    bundle_path: Path, scan_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trusting_path: Path, scan_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = scan_path.read_bytes()
-    assert piped(data, "-", "-", "--bundle", bundle_path).returncode == 2
-    both = piped(data, "--json", scan_path, "-", "--bundle", bundle_path)
+    assert piped(data, "-", "-", "--bundle", trusting_path).returncode == 2
+    both = piped(data, "--json", scan_path, "-", "--bundle", trusting_path)
     assert both.returncode == 0
     sources = [json.loads(line)["source"] for line in both.stdout.splitlines()]
     assert sources == [str(scan_path), "<stdin>"]
     monkeypatch.chdir(tmp_path)
     scan(8).save(io_file := io.BytesIO(), "PNG")
     Path("-").write_bytes(io_file.getvalue())
-    named = piped(data, "--json", "./-", "-", "--bundle", bundle_path)
+    named = piped(data, "--json", "./-", "-", "--bundle", trusting_path)
     lines = [json.loads(line) for line in named.stdout.splitlines()]
     assert [line["source"] for line in lines] == ["-", "<stdin>"]
     assert lines[0]["source_sha256"] == hashlib.sha256(io_file.getvalue()).hexdigest()
     Path("-").unlink()
     Path("-").mkdir()  # a folder of that name changes nothing
-    alone = piped(data, "-", "--bundle", bundle_path)
+    alone = piped(data, "-", "--bundle", trusting_path)
     assert (alone.returncode, alone.stderr) == (0, b"")
 
 
@@ -410,12 +414,12 @@ def test_names_that_are_no_utf8_are_exact_in_json_and_escaped_elsewhere(
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-16"])
 def test_a_csv_is_utf8_whatever_the_locale(
-    bundle_path: Path, tmp_path: Path, encoding: str
+    trusting_path: Path, tmp_path: Path, encoding: str
 ) -> None:
     name = "\N{LATIN SMALL LETTER U WITH DIAERESIS}\N{CJK UNIFIED IDEOGRAPH-8111}.png"
     scan().save(tmp_path / name)
     result = in_shell(
-        *("--csv", "--bundle", bundle_path, tmp_path / name),
+        *("--csv", "--bundle", trusting_path, tmp_path / name),
         env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"},
         encoding="utf-8",
     )
@@ -425,13 +429,13 @@ def test_a_csv_is_utf8_whatever_the_locale(
 
 
 def test_a_name_that_the_terminal_cannot_show_does_not_end_the_run(
-    bundle_path: Path, tmp_path: Path
+    trusting_path: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "\N{CJK UNIFIED IDEOGRAPH-8111}.png"
     scan().save(path)
     for form in ([], ["--json"]):
         result = in_shell(
-            *(*form, "--bundle", bundle_path, path),
+            *(*form, "--bundle", trusting_path, path),
             env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "1"},
         )
         assert (result.returncode, result.stderr) == (0, "")

@@ -1,5 +1,7 @@
 """Doubts about the layout and the grey levels of an image: each rule finds what it is for, and is silent beside it."""
 
+import io
+
 import numpy as np
 import pytest
 from drawn_heads import head, heads, reasons_for
@@ -80,6 +82,19 @@ def test_a_thin_light_frame_around_a_head_is_no_second_slice() -> None:
         assert reasons_for(ImageOps.expand(padded, 3, fill=255)) == []
 
 
+@pytest.mark.parametrize("corner", ["top left", "top right", "bottom left", "bottom right"])
+@pytest.mark.parametrize(("wide", "high"), [(0.2, 0.06), (0.28, 0.09), (0.35, 0.12)])
+@pytest.mark.parametrize("quality", [None, 80])
+def test_a_white_box_over_a_name_is_no_second_slice(
+    corner: str, wide: float, high: float, quality: int | None
+) -> None:
+    for each in (head(), *heads()):
+        named = blanked(ImageOps.expand(each, 20, fill=0), corner, wide, high)
+        assert reasons_for(named if quality is None else reread(named, quality)) == []
+    tiles = blanked(montage(2, 2), corner, wide, high)  # what is beside a box is still seen
+    assert reasons_for(tiles) == [Reason.SEVERAL_SLICES]
+
+
 @pytest.mark.parametrize("grey", [128, 255])
 def test_two_slices_with_a_light_line_between_them_are_told_by_it(grey: int) -> None:
     def pair(grey: int) -> Image.Image:
@@ -103,9 +118,14 @@ def test_one_hot_pixel_is_noted_and_a_usual_16_bit_scan_is_not() -> None:
 
 def test_an_export_of_few_bits_is_noted() -> None:
     assert Reason.TOO_FEW_GREY_LEVELS in reasons_for(head().convert("1").convert("L"))
-    for bits, expected in ((2, True), (4, True), (7, False)):
+    for bits, expected in ((2, True), (3, True), (4, True), (7, False)):
         found = reasons_for(ImageOps.posterize(heads()[0], bits))
         assert (Reason.TOO_FEW_GREY_LEVELS in found) is expected
+
+
+def test_a_dim_scan_keeps_its_levels() -> None:
+    for each in heads():
+        assert reasons_for(each.point(lambda grey: grey // 4)) == []
 
 
 def test_an_inverted_head_is_noted_and_no_line_is_seen_in_its_background() -> None:
@@ -170,3 +190,17 @@ def write(image: Image.Image, lines: range | tuple[int, ...]) -> None:
     for y in lines:
         text = "MR 1.5T SE TR 450 TE 12 FOV 24 W 1200 L 600 Zoom 100% Axial"
         draw.text((4, y), text, font=ImageFont.load_default(14), fill=255)
+
+
+def blanked(image: Image.Image, corner: str, wide: float, high: float) -> Image.Image:
+    width, height = round(wide * image.width), round(high * image.height)
+    left = image.width - width if "right" in corner else 0
+    top = image.height - height if "bottom" in corner else 0
+    image.paste(255, (left, top, left + width, top + height))
+    return image
+
+
+def reread(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file).copy()

@@ -1,4 +1,4 @@
-"""Colours of their own: what is drawn over a scan has them; a tint, false colours and the noise of JPEG do not."""
+"""Colours of their own: what is drawn over a scan has them; a tint and the noise of JPEG do not."""
 
 import io
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from drawn_heads import heads, reasons_for
 from PIL import Image, ImageDraw
 
 from edge_infer.colour import coloured_share
+from edge_infer.doubts import COLOURED
 from edge_infer.image_file import open_source
 from edge_infer.reasons import Reason
 
@@ -89,9 +90,12 @@ def test_a_tint_of_the_whole_scan_is_no_overlay(
         assert open_source(saved(image, "JPEG", quality=40)).coloured == 0
 
 
-def test_false_colours_follow_the_brightness_and_are_no_overlay() -> None:
+def test_false_colours_are_no_overlay_where_brighter_stays_brighter() -> None:
     hot = tinted(heads()[0], (3, 3, 3), (0, -255, -510))
     assert coloured_share(hot) == 0
+    grey = np.asarray(heads()[0])[..., None] / 255
+    jet = 255 * (1.5 - np.abs(4 * grey - np.array([3, 2, 1]))).clip(0, 1)
+    assert coloured_share(Image.fromarray(jet.astype(np.uint8))) > COLOURED
 
 
 def test_the_colour_noise_of_jpeg_is_no_overlay() -> None:

@@ -95,6 +95,12 @@ def test_the_decision_stands_before_the_class(trusting_path: Path, scan_path: Pa
     assert words < answer < text.index(f"({prediction.score:.1%})")
     torn = replace(prediction, reasons=(Reason.AMBIGUOUS,), prediction_set=("<b>", "glioma"))
     assert "cannot be excluded: <b>, glioma" in Page(torn._repr_html_()).text
+    none = replace(torn, prediction_set=())
+    assert "no class is likely enough to be kept" in Page(none._repr_html_()).text
+    for reasons in ((Reason.OUT_OF_SCOPE, Reason.AMBIGUOUS), (Reason.INVERTED,)):
+        far = Page(replace(torn, reasons=reasons)._repr_html_()).text
+        assert "not accepted" in far
+        assert "excluded" not in far
     accepted = Page(replace(prediction, decision="accept", reasons=())._repr_html_()).text
     assert "accepted:" in accepted
     assert "not accepted" not in accepted

@@ -13,6 +13,7 @@ from tiny_bundle import scan
 
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.decision import ABSTAINING
 from edge_infer.errors import CorruptImage
 from edge_infer.reasons import Reason
 from edge_infer.report import Context, context_of, csv_header, csv_row, json_line, text_block
@@ -92,9 +93,10 @@ def test_json_carries_the_answer_the_model_and_the_exact_name(
     assert failed["error"]["code"] == "corrupt"
 
 
-def test_the_schema_knows_every_reason() -> None:
+def test_the_schema_knows_every_reason_that_can_occur_and_no_note() -> None:
     known = SCHEMA["properties"]["reasons"]["items"]["enum"]
-    assert known == [reason.value for reason in Reason]
+    can_occur = {Reason.OUT_OF_SCOPE, Reason.AMBIGUOUS, *ABSTAINING}
+    assert known == [reason.value for reason in Reason if reason in can_occur]
 
 
 def test_json_and_csv_carry_the_decision(
@@ -135,24 +137,40 @@ def test_text_says_the_decision_before_the_class(abstained: Outcome) -> None:
     assert text_block(accepted).splitlines()[0] == f"noise.png: {answer}"
     assert len(text_block(accepted).splitlines()) == 1 + len(LABELS)
     reported = text_block(replace(prediction, decision="accept")).splitlines()
-    assert reported[:2] == [f"noise.png: {answer}", "  accepted although out_of_scope"]
+    assert reported[0] == f"noise.png: accepted although out_of_scope: {answer}"
+    assert len(reported) == 1 + len(LABELS)
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
         (LABELS[:2], "  cannot be excluded: glioma, meningioma"),
-        ((), "  no class fits: each can be excluded"),
-        (LABELS[:1], None),
+        ((), "  no class is likely enough to be kept"),
+        (("ANSWER",), None),
     ],
 )
 def test_text_names_the_classes_that_cannot_be_excluded(
     abstained: Outcome, labels: tuple[str, ...], said: str | None
 ) -> None:
     assert abstained.prediction is not None
-    torn = replace(abstained.prediction, reasons=(Reason.AMBIGUOUS,), prediction_set=labels)
-    lines = text_block(torn).splitlines()
-    assert [line for line in lines if "exclude" in line] == ([said] if said else [])
+    kept = tuple(abstained.prediction.label if label == "ANSWER" else label for label in labels)
+    torn = replace(abstained.prediction, reasons=(Reason.AMBIGUOUS,), prediction_set=kept)
+    expected = [said] if said else []
+    for decision in ("abstain", "accept"):  # accepted with --scope report
+        lines = text_block(replace(torn, decision=decision)).splitlines()
+        assert [line for line in lines if "exclude" in line or "class" in line] == expected
+
+
+@pytest.mark.parametrize("reasons", [(Reason.OUT_OF_SCOPE, Reason.AMBIGUOUS), (Reason.INVERTED,)])
+def test_text_says_nothing_of_a_set_that_means_nothing(
+    abstained: Outcome, context: Context, reasons: tuple[Reason, ...]
+) -> None:
+    assert abstained.prediction is not None
+    for labels in (LABELS[:2], ()):
+        far = replace(abstained.prediction, reasons=reasons, prediction_set=labels)
+        assert text_block(far).splitlines()[1] == "  not accepted:"
+        line = json_line(replace(abstained, prediction=far), context)
+        assert json.loads(line)["prediction_set"] == list(labels)
 
 
 def test_csv_rows_fit_their_header(good: Outcome, abstained: Outcome, context: Context) -> None:

@@ -107,7 +107,7 @@ def test_answers_of_folds_give_temperature_and_sets(
 def test_the_scope_check_can_know_more_images_than_the_data_set(
     checkpoint_folder: Path, data: Path, tmp_path: Path
 ) -> None:
-    paths = sorted([*(data / "train").rglob("*.png"), *(data / "val").rglob("*.png")])
+    paths = sorted([*(data / "train").rglob("*.png"), *(data / "test").rglob("*.png")])
     rows = ["dataset,path,label,proposed_split"]
     rows += [f"elsewhere,{path},{path.parent.name},train" for path in paths]
     (tmp_path / "learnt.csv").write_text("\n".join(rows) + "\n")
@@ -121,6 +121,45 @@ def test_the_scope_check_can_know_more_images_than_the_data_set(
     assert fitted_on["train"].startswith("train part of elsewhere, one of each copy")
     assert fitted_on["n_train"] == 2 * (len(rows) - 1)
     assert fitted_on["n_threshold"] == 16
+
+
+def written(path: Path, rows: list[str]) -> Path:
+    path.write_text("\n".join(["dataset,path,label,group,proposed_split", *rows]) + "\n")
+    return path
+
+
+def test_a_scope_check_that_knows_what_its_threshold_is_fitted_on_is_refused(
+    checkpoint_folder: Path, data: Path, tmp_path: Path
+) -> None:
+    def rows(split: str, *, groups: str = "", link: bool = False) -> list[str]:
+        paths = sorted((data / split).rglob("*.png"))
+        shown = [other / path.relative_to(data) if link else path for path in paths]
+        return [
+            f"mine,{path},{path.parent.name},{groups and groups + str(number)},{{}}"
+            for number, path in enumerate(shown)
+        ]
+
+    other = data / "link"  # the same files by another name
+    other.symlink_to(data, target_is_directory=True)
+    train = [row.format("train") for row in rows("train", groups="t")]
+    val = [row.format("val") for row in rows("val", groups="v")]
+    own = written(tmp_path / "own.csv", [*train, *val])
+    by_file = [*train, rows("val", link=True)[0].format("train")]
+    by_group = [*train, *(row.format("train") for row in rows("test", groups="v")[:3])]
+    try:
+        for known, said in (
+            (by_file, "1 images and 0 groups"),
+            (by_group, "0 images and 3 groups"),
+        ):
+            code, out, err = run(
+                *("--model", "cvt_test", "--checkpoint", checkpoint_folder, "--data", data),
+                *("--manifest", own, "--scope-manifest", written(tmp_path / "known.csv", known)),
+            )
+            assert (code, out) == (26, "")
+            assert f"holds {said} of the validation part" in err
+            assert not (tmp_path / "bundles").exists()
+    finally:
+        other.unlink()
 
 
 def test_answers_beside_the_checkpoint_are_found_and_said(
