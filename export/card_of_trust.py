@@ -35,10 +35,17 @@ def trust_section(manifest: Mapping[str, Any]) -> str:
 def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:
     fitted = trust["fitted_on"]
     promised, target = _percent(1 - trust["alpha"]), _percent(trust["target_accuracy"])
+    # 1 is what a bundle says where no score reached the target (export.trust.set_fit.least_score).
+    reached = (
+        f"with that, {target} of the accepted answers were right where it was fitted."
+        if trust["least_score"] < 1
+        else f"**no probability was high enough for {target} of the accepted answers to be right where it was fitted, "
+        "so nearly nothing is accepted.**"
+    )
     lines = [
         (
             "An answer is accepted only if its prediction set has exactly one class and its probability is at least "
-            f"{trust['least_score']:.3f}; with that, {target} of the accepted answers were right where it was fitted. "
+            f"{trust['least_score']:.3f}; {reached} "
             f"The set holds the right class in {promised} of the images of each class, counted by patient, "
             "if images are drawn as those it was fitted on. It promises nothing about a single image, nor about images "
             "from elsewhere.\n"

@@ -1,7 +1,7 @@
 """``brain-refit``: a bundle and a site's own images in, a new bundle out. Needs no torch."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +11,8 @@ from edge_infer.console import (
     progress_bar,
     results_stream,
     say,
-    typed_command,
 )
 from edge_infer.contract import POSSIBLE_BUNDLE_FILES, RESEARCH_USE_ONLY
-from edge_infer.names import shown_name
 
 if TYPE_CHECKING:
     from export.refit.site_images import SiteImage
@@ -24,9 +22,6 @@ __all__ = ["main"]
 # What may not be read is an error of its own, not one of usage: click does not look.
 _FOLDER = NamedPath(path_type=Path, file_okay=False, readable=False)
 _FILE = NamedPath(path_type=Path, dir_okay=False, readable=False)
-
-#: Where fewer are in scope, these images are unlike those of the threshold, for a good reason or a bad one.
-_USUAL = 0.8
 
 
 @click.command("brain-refit", cls=Command, epilog=RESEARCH_USE_ONLY)
@@ -77,32 +72,43 @@ def main(
         from edge_infer.contract import SCOPE_FILE
         from edge_infer.self_test import require_golden_answers
         from export.refit.answers import ask_site
-        from export.refit.new_bundle import bundle_contents, refuse_same_folder, write_refit
+        from export.refit.cautions import cautions_after, cautions_before
+        from export.refit.new_bundle import bundle_contents, refuse_mixed_folders, write_refit
+        from export.refit.recorded import recorded_command, recorded_source
         from export.refit.refitting import check_bundle, refit
         from export.refit.text import refit_text
 
         old_path = bundle or shipped_bundle_path()
-        refuse_same_folder(old_path, output)
+        source = recorded_source(folder)
+        refuse_mixed_folders(old_path, folder, output)
         refuse_other_content(output, POSSIBLE_BUNDLE_FILES, what="a bundle")
         old = load_bundle(old_path)
         images = _images(folder, manifest, by_folder=by_folder)
-        check_bundle(old, labelled=by_folder or manifest is not None)
+        labelled = by_folder or manifest is not None
+        check_bundle(old, labelled=labelled)
         contents = bundle_contents(old)
         session = open_bundle_session(old)
         require_golden_answers(old, session, "quick")
         with progress_bar("Asking") as progress:
-            site = ask_site(old, session, images, progress)
-        _say_what_was_read(
-            len(site.logits), site.copies, site.labels is not None, site.unknown_groups
-        )
+            site = ask_site(old, session, images, progress, skip_doubtful=not labelled)
+        say(f"{len(site.logits)} images, {'labelled' if labelled else 'without labels'}")
+        for line in cautions_before(site, folder):
+            say(line)
         fitted = refit(
             old,
             contents.get(SCOPE_FILE),
             site,
-            source=f"images of the site, {shown_name(folder.absolute().name)}",
-            command=typed_command("brain-refit"),
+            source=source,
+            command=recorded_command(
+                bundle=bundle,
+                folder=folder,
+                by_folder=by_folder,
+                manifest=manifest,
+                output=output,
+            ),
         )
-        _warn_of_strangers(fitted.record)
+        for line in cautions_after(old, site, fitted, folder):
+            say(line)
         new = write_refit(output, old, contents, fitted)
         results.write(refit_text(old, new) + "\n")
         results.write(f"{RESEARCH_USE_ONLY}\n")
@@ -124,26 +130,6 @@ def _images(folder: Path, manifest: Path | None, *, by_folder: bool) -> "list[Si
     if has_class_folders(images, folder):
         say("subfolders are named as classes; to use them as labels, add --by-folder")
     return images
-
-
-def _warn_of_strangers(record: dict[str, Any]) -> None:
-    share = record.get("in_scope_before", 1.0)
-    if share < _USUAL:
-        say(
-            f"only {100 * share:.1f} % of these images were in scope: look at some of the others before the new bundle "
-            "is used, because it accepts what is like them"
-        )
-
-
-def _say_what_was_read(count: int, copies: int, labelled: bool, unknown: int) -> None:
-    say(f"{count} images, {'labelled' if labelled else 'without labels'}")
-    if copies:
-        say(f"left out: {copies} whose bytes are those of another")
-    if labelled and unknown:
-        say(
-            f"of {unknown} images no patient is known: each counts as a patient of its own, so with several slices of "
-            "a patient the promise is weaker than it says (--manifest with patient_id)"
-        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from edge_infer.names import shown_name
 from export.model_card import INTENDED_USE, model_card
 from export.refit.refitting import Refit
 
-__all__ = ["bundle_contents", "refuse_same_folder", "write_refit"]
+__all__ = ["bundle_contents", "refuse_mixed_folders", "write_refit"]
 
 _REWRITTEN = {"README.md", "manifest.json"}
 #: Fields that ``write_bundle`` fills in.
@@ -26,16 +26,21 @@ _FILLED_IN = {
 }
 
 
-def refuse_same_folder(bundle: Path, output: Path) -> None:
-    """Refuse to write over the bundle that is refitted.
+def refuse_mixed_folders(bundle: Path, folder: Path, output: Path) -> None:
+    """Refuse to write over the bundle that is refitted, or among the images.
 
     Raises:
-        CannotWrite: Both are the same folder.
+        CannotWrite: The output is the bundle's folder, or lies in that of the images.
     """
     if bundle.resolve() == output.resolve():
         raise CannotWrite(
             f"{shown_name(output)}: is the bundle that is refitted",
             hint="name a new folder: the old bundle stays, to compare with and to go back to",
+        )
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise CannotWrite(
+            f"{shown_name(output)}: lies in the folder of the images",
+            hint="name a folder outside of it: the next refit would read the bundle's golden.png as a scan",
         )
 
 

@@ -1,17 +1,15 @@
 """New thresholds for a bundle from a site's own images: the model, its weights and its directions stay as they are.
 
 Without labels only the threshold of the scope check is fitted, so that this site's usual images are accepted as often
-as the bundle says. With labels temperature and prediction sets are fitted too: what they promise holds for images drawn
-as those they were fitted on, which a site's own are and a public collection's are not (exchangeability; Angelopoulos,
-Bates, 2021, https://arxiv.org/abs/2107.07511).
+as the bundle says; those far from the rest are left out (``export.refit.scope_refit``). With labels temperature and
+prediction sets are fitted too: what they promise holds for images drawn as those they were fitted on, which a site's
+own are and a public collection's are not (exchangeability; Angelopoulos, Bates, 2021,
+https://arxiv.org/abs/2107.07511).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_infer.bundle import Bundle
 from edge_infer.contract import LABELS
@@ -20,8 +18,8 @@ from edge_infer.prediction import softmax
 from edge_infer.scope import ScopeModel
 from edge_infer.version import __version__
 from export.refit.answers import SiteAnswers
+from export.refit.scope_refit import ScopeRefit, refit_scope
 from export.temperature import temperature_fields
-from export.trust.scope_fit import threshold_at
 from export.trust.set_fit import (
     ALPHA,
     TARGET_ACCURACY,
@@ -31,14 +29,10 @@ from export.trust.set_fit import (
 )
 from export.trust.sets import sets_fields
 
-__all__ = ["LEAST_ACCEPTED", "LEAST_IMAGES", "Refit", "check_bundle", "refit"]
+__all__ = ["LEAST_IMAGES", "Refit", "check_bundle", "refit"]
 
 #: With fewer, the 95 % threshold hangs on one or two images.
 LEAST_IMAGES = 50
-
-#: Without labels, at least this share must be in scope already. Otherwise the images may be of another kind, such as
-#: another sequence, and a threshold that accepts them would switch the check off unseen.
-LEAST_ACCEPTED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +43,13 @@ class Refit:
         calibration: ``calibration`` of the new manifest.
         trust: ``trust`` of the new manifest.
         record: An entry of ``provenance.refits``.
+        scope: The new threshold of the scope check; None where the bundle has none.
     """
 
     calibration: dict[str, Any]
     trust: dict[str, Any]
     record: dict[str, Any]
+    scope: ScopeRefit | None
 
 
 def check_bundle(bundle: Bundle, *, labelled: bool) -> None:
@@ -98,6 +94,7 @@ def refit(
         "command": command,
         "from": bundle.manifest["manifest_sha256"],
         "labelled": site.labels is not None,
+        "left_out_by_checks": len(site.doubtful),
         "n": len(site.logits),
         "patients_unknown": site.unknown_groups,
         "source": source,
@@ -105,19 +102,13 @@ def refit(
     }
     calibration = dict(bundle.manifest["calibration"])
     trust = dict(bundle.manifest.get("trust") or {})
-    described = _scope_of(bundle)
+    described, scope = _scope_of(bundle), None
     if described is not None and scope_bin is not None:
         scores = ScopeModel.from_bundle(described, scope_bin, len(LABELS)).score(site.embeddings)
-        before = float((scores <= described["threshold"]).mean())
-        if site.labels is None and before < LEAST_ACCEPTED:
-            raise DataRefused(
-                f"the bundle takes {100 * before:.0f} % of these images as being in scope, expected at least "
-                f"{100 * LEAST_ACCEPTED:.0f} %: they are of a kind that the model has not learnt",
-                hint="check sequence and body part; images that are right can be given with labels",
-            )
-        record["in_scope_before"] = round(before, 4)
-        described = _with_threshold(described, scores, source)
-        record["in_scope_after"] = round(float((scores <= described["threshold"]).mean()), 4)
+        scope = refit_scope(described, scores, labelled=site.labels is not None, source=source)
+        record["in_scope_before"] = round(scope.before, 4)
+        record["in_scope_after"] = round(scope.after, 4)
+        record["left_out_as_far"] = len(scope.far)
     if site.labels is not None:
         calibration = temperature_fields(site.logits, site.labels, site.groups, fitted_on=source)
         probabilities = softmax(site.logits, calibration["temperature"])
@@ -133,7 +124,8 @@ def refit(
         sizes = prediction_sets(probabilities, list(trust["set_thresholds"].values())).sum(axis=1)
         record["accuracy"] = round(float((probabilities.argmax(axis=1) == site.labels).mean()), 4)
         record["mean_set_size"] = round(float(sizes.mean()), 4)
-    return Refit(calibration=calibration, trust={**trust, "scope": described}, record=record)
+    trust["scope"] = scope.described if scope else described
+    return Refit(calibration=calibration, trust=trust, record=record, scope=scope)
 
 
 def _scope_of(bundle: Bundle) -> Mapping[str, Any] | None:
@@ -143,8 +135,11 @@ def _scope_of(bundle: Bundle) -> Mapping[str, Any] | None:
 
 def _check_amount(bundle: Bundle, site: SiteAnswers) -> None:
     if len(site.logits) < LEAST_IMAGES:
+        others = (
+            f" besides {len(site.doubtful)} that the image checks refuse" if site.doubtful else ""
+        )
         raise DataRefused(
-            f"{len(site.logits)} different images, expected at least {LEAST_IMAGES}",
+            f"{len(site.logits)} different images{others}, expected at least {LEAST_IMAGES}",
             hint="collect more: thresholds from so few would be chance",
         )
     if site.labels is None:
@@ -160,17 +155,3 @@ def _check_amount(bundle: Bundle, site: SiteAnswers) -> None:
             f"too few patients of {', '.join(few)}; expected at least {needed} of each class (alpha {alpha:g})",
             hint="collect more, or refit without labels: then only the scope check is fitted",
         )
-
-
-def _with_threshold(
-    described: Mapping[str, Any], scores: NDArray[np.float64], source: str
-) -> dict[str, Any]:
-    return {
-        **described,
-        "threshold": threshold_at(scores, described["accepted"]),
-        "fitted_on": {
-            **described["fitted_on"],
-            "threshold": source,
-            "n_threshold": len(scores),
-        },
-    }
