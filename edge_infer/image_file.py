@@ -29,19 +29,7 @@ from edge_infer.names import shown_name
 from edge_infer.quiet_pillow import quiet_pillow
 from edge_infer.standard_input import StandardInput
 
-__all__ = ["ImageSource", "SourceImage", "open_source", "read_image", "source_name"]
-
-ImageSource = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | BinaryFile
-    | StandardInput
-    | NDArray[Any]
-    | Image.Image
-)
+__all__ = ["ImageSource", "SourceImage", "open_source", "read_file", "read_image", "source_name"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +50,20 @@ class SourceImage:
     coloured: float = 0.0
 
 
+ImageSource = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryFile
+    | StandardInput
+    | SourceImage
+    | NDArray[Any]
+    | Image.Image
+)
+
+
 def read_image(source: ImageSource) -> Image.Image:
     """Read an image as mode ``L``; see ``open_source``."""
     return open_source(source).image
@@ -73,8 +75,8 @@ def open_source(source: ImageSource) -> SourceImage:
     Args:
         source: A path; the bytes of an image file; a file open in binary mode, read from its
             current position and left open; an array, uint8 (H, W), (H, W, 1), (H, W, 3) or
-            (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image. uint16 and other deep
-            images are scaled by their largest value.
+            (H, W, 4), or uint16 (H, W) or (H, W, 1); or a Pillow image; or an image that was read
+            before. uint16 and other deep images are scaled by their largest value.
 
     Raises:
         UnreadableInput: Missing, not a regular file, not allowed to be read, or reading failed.
@@ -95,13 +97,15 @@ def open_source(source: ImageSource) -> SourceImage:
 
 
 def source_name(source: ImageSource) -> str:
-    """Name a source: the path as given; else ``<bytes>``, ``<file>``, ``<stdin>``, ``<array>`` or ``<image>``.
+    """Name a source: a path or what was read before as given; else ``<bytes>``, ``<file>``, ``<stdin>``, ...
 
     Raises:
         TypeError: It is not a source of an image.
     """
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
+    if isinstance(source, SourceImage):
+        return source.name
     if isinstance(source, Image.Image):
         return "<image>"
     if isinstance(source, np.ndarray):
@@ -119,6 +123,8 @@ def source_name(source: ImageSource) -> str:
 
 
 def _open_source(source: ImageSource, name: str) -> SourceImage:
+    if isinstance(source, SourceImage):
+        return source
     if isinstance(source, Image.Image):
         return _from_pillow(source)
     if isinstance(source, np.ndarray):
@@ -128,13 +134,23 @@ def _open_source(source: ImageSource, name: str) -> SourceImage:
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_bytes(source, name)
     if isinstance(source, str | os.PathLike):
-        return _from_bytes(_read_file(Path(name)), name)
+        return _from_bytes(read_file(Path(name)), name)
     return _from_bytes(
         read_binary(source, name), name, if_empty="its position may be at the end: seek(0)"
     )
 
 
-def _read_file(path: Path) -> bytes:
+def read_file(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
+    """Read a whole file.
+
+    Args:
+        path: Of a regular file.
+        limit: Bytes.
+
+    Raises:
+        UnreadableInput: Missing, not a regular file, not allowed to be read, or reading failed.
+        InputOverLimit: It is larger than the limit.
+    """
     shown = shown_name(path)
     try:
         # O_NONBLOCK: otherwise opening a pipe without a writer would block.
@@ -145,7 +161,7 @@ def _read_file(path: Path) -> bytes:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableInput(f"{shown}: is not a regular file")
             with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+                data = file.read(limit + 1)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -153,6 +169,8 @@ def _read_file(path: Path) -> bytes:
         raise UnreadableInput(
             f"{shown}: cannot be read ({reason})", hint="check the name and the permissions"
         ) from error
+    if len(data) > limit:
+        raise InputOverLimit(f"{shown}: file is larger than {limit // 2**20} MiB")
     return data
 
 

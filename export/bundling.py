@@ -30,6 +30,8 @@ from export.provenance import provenance
 from export.sessions import largest_weight, open_graph
 from export.to_onnx import export_graph
 from export.trust.out_of_fold import OutOfFold
+from export.trust.series_fit import fit_series_rule
+from export.trust.volume_answers import VolumeAnswers
 from train.checkpoint import Checkpoint
 from train.data.samples import Progress
 
@@ -85,6 +87,7 @@ def export_bundle(
     quick: bool = False,
     cache: Path | None = None,
     out_of_fold: OutOfFold | None = None,
+    volumes: VolumeAnswers | None = None,
     step: Callable[[str], None] = logger.info,
     details: Callable[[str], None] = logger.debug,
     progress: Progress = lambda _done, _total: None,
@@ -104,6 +107,8 @@ def export_bundle(
         cache: Folder for FP32 answers on corrupted images, so that an interrupted export can continue.
         out_of_fold: Answers of the same model trained on folds, which temperature and prediction sets are fitted on;
             None takes the validation images, and without images the temperature is 1 and there are no sets.
+        volumes: Answers to whole volumes by models that learnt nothing of their patients, which the rule for series is
+            fitted on; None gives no rule.
         step: Given one line about each step.
         details: Given the tables of all quantizations that were tried.
         progress: Called with (done, total) during long steps.
@@ -151,6 +156,7 @@ def export_bundle(
         "metrics": metrics,
         "calibration": abstention.calibration,
         "trust": abstention.trust,
+        "series": _series_rule(volumes, abstention.calibration["temperature"]),
         "golden": golden.entries,
         "self_test": golden.self_test,
         "provenance": provenance(checkpoint, command),
@@ -167,6 +173,12 @@ def export_bundle(
         files[SCOPE_FILE] = abstention.scope
     step(f"writing {folder}")
     return Report(bundle=write_bundle(folder, files, body), tried=shipped.tried)
+
+
+def _series_rule(volumes: VolumeAnswers | None, temperature: float) -> dict[str, Any] | None:
+    if volumes is None:
+        return None
+    return fit_series_rule(volumes.volumes, temperature=temperature, source=volumes.source)
 
 
 def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto:

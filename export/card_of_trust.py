@@ -5,7 +5,7 @@ from typing import Any
 
 from export.trust.set_fit import least_groups
 
-__all__ = ["trust_section"]
+__all__ = ["series_section", "trust_section"]
 
 _WAYS = {
     "out-of-fold": "Each answer is that of a model that was trained without this patient.",
@@ -30,6 +30,22 @@ def trust_section(manifest: Mapping[str, Any]) -> str:
         sections += [_sets(trust, manifest["calibration"].get("check")), _scope(trust["scope"])]
     sections.append(_refits(manifest["provenance"].get("refits", [])))
     return "\n".join(section for section in sections if section)
+
+
+def series_section(manifest: Mapping[str, Any]) -> str:
+    """Render what the rule for series is and what it was fitted on; empty where there is none."""
+    series = manifest.get("series")
+    if series is None:
+        return ""
+    fitted = series["fitted_on"]
+    return (
+        "## A series of slices\n\n"
+        f"The score of a series is the largest mean probability of any tumour over {series['slices']} or more "
+        f"neighbouring slices that reach {series['length_mm']:g} mm. Above {series['positive']:.3f} it is called "
+        f"evidence of a tumour, below {series['negative']:.3f} no evidence; between the two the series abstains. "
+        f"Fitted on {fitted['volumes']} volumes of {fitted['patients']} patients, all with a glioma, and on their "
+        f"tumour-free slices: {fitted['source']}. Other tumours, thin slices and other planes were not among them.\n"
+    )
 
 
 def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge_infer.preprocessing import PreprocessorConfig
     from export.int8.calibration import ExportImages
     from export.trust.out_of_fold import OutOfFold
+    from export.trust.volume_answers import VolumeAnswers
     from train.data.samples import Sample
 
 __all__ = ["main"]
@@ -106,6 +107,12 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     "out_of_fold.csv beside the checkpoint; without one the validation part is used.",
 )
 @click.option(
+    "--volume-answers",
+    type=FILE,
+    help="Answers to the slices of whole volumes, of models trained without their patients: the rule for series is "
+    "fitted on it. Default: volumes_out_of_fold.csv beside the checkpoint; without one there is no rule.",
+)
+@click.option(
     "--scope-manifest",
     type=FILE,
     help="Manifest whose train part the scope check is to know, where the model learnt from more than --data. Default: "
@@ -138,6 +145,7 @@ def main(
     cache: Path,
     metrics: tuple[Path, ...],
     out_of_fold: tuple[Path, ...],
+    volume_answers: Path | None,
     scope_manifest: Path | None,
     quick: bool,
     seed: int,
@@ -175,6 +183,7 @@ def main(
                 hint=f"pass --model {loaded.name}, or another --checkpoint",
             )
         answers = _out_of_fold(folder, out_of_fold)
+        volumes = _volumes(folder, volume_answers)
         images = None
         if precision == "int8" or data is not None:
             images = _images(
@@ -192,6 +201,7 @@ def main(
                 quick=quick,
                 cache=cache,
                 out_of_fold=answers,
+                volumes=volumes,
                 step=say,
                 details=log.write,
                 progress=progress,
@@ -274,6 +284,19 @@ def _out_of_fold(checkpoint: Path, given: tuple[Path, ...]) -> "OutOfFold | None
         return None
     found = read_out_of_fold(paths)
     say(f"out-of-fold answers: {found.source}, n {len(found.labels)}")
+    return found
+
+
+def _volumes(checkpoint: Path, given: Path | None) -> "VolumeAnswers | None":
+    from export.trust.volume_answers import VOLUME_ANSWERS_FILE, read_volume_answers
+
+    beside = checkpoint / VOLUME_ANSWERS_FILE
+    path = given or (beside if beside.is_file() else None)
+    if path is None:
+        say("no answers to volumes: the bundle gets no rule for series")
+        return None
+    found = read_volume_answers(path)
+    say(f"answers to volumes: {path.name}, {len(found.volumes)} volumes, n {found.slices}")
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_infer.contract import RESEARCH_USE_ONLY
-from export.card_of_trust import trust_section
+from export.card_of_trust import series_section, trust_section
 from export.sources import sources
 
 __all__ = ["INTENDED_USE", "measured", "model_card"]
@@ -35,6 +35,7 @@ def model_card(manifest: Mapping[str, Any]) -> str:
         measured(manifest["metrics"])
         or "Nothing was measured: this bundle was made without an evaluation.\n",
         trust_section(manifest),
+        series_section(manifest),
         _gate(manifest["gate"]),
         _tried(manifest["quantization"]),
         _provenance(manifest),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
-from edge_infer.plain_json import LARGEST_LOGIT
+from export.trust.logit_cells import LOGIT_COLUMNS, answer_problem
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
 
@@ -24,8 +24,7 @@ __all__ = ["OUT_OF_FOLD_FILE", "OutOfFold", "read_out_of_fold"]
 #: Beside a checkpoint's weights.
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
-_LOGITS = tuple(f"logit_{label}" for label in LABELS)
-_COLUMNS = ("group", "label", *_LOGITS)
+_COLUMNS = ("group", "label", *LOGIT_COLUMNS)
 _HINT = "give predictions.csv of brain-train evaluate, one for each fold"
 
 
@@ -70,7 +69,7 @@ def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
                 continue
             if file_of.setdefault(cell["group"], number) != number:
                 shared.add(cell["group"])
-            logits.append([float(cell[column]) for column in _LOGITS])
+            logits.append([float(cell[column]) for column in LOGIT_COLUMNS])
             labels.append(LABELS.index(cell["label"]))
             groups.append(cell["group"])
         if shared:
@@ -93,13 +92,4 @@ def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
 def _problem(cell: dict[str, str]) -> str:
     if not cell["group"]:
         return "group is empty: thresholds are fitted by patient"
-    if cell["label"] not in LABELS:
-        return f"label is {shown_name(cell['label'])}, expected one of {', '.join(LABELS)}"
-    for column in _LOGITS:
-        try:
-            is_number = abs(float(cell[column])) <= LARGEST_LOGIT  # False for NaN
-        except ValueError:
-            is_number = False
-        if not is_number:
-            return f"{column} is not a finite number"
-    return ""
+    return answer_problem(cell)
