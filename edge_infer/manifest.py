@@ -12,6 +12,7 @@ from typing import Any
 from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.plain_json import is_number, is_whole, parse_object, shown_value
+from edge_infer.series_rule import read_series_rule
 from edge_infer.trust import read_trust
 
 __all__ = ["PRECISIONS", "canonical_json", "parse_manifest", "render_manifest"]
@@ -44,11 +45,15 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "research_use_only": str,
     "schema_version": int,
     "self_test": dict,
+    "series": (dict, type(None)),
     "trust": (dict, type(None)),
 }
 
 #: Fields that older bundles do not have, and the schema they came with.
 _SINCE_SCHEMA = {"self_test": 2, "trust": 3}
+
+#: Fields that may be absent: what they say concerns nobody who does not know them.
+_OPTIONAL = {"series"}
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:
@@ -111,6 +116,8 @@ def _check_fields(manifest: Mapping[str, Any]) -> None:
     for name, kind in _FIELDS.items():
         if name not in manifest and version is not None and version < _SINCE_SCHEMA.get(name, 1):
             continue
+        if name not in manifest and name in _OPTIONAL:
+            continue
         if name not in manifest:
             raise BundleIncomplete(f"manifest.json: field {name} is missing")
         value = manifest[name]
@@ -136,6 +143,7 @@ def _check_values(manifest: Mapping[str, Any]) -> None:
     trust = manifest.get("trust")
     if trust is not None:
         _check_trust(trust, manifest)
+    read_series_rule(manifest.get("series"), labels)
 
 
 def _check_trust(trust: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from edge_infer.bundle import load_bundle, shipped_bundle_path
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.prediction import softmax
-from edge_infer.series.rule import SeriesRule, read_series_rule
+from edge_infer.series_rule import SeriesRule, read_series_rule
 from export.trust.series_fit import LENGTH_MM, SLICES, SPACING_MM, fit_series_rule, score
 from export.trust.volume_answers import Volume, read_volume_answers
 from train.metrics.figures import GroupBootstrap, wilson_interval

@@ -140,6 +140,7 @@ class SeriesResult:
         finding: What the rule says.
         reasons: Why it abstains; empty otherwise.
         warnings: What to know about the series.
+        scored: Numbers of the first and the last slice of the run that the score is of; None without a score.
     """
 
     number: int
@@ -155,6 +156,7 @@ class SeriesResult:
     finding: Finding
     reasons: tuple[SeriesReason, ...] = ()
     warnings: tuple[str, ...] = ()
+    scored: tuple[int, int] | None = None
 
     @property
     def classified(self) -> tuple[SliceAnswer, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
-from edge_infer.series.rule import RULE, SeriesRule, read_series_rule, score_of
+from edge_infer.series_rule import RULE, SeriesRule, read_series_rule, score_of
 from export.trust.set_fit import group_weights
 from export.trust.volume_answers import Volume
 

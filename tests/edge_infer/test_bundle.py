@@ -11,7 +11,14 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tiny_bundle import as_schema_1, as_schema_2, bundle_files, manifest_body, tiny_model
+from tiny_bundle import (
+    as_schema_1,
+    as_schema_2,
+    bundle_files,
+    manifest_body,
+    tiny_model,
+    tiny_series,
+)
 
 from edge_infer import atomic
 from edge_infer import bundle as bundle_module
@@ -268,6 +275,9 @@ def test_a_missing_field_is_named(own_bundle: Path, field: str) -> None:
         ("schema_version", 4),
         ("trust", []),
         ("trust", {}),
+        ("series", []),
+        ("series", {}),
+        ("series", tiny_series(positive=2)),
         ("precision", "int4"),
         ("labels", "glioma"),
         ("labels", ["a", "a", "b", "c"]),
@@ -283,6 +293,11 @@ def test_what_this_package_does_not_know_is_incompatible(
     with pytest.raises(BundleIncompatible) as caught:
         load_bundle(own_bundle)
     assert caught.value.exit_code == 32
+
+
+def test_a_rule_for_series_is_kept(own_bundle: Path) -> None:
+    resign(own_bundle, lambda manifest: manifest.update({"series": tiny_series()}))
+    assert load_bundle(own_bundle).manifest["series"] == tiny_series()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from tiny_bundle import tiny_scope, tiny_trust
+from tiny_bundle import tiny_scope, tiny_series, tiny_trust
 
 from edge_infer import manifest
 from edge_infer.contract import INPUT_NAME, OUTPUT_NAMES, POSSIBLE_BUNDLE_FILES
@@ -29,6 +29,10 @@ def test_the_page_lists_every_field_of_trust() -> None:
         assert f"`{name}`" in PAGE
     for array in scope["arrays"]:
         assert f"`{array['name']}`" in PAGE
+
+
+def test_the_page_lists_every_field_of_series() -> None:
+    assert set(rows("## series")) == set(tiny_series())
 
 
 def rows(heading: str) -> dict[str, str]:

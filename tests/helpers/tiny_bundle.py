@@ -208,6 +208,21 @@ def tiny_trust(**changes: Any) -> dict[str, Any]:
     return {**trust, **changes}
 
 
+def tiny_series(**changes: Any) -> dict[str, Any]:
+    """``series`` of a manifest."""
+    fields = {
+        "rule": "run-mean",
+        "slices": 2,
+        "length_mm": 6.0,
+        "temperature": 0.8,
+        "positive": 0.9,
+        "negative": 0.5,
+        "alpha": 0.1,
+        "fitted_on": {"source": "folds", "patients": 11, "volumes": 22},
+    }
+    return {**fields, **changes}
+
+
 def files_with_scope(**changes: Any) -> dict[str, bytes]:
     """The files of a bundle that has a scope check; use them with ``manifest_body(trust=tiny_trust())``."""
     return {**bundle_files(**changes), SCOPE_FILE: scope_file()}

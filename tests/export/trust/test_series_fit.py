@@ -5,7 +5,7 @@ import pytest
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
-from edge_infer.series.rule import SeriesRule, read_series_rule
+from edge_infer.series_rule import SeriesRule, read_series_rule
 from export.trust.series_fit import fit_series_rule, score
 from export.trust.volume_answers import VOLUME_ANSWERS_FILE, Volume, read_volume_answers
 

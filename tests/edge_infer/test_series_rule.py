@@ -2,24 +2,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_bundle import tiny_series
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import BundleIncompatible
-from edge_infer.series.rule import SeriesRule, read_series_rule, score_of
-
-FIELDS: dict[str, Any] = {
-    "rule": "run-mean",
-    "slices": 2,
-    "length_mm": 6.0,
-    "temperature": 0.8,
-    "positive": 0.9,
-    "negative": 0.5,
-    "fitted_on": {"source": "folds", "patients": 11, "volumes": 22},
-}
+from edge_infer.series_rule import SeriesRule, read_series_rule, score_of
 
 
 def rule(**changes: Any) -> SeriesRule:
-    found = read_series_rule({**FIELDS, **changes}, LABELS)
+    found = read_series_rule(tiny_series(**changes), LABELS)
     assert found is not None
     return found
 
@@ -110,7 +101,7 @@ def test_a_rule_that_cannot_be_computed_with_is_refused(change: dict[str, Any], 
 
 def test_a_rule_needs_a_healthy_class() -> None:
     with pytest.raises(BundleIncompatible, match="no_tumor"):
-        read_series_rule(FIELDS, ("glioma", "meningioma"))
+        read_series_rule(tiny_series(), ("glioma", "meningioma"))
 
 
 def test_a_rule_that_is_no_object_is_refused() -> None:
