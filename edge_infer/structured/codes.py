@@ -1,0 +1,88 @@
+"""The codes in the objects, each with where it comes from.
+
+Classes are in no context group of DICOM. NCIt is the default: its terms are free to use (CC BY 4.0). SNOMED CT beyond
+DICOM's own sets needs a licence in member countries, so it has to be asked for. Codes of this project have a private
+scheme: among them "no target tumour class detected", since "normal" would say more than the model knows.
+"""
+
+from typing import Literal, NamedTuple
+
+from edge_infer.structured.words import plain_ascii, short_text
+
+__all__ = [
+    "ABSTAINED",
+    "ACCEPTED",
+    "NO_TARGET_TUMOUR",
+    "PRIVATE_SCHEME",
+    "SCHEMES",
+    "Code",
+    "CodeScheme",
+    "class_code",
+    "dcm",
+    "private",
+    "reason_code",
+]
+
+#: Which codes tumour classes get.
+CodeScheme = Literal["ncit", "sct"]
+SCHEMES: tuple[CodeScheme, ...] = ("ncit", "sct")
+
+PRIVATE_SCHEME = "99BRAINEDGE"
+_LONGEST_VALUE = 16  # VR SH
+
+
+class Code(NamedTuple):
+    """A coded concept: value, scheme, meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+def dcm(value: str, meaning: str) -> Code:
+    """Return a code of DICOM's own (PS3.16 Annex D)."""
+    return Code(value, "DCM", meaning)
+
+
+def private(value: str, meaning: str) -> Code:
+    """Return a code of this project."""
+    return Code(value, PRIVATE_SCHEME, meaning)
+
+
+ACCEPTED = private("ACCEPTED", "Accepted")
+ABSTAINED = private("ABSTAINED", "Abstained: no statement is made")
+NO_TARGET_TUMOUR = private("NO_TARGET_TUMOUR", "No target tumour class detected")
+
+#: NCIt: concept codes of the NCI Thesaurus. SCT: International Edition; 302820008 is Intracranial meningioma.
+_CLASSES: dict[CodeScheme, dict[str, Code]] = {
+    "ncit": {
+        "glioma": Code("C3059", "NCIt", "Glioma"),
+        "meningioma": Code("C3230", "NCIt", "Meningioma"),
+        "pituitary": Code("C3329", "NCIt", "Pituitary adenoma"),
+    },
+    "sct": {
+        "glioma": Code("393564001", "SCT", "Glioma"),
+        "meningioma": Code("302820008", "SCT", "Intracranial meningioma"),
+        "pituitary": Code("254956000", "SCT", "Pituitary adenoma"),
+    },
+}
+
+#: Reasons whose names are longer than a code value may be.
+_SHORTER = {"too_few_grey_levels": "few_grey_levels", "unknown_positions": "unknown_position"}
+
+
+def class_code(label: str, scheme: CodeScheme) -> Code:
+    """Return the code of a label; a label that is in no table gets a private one."""
+    if label == "no_tumor":
+        return NO_TARGET_TUMOUR
+    known = _CLASSES[scheme].get(label)
+    return known or private(_value(f"class_{label}"), short_text(label) or "Class")
+
+
+def reason_code(reason: str) -> Code:
+    """Return the private code of why an answer is not accepted, given its name in JSON."""
+    return private(_value(_SHORTER.get(reason, reason)), short_text(reason.replace("_", " ")))
+
+
+def _value(name: str) -> str:
+    return plain_ascii(name).upper()[:_LONGEST_VALUE].strip()

@@ -1,0 +1,81 @@
+"""Which slices get a place of their own in a report: those that speak for a tumour, and not without bound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge_infer.names import counted
+from edge_infer.prediction import Prediction
+from edge_infer.series.result import SeriesResult, SliceAnswer
+
+__all__ = ["MOST_SLICES", "NO_TUMOUR", "Selection", "prediction_of", "select_slices"]
+
+NO_TUMOUR = "no_tumor"
+
+#: A report of 24 slices is of some 150 kB, and nobody reads more.
+MOST_SLICES = 24
+#: Where no slice is called a tumour, those that come nearest.
+_NEAREST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The slices that are shown one by one.
+
+    Attributes:
+        slices: In the order of the series.
+        has_evidence: Whether they speak for a tumour; else they are those that come nearest.
+        words: Which they are, and how many others there are.
+    """
+
+    slices: tuple[SliceAnswer, ...]
+    has_evidence: bool
+    words: str
+
+
+def prediction_of(answer: SliceAnswer) -> Prediction:
+    """Return the answer of a slice that was classified."""
+    if answer.outcome is None or answer.outcome.prediction is None:
+        raise ValueError(f"slice {answer.number} has no answer")
+    return answer.outcome.prediction
+
+
+def select_slices(result: SeriesResult, *, most: int = MOST_SLICES) -> Selection:
+    """Choose the slices that are called a tumour or that the finding rests on; of too many, the most probable.
+
+    Args:
+        result: Of a series.
+        most: How many at most.
+    """
+    classified = result.classified
+    evidence = [answer for answer in classified if _is_evidence(answer, result)]
+    if evidence:
+        chosen = _highest(evidence, most)
+        words = f"{len(chosen)} of {counted(len(evidence), 'slice')} called a tumour and accepted, or scored as one"
+    else:
+        chosen = _highest(classified, min(_NEAREST, most))
+        words = f"no slice is called a tumour and accepted; the {counted(len(chosen), 'slice')} nearest to it"
+    others = len(classified) - len(chosen)
+    return Selection(
+        slices=tuple(chosen),
+        has_evidence=bool(evidence),
+        words=f"Shown one by one: {words}. {counted(others, 'other classified slice')} summarised in the counts.",
+    )
+
+
+def _is_evidence(answer: SliceAnswer, result: SeriesResult) -> bool:
+    prediction = prediction_of(answer)
+    if prediction.is_accepted and prediction.label != NO_TUMOUR:
+        return True
+    if result.finding != "tumour_evidence" or result.scored is None:
+        return False
+    first, last = result.scored  # the run that the finding rests on
+    return first <= answer.number <= last
+
+
+def _highest(answers: Sequence[SliceAnswer], most: int) -> list[SliceAnswer]:
+    ranked = sorted(answers, key=lambda answer: (_healthy(answer), answer.number))
+    return sorted(ranked[:most], key=lambda answer: answer.number)
+
+
+def _healthy(answer: SliceAnswer) -> float:
+    return prediction_of(answer).probabilities.get(NO_TUMOUR, 0.0)
