@@ -1,4 +1,4 @@
-"""``brain-infer``: images in, answers out."""
+"""``brain-infer``: images and scans in, answers out."""
 
 import contextlib
 import sys
@@ -19,12 +19,15 @@ from edge_infer.console import (
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BrainError
+from edge_infer.refusals import OVERRULABLE
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
     from edge_infer.heatmap_files import HeatmapFiles
     from edge_infer.report import Context
     from edge_infer.results import Results
+    from edge_infer.series.sheet_files import SheetFiles
+    from edge_infer.series.study import Study
     from edge_infer.standard_input import StandardInput
     from edge_infer.tally import Tally
 
@@ -39,6 +42,10 @@ _HELP = f"""Classify brain MRI images: glioma, meningioma, no_tumor, pituitary.
 INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one image from standard input
 (for a file called -, write ./-). Results go to stdout, everything else to stderr.
 
+It may also be a scan: a DICOM file, a NIfTI volume, a ZIP archive of a study, or a folder of them
+(extras dicom and nifti). Slices are put in order and answered one by one, and each series gets a
+result by a stated rule (docs/series.md).
+
 An image that the model should not answer - no brain MRI, too close to call, damaged - gets the
 decision to abstain, with reasons; its nearest answer is shown as not accepted.
 
@@ -50,6 +57,7 @@ Example:
   brain-infer scan.jpg --heatmap scan.heatmap.png
   brain-infer --json scans/ > results.jsonl
   brain-infer - < scan.jpg
+  brain-infer study/ --heatmap sheets/ --dicom-out results/
 
 \b
 Exit status:
@@ -86,7 +94,8 @@ Exit status:
     "--json",
     "as_json",
     is_flag=True,
-    help="Print one JSON object per image, each on a line (docs/result.schema.json).",
+    help="Print one JSON object per image or slice (docs/result.schema.json) and per series "
+    "(docs/series.schema.json), each on a line.",
 )
 @click.option(
     "--csv",
@@ -98,7 +107,22 @@ Exit status:
     "--heatmap",
     metavar="PATH",
     type=NamedPath(path_type=Path, readable=False),
-    help="Draw the evidence for the answer over the scan. PATH is a .png file for one image, a folder for several.",
+    help="Draw the evidence for the answer over the scan; of a series, all slices on a contact sheet. PATH is a .png "
+    "file for one image or series, a folder for several.",
+)
+@click.option(
+    "--dicom-out",
+    metavar="DIR",
+    type=NamedPath(path_type=Path, file_okay=False, readable=False),
+    help="Folder for a structured report and secondary captures of each DICOM series.",
+)
+@click.option(
+    "--despite",
+    metavar="REASON",
+    multiple=True,
+    type=click.Choice(sorted(refusal.value for refusal in OVERRULABLE)),
+    help="Read DICOM files that are refused for this reason, with a warning: "
+    f"{', '.join(sorted(refusal.value for refusal in OVERRULABLE))}. May be repeated.",
 )
 @click.option(
     "--scope",
@@ -110,7 +134,7 @@ Exit status:
 @click.option(
     "--fail-on-abstain",
     is_flag=True,
-    help="End with exit status 101 if an answer is not accepted and no image failed.",
+    help="End with exit status 101 if an answer is not accepted, or a series abstains, and no image failed.",
 )
 @click.option(
     "--self-test",
@@ -134,6 +158,8 @@ def main(
     as_json: bool,
     as_csv: bool,
     heatmap: Path | None,
+    dicom_out: Path | None,
+    despite: tuple[str, ...],
     scope: Literal["enforce", "report", "off"],
     fail_on_abstain: bool,
     self_test: Literal["quick", "full", "off"],
@@ -152,7 +178,9 @@ def main(
         from edge_infer.folder_walk import is_folder
         from edge_infer.heatmap_files import HeatmapFiles
         from edge_infer.inputs import expand_inputs
+        from edge_infer.report import context_of, csv_header
         from edge_infer.standard_input import StandardInput
+        from edge_infer.tally import Tally
 
         # Path("./-") is Path("-"): only the word as typed shows whether it is standard input.
         stdin = None if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
@@ -160,11 +188,18 @@ def main(
         is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
         found = expand_inputs(given)
         images = found.images
+        study = _open_study(found.scans, despite, dicom_out) if found.scans else None
+        if dicom_out is not None and study is None:
+            raise click.UsageError("--dicom-out is for DICOM series, and none was given")
+        draws_images = heatmap and (images or study is None)
         drawings = (
-            HeatmapFiles(heatmap, images, is_batch=is_batch, timeout_s=timeout_s)
-            if heatmap
+            HeatmapFiles(
+                heatmap, images, is_batch=is_batch or study is not None, timeout_s=timeout_s
+            )
+            if heatmap and draws_images
             else None
         )
+        sheets = _sheets(heatmap, found.scans, study, is_alone=not images)
         classifier = Classifier.load(
             bundle,
             device=device,
@@ -175,9 +210,33 @@ def main(
         )
         if classifier.bundle.scope_model is None:
             say("this bundle has no scope check: an image that is no brain MRI gets a class, too")
-        tally = _classify(classifier, images, form, results, drawings, is_batch=is_batch)
-        if found.left_out:
-            say(f"left out: {found.left_out}")
+        context = context_of(classifier)
+        tally = Tally()
+        if form == "csv":
+            results.write(csv_header(classifier.bundle.labels))
+        _classify(classifier, images, form, results, drawings, context, tally, is_batch=is_batch)
+        if study is not None:
+            from edge_infer.study_output import StudyOutput
+
+            StudyOutput(
+                classifier=classifier,
+                form=form,
+                results=results,
+                context=context,
+                tally=tally,
+                is_batch=is_batch,
+                sheets=sheets,
+                dicom_out=dicom_out,
+                timeout_s=timeout_s,
+                bar=_bar(results),
+            ).run(study)
+        if form == "text":
+            results.write(f"{RESEARCH_USE_ONLY}\n")
+        left_out = "; ".join(filter(None, (found.left_out, study.left_out if study else "")))
+        if is_batch or study is not None:
+            say(tally.line)
+        if left_out:
+            say(f"left out: {left_out}")
     status = tally.exit_status(fail_on_abstain=fail_on_abstain)
     if status:
         raise SystemExit(status)
@@ -192,24 +251,40 @@ def _check_standard_input(inputs: tuple[str, ...]) -> None:
         )
 
 
+def _open_study(scans: "list[Path]", despite: tuple[str, ...], dicom_out: Path | None) -> "Study":
+    # Here, as all that is for scans: who classifies an image does not wait for it.
+    from edge_infer.series.study import open_study
+    from edge_infer.study_run import refuse_without_identity
+
+    study = open_study(scans, despite=despite)
+    if dicom_out is not None:
+        refuse_without_identity(study)
+    return study
+
+
+def _sheets(
+    target: Path | None, scans: "list[Path]", study: "Study | None", *, is_alone: bool
+) -> "SheetFiles | None":
+    if target is None or study is None or not study.series:
+        return None
+    from edge_infer.series.sheet_files import SheetFiles
+
+    return SheetFiles(target, scans, series=len(study.series), is_alone=is_alone)
+
+
 def _classify(
     classifier: "Classifier",
     images: "list[Path | StandardInput]",
     form: Form,
     results: "Results",
     drawings: "HeatmapFiles | None",
+    context: "Context",
+    tally: "Tally",
     *,
     is_batch: bool,
-) -> "Tally":
-    """Print one result per image and return what became of them. For a single image a failure is raised."""
-    from edge_infer.report import context_of, csv_header
-    from edge_infer.tally import Tally
-
-    context = context_of(classifier)
+) -> None:
+    """Print one result per image and count what became of them. For a single image a failure is raised."""
     labels = classifier.bundle.labels
-    tally = Tally()
-    if form == "csv":
-        results.write(csv_header(labels))
     with _shown_progress(images, is_batch=is_batch) as progress:
         for image, outcome in zip(images, classifier.predict_each(progress), strict=True):
             _write(outcome, form, results, labels, context)
@@ -221,11 +296,6 @@ def _classify(
                 raise error
             report_error(error)
             tally.undrawn += outcome.error is None
-    if form == "text":
-        results.write(f"{RESEARCH_USE_ONLY}\n")
-    if is_batch:
-        say(tally.line)
-    return tally
 
 
 @contextlib.contextmanager
@@ -266,6 +336,10 @@ def _write(
     elif form == "csv":
         results.write(csv_row(outcome, labels, context))
     elif outcome.prediction is not None:
-        can_draw = (results.encoding or "").lower().replace("-", "") == "utf8"
-        results.write(text_block(outcome.prediction, bar="█" if can_draw else "#") + "\n\n")
+        results.write(text_block(outcome.prediction, bar=_bar(results)) + "\n\n")
     results.flush()  # a program that reads the pipe gets each answer at once
+
+
+def _bar(results: "Results") -> str:
+    can_draw = (results.encoding or "").lower().replace("-", "") == "utf8"
+    return "█" if can_draw else "#"

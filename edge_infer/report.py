@@ -5,7 +5,7 @@ import io
 import json
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,9 +18,29 @@ from edge_infer.prediction import Prediction
 from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
-__all__ = ["Context", "context_of", "csv_header", "csv_row", "json_line", "text_block"]
+__all__ = [
+    "Context",
+    "ScanFields",
+    "context_of",
+    "csv_header",
+    "csv_row",
+    "json_line",
+    "text_block",
+]
 
 Context = dict[str, Any]
+#: What JSON and CSV say of the slice of a scan, beside its answer.
+ScanFields = Mapping[str, Any]
+
+#: The columns of a table that only slices of scans fill.
+_SCAN_COLUMNS = (
+    "study_instance_uid",
+    "series_instance_uid",
+    "sop_instance_uid",
+    "frame_number",
+    "position_mm",
+    "plane",
+)
 
 _BAR_WIDTH = 30
 #: What makes a spreadsheet run a cell as a formula, at its start or behind a semicolon, which separates cells where the
@@ -45,13 +65,23 @@ def context_of(classifier: Classifier) -> Context:
     }
 
 
-def json_line(outcome: Outcome, context: Context) -> str:
-    """Render one outcome as one line of JSON, without NaN and without a line end."""
-    fields = {"schema_version": RESULT_SCHEMA_VERSION, **_result(outcome), **context}
-    return json.dumps(fields, allow_nan=False)
+def json_line(outcome: Outcome, context: Context, scan: ScanFields | None = None) -> str:
+    """Render one outcome as one line of JSON, without NaN and without a line end.
+
+    Args:
+        outcome: Of an image, or of a slice of a scan. One without prediction and error was not asked.
+        context: Of ``context_of``.
+        scan: Of a slice.
+    """
+    fields = {"schema_version": RESULT_SCHEMA_VERSION, **_result(outcome)}
+    if scan is not None:
+        fields["scan"] = dict(scan)
+    return json.dumps({**fields, **context}, allow_nan=False)
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
+    if outcome.prediction is None and outcome.error is None:
+        return {"status": "skipped", "source": source_name(outcome.source)}
     if outcome.prediction is None:
         error = outcome.error or BrainError("no answer")
         return {
@@ -108,14 +138,26 @@ def csv_header(labels: Sequence[str]) -> str:
             "manifest_sha256",
             "provider",
             "research_use_only",
+            *_SCAN_COLUMNS,
         ]
     )
 
 
-def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
+def csv_row(
+    outcome: Outcome,
+    labels: Sequence[str],
+    context: Context,
+    scan: ScanFields | None = None,
+) -> str:
     """Return one outcome as a line of CSV, with its line end, that UTF-8 can hold.
 
     Names are written as in messages (``shown_name``), with an apostrophe before what a spreadsheet would run.
+
+    Args:
+        outcome: As for ``json_line``.
+        labels: Of the bundle.
+        context: Of ``context_of``.
+        scan: Of a slice.
     """
     model = context["model"]
     shared = [
@@ -124,13 +166,15 @@ def csv_row(outcome: Outcome, labels: Sequence[str], context: Context) -> str:
         model["manifest_sha256"],
         context["runtime"]["provider"],
         context["research_use_only"],
+        *(_cell((scan or {}).get(name)) for name in _SCAN_COLUMNS),
     ]
     prediction = outcome.prediction
     if prediction is None:
-        error = outcome.error or BrainError("no answer")
+        error = outcome.error
+        status = "skipped" if error is None else "error"
         blanks = [""] * (5 + len(labels))
-        row = [source_name(outcome.source), "error", *blanks, error.code, error.message, ""]
-        return _csv_line([*row, *shared])
+        told = ["", ""] if error is None else [error.code, error.message]
+        return _csv_line([source_name(outcome.source), status, *blanks, *told, "", *shared])
     probabilities = [f"{prediction.probabilities[label]:.6f}" for label in labels]
     decided = [
         prediction.decision,
@@ -163,9 +207,17 @@ def text_block(prediction: Prediction, *, bar: str = "█") -> str:
     return "\n".join(lines)
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def _cell(value: object) -> str | float:
+    if isinstance(value, float):
+        return value
+    return "" if value is None else str(value)
+
+
+def _csv_line(cells: Sequence[str | float]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(map(_harmless, cells))
+    # A number below zero begins with a sign that a formula may begin with, and is none.
+    shown = (f"{cell:.3f}" if isinstance(cell, float) else _harmless(cell) for cell in cells)
+    csv.writer(line, lineterminator="\n").writerow(shown)
     return line.getvalue()
 
 

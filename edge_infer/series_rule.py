@@ -38,7 +38,8 @@ class SeriesRule:
         negative: A score below it is no evidence; between the two the series abstains.
         temperature: What logits are divided by. The rule has its own, so that its thresholds stay right when those of
             single images are fitted to a site (``brain-refit``).
-        fitted_on: What the thresholds were chosen on, in words.
+        planes: Of the volumes that the thresholds were chosen on.
+        fitted_on: What these volumes were, in words.
     """
 
     slices: int
@@ -46,6 +47,7 @@ class SeriesRule:
     positive: float
     negative: float
     temperature: float
+    planes: tuple[str, ...]
     fitted_on: str
 
     @property
@@ -109,12 +111,16 @@ def read_series_rule(fields: Mapping[str, Any] | None, labels: Sequence[str]) ->
     for name in ("patients", "volumes"):
         is_count = is_whole(found.get(name), 1, _MOST_COUNTED)
         require(is_count, f"series.fitted_on.{name}", found.get(name), "a number")
+    planes = found.get("planes")
+    is_named = isinstance(planes, list) and len(planes) > 0 and all(map(is_text, planes))
+    require(is_named, "series.fitted_on.planes", planes, "a list of planes")
     return SeriesRule(
         slices=int(fields["slices"]),
         length_mm=float(fields["length_mm"]),
         positive=float(fields["positive"]),
         negative=float(fields["negative"]),
         temperature=float(fields["temperature"]),
+        planes=tuple(planes or ()),
         fitted_on=f"{found['source']}: {found['volumes']} volumes of {found['patients']} patients",
     )
 

@@ -68,6 +68,7 @@ def fit_series_rule(
             "source": source,
             "volumes": len(volumes),
             "patients": len({volume.patient for volume in volumes}),
+            "planes": sorted({volume.plane for volume in volumes}),
         },
     }
     rule = read_series_rule(described, LABELS)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
+from edge_infer.scan_slice import Plane
 from export.trust.logit_cells import LOGIT_COLUMNS, answer_problem
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
@@ -19,7 +21,7 @@ __all__ = ["VOLUME_ANSWERS_FILE", "Volume", "VolumeAnswers", "read_volume_answer
 VOLUME_ANSWERS_FILE = "volumes_out_of_fold.csv"
 
 _HEALTHY = LABELS.index("no_tumor")
-_COLUMNS = ("group", "volume", "slice", "label", *LOGIT_COLUMNS)
+_COLUMNS = ("group", "volume", "plane", "slice", "label", *LOGIT_COLUMNS)
 _HINT = "write it with docs/experiments/volume_answers.py"
 _MOST_DIGITS = 6
 
@@ -31,6 +33,7 @@ class Volume:
     Attributes:
         name: Of the volume.
         patient: The patient group.
+        plane: ``axial``, ``coronal`` or ``sagittal``.
         numbers: (N,), places in the volume, counted in slices, rising.
         shows_tumour: (N,), whether a slice shows one.
         logits: float64, (N, classes).
@@ -38,6 +41,7 @@ class Volume:
 
     name: str
     patient: str
+    plane: str
     numbers: NDArray[np.int64] = field(repr=False)
     shows_tumour: NDArray[np.bool_] = field(repr=False)
     logits: NDArray[np.float64] = field(repr=False)
@@ -48,6 +52,7 @@ class Volume:
         return Volume(
             name=self.name,
             patient=self.patient,
+            plane=self.plane,
             numbers=self.numbers[kept],
             shows_tumour=self.shows_tumour[kept],
             logits=self.logits[kept],
@@ -68,7 +73,7 @@ class VolumeAnswers:
 
 
 def read_volume_answers(path: Path) -> VolumeAnswers:
-    """Read a table with the columns ``group volume slice label logit_*``.
+    """Read a table with the columns ``group volume plane slice label logit_*``.
 
     Raises:
         UnreadableInput: The file is missing, may not be read or is not UTF-8 text.
@@ -76,12 +81,13 @@ def read_volume_answers(path: Path) -> VolumeAnswers:
     """
     problems: list[str] = []
     rows: dict[str, dict[int, tuple[bool, list[float]]]] = {}
-    patients: dict[str, str] = {}
+    origins: dict[str, tuple[str, str]] = {}
     for line, cell in read_table(path, _COLUMNS, required=_COLUMNS, hint=_HINT, what="answers"):
         found = _problem(cell)
         volume = cell["volume"]
-        if not found and patients.setdefault(volume, cell["group"]) != cell["group"]:
-            found = "volume is of another group above"
+        origin = (cell["group"], cell["plane"])
+        if not found and origins.setdefault(volume, origin) != origin:
+            found = "volume is of another group or plane above"
         if not found and int(cell["slice"]) in rows.get(volume, {}):
             found = "slice is there twice"
         if found:
@@ -93,7 +99,7 @@ def read_volume_answers(path: Path) -> VolumeAnswers:
         )
         rows.setdefault(volume, {})[int(cell["slice"])] = answer
     refuse(problems, what="the answers to volumes cannot be used", hint=_HINT)
-    volumes = tuple(_volume(name, patients[name], rows[name].items()) for name in sorted(rows))
+    volumes = tuple(_volume(name, origins[name], rows[name].items()) for name in sorted(rows))
     return VolumeAnswers(
         volumes=volumes,
         source=f"answers of models trained without the volume's patient ({shown_name(path.name)})",
@@ -101,12 +107,14 @@ def read_volume_answers(path: Path) -> VolumeAnswers:
 
 
 def _volume(
-    name: str, patient: str, slices: Iterable[tuple[int, tuple[bool, list[float]]]]
+    name: str, origin: tuple[str, str], slices: Iterable[tuple[int, tuple[bool, list[float]]]]
 ) -> Volume:
     ordered = sorted(slices)
+    patient, plane = origin
     return Volume(
         name=name,
         patient=patient,
+        plane=plane,
         numbers=np.array([number for number, _ in ordered], dtype=np.int64),
         shows_tumour=np.array([shows for _, (shows, _) in ordered], dtype=np.bool_),
         logits=np.array([logits for _, (_, logits) in ordered], dtype=np.float64),
@@ -117,6 +125,8 @@ def _problem(cell: dict[str, str]) -> str:
     for column in ("group", "volume"):
         if not cell[column]:
             return f"{column} is empty"
+    if cell["plane"] not in get_args(Plane):
+        return f"plane is {shown_name(cell['plane'])}, expected one of {', '.join(get_args(Plane))}"
     number = cell["slice"]
     if not (number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
         return f"slice is {shown_name(number)}, expected a whole number"

@@ -92,6 +92,7 @@ def test_a_bundle_without_a_rule_has_none() -> None:
         ({"temperature": 0}, "series.temperature"),
         ({"fitted_on": None}, "series.fitted_on.source"),
         ({"fitted_on": {"source": "x", "patients": 0, "volumes": 1}}, "series.fitted_on.patients"),
+        ({"fitted_on": {"source": "x", "patients": 1, "volumes": 1}}, "series.fitted_on.planes"),
     ],
 )
 def test_a_rule_that_cannot_be_computed_with_is_refused(change: dict[str, Any], said: str) -> None:

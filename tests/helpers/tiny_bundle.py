@@ -218,7 +218,7 @@ def tiny_series(**changes: Any) -> dict[str, Any]:
         "positive": 0.9,
         "negative": 0.5,
         "alpha": 0.1,
-        "fitted_on": {"source": "folds", "patients": 11, "volumes": 22},
+        "fitted_on": {"source": "folds", "patients": 11, "volumes": 22, "planes": ["axial"]},
     }
     return {**fields, **changes}
 

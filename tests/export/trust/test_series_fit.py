@@ -11,7 +11,7 @@ from export.trust.volume_answers import VOLUME_ANSWERS_FILE, Volume, read_volume
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "export/checkpoints/efficientnet-lite" / VOLUME_ANSWERS_FILE
-HEADER = "group,volume,slice,label," + ",".join(f"logit_{label}" for label in LABELS)
+HEADER = "group,volume,plane,slice,label," + ",".join(f"logit_{label}" for label in LABELS)
 
 
 def volume(patient: str, healthy: float, ill: float) -> Volume:
@@ -23,6 +23,7 @@ def volume(patient: str, healthy: float, ill: float) -> Volume:
     return Volume(
         name=patient,
         patient=patient,
+        plane="axial",
         numbers=np.arange(6),
         shows_tumour=np.array([False] * 3 + [True] * 3),
         logits=logits,
@@ -58,6 +59,7 @@ def test_each_patient_weighs_the_same() -> None:
         Volume(
             name=str(n),
             patient=str(n),
+            plane="axial",
             numbers=one.numbers,
             shows_tumour=one.shows_tumour,
             logits=one.logits,
@@ -90,19 +92,20 @@ def test_the_shipped_answers_give_a_rule_with_every_patient() -> None:
     assert 0 < fields["negative"] < fields["positive"] < 1
 
 
-ROW = "p1,v1,{slice},{label},1,2,3,4"
+ROW = "p1,v1,axial,{slice},{label},1,2,3,4"
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (["p1,v1,0,glioma,1,2,3"], "logit_pituitary is not a finite number"),
-        (["p1,v1,0,knee,1,2,3,4"], "label is knee"),
-        (["p1,v1,x,glioma,1,2,3,4"], "slice is x"),
-        (["p1,,0,glioma,1,2,3,4"], "volume is empty"),
-        ([",v1,0,glioma,1,2,3,4"], "group is empty"),
-        (["p1,v1,0,glioma,1,2,3,4", "p1,v1,0,glioma,1,2,3,4"], "slice is there twice"),
-        (["p1,v1,0,glioma,1,2,3,4", "p2,v1,1,glioma,1,2,3,4"], "another group"),
+        (["p1,v1,axial,0,glioma,1,2,3"], "logit_pituitary is not a finite number"),
+        (["p1,v1,axial,0,knee,1,2,3,4"], "label is knee"),
+        (["p1,v1,axial,x,glioma,1,2,3,4"], "slice is x"),
+        (["p1,v1,oblique,0,glioma,1,2,3,4"], "plane is oblique"),
+        (["p1,,axial,0,glioma,1,2,3,4"], "volume is empty"),
+        ([",v1,axial,0,glioma,1,2,3,4"], "group is empty"),
+        (["p1,v1,axial,0,glioma,1,2,3,4", "p1,v1,axial,0,glioma,1,2,3,4"], "slice is there twice"),
+        (["p1,v1,axial,0,glioma,1,2,3,4", "p2,v1,axial,1,glioma,1,2,3,4"], "another group"),
     ],
 )
 def test_wrong_rows_are_named_with_their_line(tmp_path: Path, rows: list[str], said: str) -> None:

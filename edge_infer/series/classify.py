@@ -1,0 +1,213 @@
+"""Answer a series: which slices hold brain, what each says, and what the rule makes of it.
+
+All heads are measured before the first slice is asked. Between the two, slices are kept packed, up to a fixed amount;
+the rest is read again. So memory does not grow with the number of slices.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from edge_infer.classifier import Classifier, Outcome
+from edge_infer.errors import BrainError, InputOverLimit, UnreadableInput
+from edge_infer.image_file import SourceImage
+from edge_infer.names import counted, shown_name
+from edge_infer.reading_time import check_seconds, read_within
+from edge_infer.scan_slice import Acquisition, ScanSlice, ShownSlice
+from edge_infer.series.head_area import LEAST_SHARE, head_area, head_shares
+from edge_infer.series.kept_slices import KeptSlices
+from edge_infer.series.result import SequenceGuess, SeriesResult, SliceAnswer, SliceState
+from edge_infer.series.runs import runs_of
+from edge_infer.series.sequence import guess_sequence
+from edge_infer.series.study import Series
+from edge_infer.series.verdict import judge
+from edge_infer.series_rule import SeriesRule, read_series_rule
+
+__all__ = ["Progress", "Shown", "classify_series"]
+
+#: Called with (done, total) steps.
+Progress = Callable[[int, int], None]
+#: Called with the index of a slice and its image, mode ``L``, which is not kept.
+Shown = Callable[[int, Image.Image], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """What is kept of a slice between the two readings."""
+
+    area: float | None = None
+    grey: str = ""
+    warnings: tuple[str, ...] = ()
+    sha256: str = ""
+    seconds: float = 0.0
+    error: BrainError | None = None
+
+
+def classify_series(
+    classifier: Classifier,
+    series: Series,
+    *,
+    progress: Progress | None = None,
+    shown: Shown | None = None,
+    timeout_s: float | None = None,
+) -> SeriesResult:
+    """Answer a series. A slice that cannot be read fails alone.
+
+    Args:
+        classifier: Its scope mode holds for the slices.
+        series: Of ``open_study``.
+        progress: Called as work goes on.
+        shown: Given each slice that can be read, once; a contact sheet keeps small copies.
+        timeout_s: Seconds that reading a slice may take; None for no limit.
+    """
+    limit = check_seconds(timeout_s)
+    total = 2 * len(series.slices)
+    kept = KeptSlices()
+    measured = []
+    for index, one in enumerate(series.slices):
+        measured.append(_measure(one, index, kept, shown, limit))
+        _tell(progress, index + 1, total)
+    shares = head_shares([each.area for each in measured])
+    answers = []
+    for index, one in enumerate(series.slices):
+        source = kept.take(index)
+        answers.append(
+            _answer(classifier, one, index + 1, measured[index], shares[index], source, limit)
+        )
+        _tell(progress, len(series.slices) + index + 1, total)
+    return _result(classifier, series, answers)
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+def _measure(
+    one: ScanSlice, index: int, kept: KeptSlices, shown: Shown | None, limit: float | None
+) -> _Measured:
+    started = time.perf_counter()
+    try:
+        seen = _read(one, limit)
+    except BrainError as error:
+        return _Measured(error=error)
+    seconds = time.perf_counter() - started
+    kept.keep(index, seen.source)
+    if shown is not None:
+        shown(index, seen.source.image)
+    return _Measured(
+        area=head_area(seen.source.image),
+        grey=seen.grey,
+        warnings=seen.warnings,
+        sha256=seen.source.sha256,
+        seconds=seconds,
+    )
+
+
+def _read(one: ScanSlice, limit: float | None) -> ShownSlice:
+    try:
+        return read_within(limit, one.read, one.name)
+    except MemoryError:
+        raise InputOverLimit(
+            f"{shown_name(one.name)}: there is not enough memory for the slice"
+        ) from None
+
+
+def _answer(
+    classifier: Classifier,
+    one: ScanSlice,
+    number: int,
+    measured: _Measured,
+    share: float | None,
+    source: SourceImage | None,
+    limit: float | None,
+) -> SliceAnswer:
+    state, outcome = SliceState.END_SLICE, None
+    if measured.error is not None:
+        outcome = Outcome(source=one.name, error=measured.error)
+    elif share is not None and share >= LEAST_SHARE:
+        outcome = _ask(classifier, one, measured, source, limit)
+    if outcome is not None:
+        state = SliceState.CLASSIFIED if outcome.prediction else SliceState.FAILED
+    warnings = [*one.warnings, *measured.warnings]
+    return SliceAnswer(
+        slice=one,
+        number=number,
+        state=state,
+        head_share=share,
+        grey=measured.grey,
+        outcome=outcome,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _ask(
+    classifier: Classifier,
+    one: ScanSlice,
+    measured: _Measured,
+    source: SourceImage | None,
+    limit: float | None,
+) -> Outcome:
+    try:
+        source = source or _read(one, limit).source
+        if source.sha256 != measured.sha256:
+            raise UnreadableInput(
+                f"{shown_name(one.name)}: file changed while it was being processed"
+            )
+    except BrainError as error:
+        return Outcome(source=one.name, error=error)
+    outcome = next(classifier.predict_each([source]))
+    # The name in place of the source: a result must not hold the pixels of all slices.
+    prediction = outcome.prediction
+    if prediction is None:
+        return Outcome(source=one.name, error=outcome.error)
+    timings = {**prediction.timings_ms, "read": 1000 * measured.seconds}
+    return Outcome(source=one.name, prediction=replace(prediction, timings_ms=timings))
+
+
+def _result(classifier: Classifier, series: Series, answers: Sequence[SliceAnswer]) -> SeriesResult:
+    labels = classifier.bundle.labels
+    rule = read_series_rule(classifier.bundle.manifest.get("series"), labels)
+    sequence = guess_sequence(_usual([one.acquisition for one in series.slices]))
+    verdict = judge(series, answers, sequence=sequence.name, rule=rule, labels=labels)
+    return SeriesResult(
+        number=series.number,
+        study_instance_uid=series.study_instance_uid,
+        series_instance_uid=series.series_instance_uid,
+        plane=series.plane,
+        sequence=sequence,
+        slices=tuple(answers),
+        runs=runs_of(answers, series.gaps),
+        label=verdict.label,
+        score=verdict.score,
+        rule="" if rule is None else rule.words,
+        finding=verdict.finding,
+        reasons=verdict.reasons,
+        warnings=(*series.warnings, *_warnings(sequence, answers), *_other_plane(series, rule)),
+        scored=verdict.scored,
+    )
+
+
+def _other_plane(series: Series, rule: SeriesRule | None) -> Iterator[str]:
+    if rule is not None and series.plane is not None and series.plane not in rule.planes:
+        fitted = " and ".join(rule.planes)
+        yield f"the rule was fitted on {fitted} slices; for {series.plane} ones nothing is measured"
+
+
+def _usual(acquisitions: Sequence[Acquisition]) -> Acquisition:
+    """Return what most slices say."""
+    return Counter(acquisitions).most_common(1)[0][0]
+
+
+def _warnings(sequence: SequenceGuess, answers: Sequence[SliceAnswer]) -> Iterator[str]:
+    if sequence.name == "unknown":
+        yield "the header does not say which sequence it is; the model learnt T1-weighted slices"
+    failed = sum(one.state is SliceState.FAILED for one in answers)
+    if failed:
+        yield f"{counted(failed, 'slice')} without an answer: a tumour there would be missed"
+    common = Counter(words for one in answers for words in one.warnings)
+    for words, count in common.items():
+        yield words if count == len(answers) else f"{counted(count, 'slice')}: {words}"
