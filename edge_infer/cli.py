@@ -117,6 +117,13 @@ Exit status:
     help="Folder for a structured report and secondary captures of each DICOM series.",
 )
 @click.option(
+    "--codes",
+    type=click.Choice(["ncit", "sct"]),
+    default="ncit",
+    show_default=True,
+    help="Codes of the tumours in DICOM objects: NCI Thesaurus, or SNOMED CT where you hold a licence.",
+)
+@click.option(
     "--despite",
     metavar="REASON",
     multiple=True,
@@ -159,6 +166,7 @@ def main(
     as_csv: bool,
     heatmap: Path | None,
     dicom_out: Path | None,
+    codes: Literal["ncit", "sct"],
     despite: tuple[str, ...],
     scope: Literal["enforce", "report", "off"],
     fail_on_abstain: bool,
@@ -227,6 +235,7 @@ def main(
                 is_batch=is_batch,
                 sheets=sheets,
                 dicom_out=dicom_out,
+                codes=codes,
                 timeout_s=timeout_s,
                 bar=_bar(results),
             ).run(study)

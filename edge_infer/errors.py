@@ -3,7 +3,8 @@
     BrainError
     ├── InputError            what was given to be classified or trained on
     │   ├── UnreadableInput   20   ├── NoInputs        21   ├── CorruptImage   22
-    │   ├── UnsupportedImage  23   ├── InputOverLimit  24   └── DataRefused    26
+    │   ├── UnsupportedImage  23   ├── InputOverLimit  24   ├── ScanRefused    25
+    │   └── DataRefused       26
     ├── BundleError           the model
     │   ├── BundleIncomplete  30   ├── BundleIntegrity 31
     │   ├── BundleIncompatible 32  ├── ContentRefused  33
@@ -24,6 +25,8 @@ file names as given, never file content: images and headers may hold patient dat
 """
 
 from typing import ClassVar
+
+from edge_infer.refusals import Refusal
 
 __all__ = [
     "EXIT_ABSTAINED",
@@ -49,6 +52,7 @@ __all__ = [
     "ProviderUnavailable",
     "QualityGateFailed",
     "RunError",
+    "ScanRefused",
     "SelfTestFailed",
     "TimedOut",
     "UnknownModel",
@@ -122,6 +126,21 @@ class InputOverLimit(InputError):
 
     code = "over_limit"
     exit_code = 24
+
+
+class ScanRefused(InputError):
+    """The scan is intact, but not one that the model may be asked about, or no image at all.
+
+    Attributes:
+        refusal: Which kind of scan it is.
+    """
+
+    code = "scan_refused"
+    exit_code = 25
+
+    def __init__(self, message: str, *, refusal: Refusal, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.refusal = refusal
 
 
 class DataRefused(InputError):

@@ -138,6 +138,7 @@ class ScanSlice:
         acquisition: What the header says.
         read: Reads and shows it. Raises ``InputError`` if the pixels are damaged, refused or over a limit.
         warnings: What to know before it is read, such as a refusal that was overruled.
+        size: (rows, columns) as stored; None if that is known only when it is read. A stack has one size.
     """
 
     name: str
@@ -147,3 +148,4 @@ class ScanSlice:
     acquisition: Acquisition
     read: Callable[[], ShownSlice] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None

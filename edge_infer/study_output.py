@@ -20,7 +20,7 @@ from edge_infer.series.result import SeriesResult, SliceState
 from edge_infer.series.sheet_files import SheetFiles
 from edge_infer.series.study import Study
 from edge_infer.series.text import FINDINGS, finding_words, series_block, taken_for
-from edge_infer.study_run import write_dicom
+from edge_infer.study_run import Codes, write_dicom
 from edge_infer.tally import Tally
 
 __all__ = ["Form", "StudyOutput"]
@@ -44,6 +44,7 @@ class StudyOutput:
         is_batch: Whether an error of one file leaves the others their answers; else it is raised.
         sheets: Contact sheets; None for none.
         dicom_out: Folder of DICOM objects; None for none.
+        codes: Of the tumours in these objects.
         timeout_s: Seconds that reading a slice may take.
         bar: What bars of the text are made of.
     """
@@ -56,6 +57,7 @@ class StudyOutput:
     is_batch: bool
     sheets: SheetFiles | None = None
     dicom_out: Path | None = None
+    codes: Codes = "ncit"
     timeout_s: float | None = None
     bar: str = "█"
     _first_error: BrainError | None = field(default=None, repr=False)
@@ -148,7 +150,7 @@ class StudyOutput:
                 self._failed(error)
         if self.dicom_out is not None:
             try:
-                write_dicom(self.classifier, result, self.dicom_out, sheet=sheet)
+                write_dicom(self.classifier, result, self.dicom_out, sheet=sheet, codes=self.codes)
             except BrainError as error:
                 self.tally.unwritten += 1
                 self._failed(error)

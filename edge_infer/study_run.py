@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -26,6 +27,8 @@ __all__ = [
 ProgressOf = Callable[[Series], Progress | None]
 #: Called with a result and the DICOM objects written for it.
 Written = Callable[[SeriesResult, Sequence[Path]], None]
+#: Codes of the tumours in DICOM objects: NCI Thesaurus, or SNOMED CT.
+Codes = Literal["ncit", "sct"]
 
 
 def run_study(
@@ -113,6 +116,7 @@ def write_dicom(
     folder: Path,
     *,
     sheet: Image.Image | None = None,
+    codes: Codes = "ncit",
 ) -> list[Path]:
     """Write the report and the captures of a result; see ``edge_infer.structured.write``.
 
@@ -121,13 +125,16 @@ def write_dicom(
         result: Of a DICOM series.
         folder: Made if it is not there.
         sheet: What ``ContactSheet`` drew. Of a slice alone it is left out: the slice is shown anyway.
+        codes: Of the tumours.
     """
     # Here, because only who writes DICOM needs the packages.
     from edge_infer.structured.algorithm import algorithm_of
     from edge_infer.structured.write import write_results
 
     shown = sheet if len(result.slices) > 1 else None
-    return write_results(result, folder, algorithm=algorithm_of(classifier), sheet=shown)
+    return write_results(
+        result, folder, algorithm=algorithm_of(classifier), sheet=shown, codes=codes
+    )
 
 
 def refuse_without_identity(study: Study) -> None:

@@ -81,6 +81,7 @@ _HINTS = {
     "HTML (a web page, perhaps a log-in)": "download the image again and look at what came",
     **dict.fromkeys(("ZIP", "bzip2", "xz", "Zstandard", "7-Zip", "RAR", "tar"), "unpack it"),
 }
+_READ_AS_SCANS = {"DICOM": "dicom", "NIfTI": "nifti"}  # by the beginning of the format's name
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 _TGA_HEADER = struct.Struct("<BBBHHBHHHHBB")
 
@@ -108,6 +109,13 @@ def name_of_foreign_format(data: bytes) -> str | None:
 
 def hint_for(name: str) -> str:
     """Return a hint for a format of this name."""
+    if name == "DICOM, compressed with gzip":
+        return "unpack it"
+    for start, extra in _READ_AS_SCANS.items():
+        if name.startswith(start) and "pair" not in name:
+            return (
+                f"brain-infer reads it as a scan, with the extra: pip install 'brain-edge[{extra}]'"
+            )
     return _HINTS.get(name, "export the slice as PNG")
 
 

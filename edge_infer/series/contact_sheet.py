@@ -199,12 +199,17 @@ def _has_tumour(answers: tuple[SliceAnswer, ...]) -> bool:
     return any(one is not None and one.label != _NO_TUMOUR for one in predictions)
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _head(result: SeriesResult, width: int, every: int) -> Image.Image:
     size, margin = _text_size(width), 10
     large, small = ImageFont.load_default(1.5 * size), ImageFont.load_default(size)
     colour = _TUMOUR if result.finding == "tumour_evidence" else _BRIGHT
     parts: list[tuple[str, Font, Colour]] = [
-        (f"Series {result.number}: {finding_words(result)}", large, colour),
+        # Not its number, which other series of the study decide: the same series gives the same sheet.
+        (_capital(finding_words(result)), large, colour),
         (taken_for(result), small, _DIM),
     ]
     if result.rule:

@@ -1,0 +1,158 @@
+"""The bytes of a DICOM file become a header, or a header with pixels; every cost is bounded.
+
+pydicom unpacks deflated files without a limit, reads on after the end of a file, and takes a text file for DICOM if it
+is told to read files without a preamble.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_infer.dicom.header import Dataset
+from edge_infer.dicom.quiet import foreign_errors
+from edge_infer.dicom.tags import FLOAT_PIXELS, HEADER_TAGS, PIXEL_DATA, PIXEL_TAGS
+from edge_infer.errors import CorruptImage, InputOverLimit
+from edge_infer.scan_files import MAX_SCAN_BYTES
+
+__all__ = ["Content", "parse"]
+
+_PREAMBLE = 128
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_NATIVE = {  # by (implicit, little endian)
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
+_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"})
+#: pydicom reads an element in two or three steps; an enhanced MR of 1,000 frames takes some 150,000.
+_MOST_STEPS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What was read of a file.
+
+    Attributes:
+        header: pydicom's dataset, with the transfer syntax in ``file_meta``.
+        transfer_syntax: Its identifier; guessed from the encoding where the file states none.
+        is_syntax_stated: Whether the file states it.
+        storage_class: Media Storage SOP Class UID; empty without meta information.
+        has_pixels: Whether there is a place for pixels, whole or cut.
+        has_float_pixels: Whether they are float or double.
+    """
+
+    header: Dataset = field(repr=False)
+    transfer_syntax: str
+    is_syntax_stated: bool
+    storage_class: str
+    has_pixels: bool
+    has_float_pixels: bool
+
+
+def parse(data: bytes, name: str, *, with_pixels: bool, also: Collection[int] = ()) -> Content:
+    """Read the attributes that are used here; others, names and dates among them, are skipped.
+
+    Args:
+        data: Of a whole file, with or without preamble and meta information.
+        name: As shown.
+        with_pixels: Otherwise reading ends before them.
+        also: Tags to read besides, for the room that writes results.
+
+    Raises:
+        CorruptImage: Damaged, cut short, or not DICOM.
+        InputOverLimit: It unpacks to more than 512 MiB, or has too many elements.
+    """
+    with foreign_errors(name, "DICOM header"):
+        return _parse(data, name, with_pixels=with_pixels, also=also)
+
+
+def _parse(data: bytes, name: str, *, with_pixels: bool, also: Collection[int]) -> Content:
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.filereader import read_dataset, read_partial
+    from pydicom.uid import UID
+
+    if data.startswith(b"DICM"):
+        data = bytes(_PREAMBLE) + data
+    meta, end = _meta_of(data)
+    tags = [*HEADER_TAGS, *also, *(PIXEL_TAGS if with_pixels else ())]
+    pixels = _PixelsAhead(is_end=not with_pixels)
+    if meta.get(0x0010) == _DEFLATED:
+        file = _BoundedSteps(_inflated(memoryview(data)[end:], name), name)
+        body = read_dataset(file, False, True, stop_when=pixels, specific_tags=tags)
+        header = FileDataset("", body, None, FileMetaDataset(), False, True)
+    else:
+        file = _BoundedSteps(data, name)
+        header = read_partial(file, stop_when=pixels, specific_tags=tags, force=True)
+    stated = meta.get(0x0010) or str(header.file_meta.get("TransferSyntaxUID") or "")
+    implicit, little = header.original_encoding
+    syntax = stated or _NATIVE[bool(implicit), bool(little)]
+    header.file_meta.TransferSyntaxUID = UID(syntax)
+    return Content(
+        header=header,
+        transfer_syntax=syntax,
+        is_syntax_stated=bool(stated),
+        storage_class=meta.get(0x0002, ""),
+        has_pixels=bool(pixels.seen & (FLOAT_PIXELS | {PIXEL_DATA})),
+        has_float_pixels=bool(pixels.seen & FLOAT_PIXELS),
+    )
+
+
+def _meta_of(data: bytes) -> tuple[dict[int, str], int]:
+    """Return the text values of group 0002 by element, and where the group ends; explicit little endian, PS3.10 7.1."""
+    at = _PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
+    found: dict[int, str] = {}
+    while data[at : at + 2] == b"\x02\0" and at + 12 <= len(data):
+        (element,) = struct.unpack_from("<H", data, at + 2)
+        is_long = data[at + 4 : at + 6] in _LONG
+        length = struct.unpack_from("<I" if is_long else "<H", data, at + (8 if is_long else 6))[0]
+        at += 12 if is_long else 8
+        if not is_long and length <= 64:
+            found[element] = data[at : at + length].decode("ascii", "replace").strip("\0 ")
+        at += length
+    return found, at
+
+
+def _inflated(packed: memoryview, name: str) -> bytes:
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacked = unpacker.decompress(packed, MAX_SCAN_BYTES)
+    if unpacker.unconsumed_tail:
+        raise InputOverLimit(f"{name}: unpacks to more than {MAX_SCAN_BYTES // 2**20} MiB")
+    if not unpacker.eof:
+        raise CorruptImage(
+            f"{name}: file is cut short (deflated DICOM)", hint="copy or export the file again"
+        )
+    return unpacked
+
+
+class _PixelsAhead:
+    """Asked by pydicom before each element: notes those that hold pixels, and ends the reading there."""
+
+    def __init__(self, *, is_end: bool) -> None:
+        self._is_end = is_end
+        self.seen: set[int] = set()
+
+    def __call__(self, tag: Any, _vr: str | None, _length: int) -> bool:
+        found = int(tag)
+        if found in FLOAT_PIXELS or found == PIXEL_DATA:
+            self.seen.add(found)
+            return self._is_end
+        return False
+
+
+class _BoundedSteps(io.BytesIO):
+    """A file in memory that can be read in so many steps only."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self._shown = name
+        self._steps = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as any file."""
+        self._steps += 1
+        if self._steps > _MOST_STEPS:
+            raise InputOverLimit(f"{self._shown}: DICOM header has too many elements")
+        return super().read(size)
