@@ -37,7 +37,7 @@ _OTHERS = (
     (
         errors.EXIT_BATCH_WITH_FAILURES,
         "",
-        "Some of several images failed; the others have answers.",
+        "Of several images, slices or series some or all failed or have no output; stderr counts them.",
     ),
     (
         errors.EXIT_ABSTAINED,

@@ -1,6 +1,7 @@
 """``brain-infer``: images and scans in, answers out."""
 
 import contextlib
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -196,7 +197,11 @@ def main(
         is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
         found = expand_inputs(given)
         images = found.images
-        study = _open_study(found.scans, despite, dicom_out) if found.scans else None
+        study = (
+            _open_study(found.scans, despite, dicom_out, is_alone=not images)
+            if found.scans
+            else None
+        )
         if dicom_out is not None and study is None:
             raise click.UsageError("--dicom-out is for DICOM series, and none was given")
         draws_images = heatmap and (images or study is None)
@@ -238,6 +243,7 @@ def main(
                 codes=codes,
                 timeout_s=timeout_s,
                 bar=_bar(results),
+                width=_width(),
             ).run(study)
         if form == "text":
             results.write(f"{RESEARCH_USE_ONLY}\n")
@@ -260,13 +266,16 @@ def _check_standard_input(inputs: tuple[str, ...]) -> None:
         )
 
 
-def _open_study(scans: "list[Path]", despite: tuple[str, ...], dicom_out: Path | None) -> "Study":
+def _open_study(
+    scans: "list[Path]", despite: tuple[str, ...], dicom_out: Path | None, *, is_alone: bool
+) -> "Study":
     # Here, as all that is for scans: who classifies an image does not wait for it.
     from edge_infer.series.study import open_study
     from edge_infer.study_run import refuse_without_identity
 
     study = open_study(scans, despite=despite)
-    if dicom_out is not None:
+    # Beside others it is answered, and what cannot be written is an error at the end.
+    if dicom_out is not None and is_alone and len(study.series) == 1 and not study.refused:
         refuse_without_identity(study)
     return study
 
@@ -347,6 +356,15 @@ def _write(
     elif outcome.prediction is not None:
         results.write(text_block(outcome.prediction, bar=_bar(results)) + "\n\n")
     results.flush()  # a program that reads the pipe gets each answer at once
+
+
+def _width() -> int:
+    """Return how wide text may be: as the terminal is, or the usual width where there is none."""
+    from edge_infer.series.wrapping import USUAL_WIDTH
+
+    if sys.stdout is None or not sys.stdout.isatty():
+        return USUAL_WIDTH
+    return shutil.get_terminal_size((USUAL_WIDTH, 24)).columns
 
 
 def _bar(results: "Results") -> str:

@@ -11,14 +11,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePath
 from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
 from edge_infer.errors import BrainError, CannotWrite
-from edge_infer.names import shown_name, shown_text
+from edge_infer.names import shown_name, shown_text, without_folders
 from edge_infer.results import KEEP_NAMES, Results, WholeRecords, mend_standard_streams, silence
 from edge_infer.system_errors import as_brain_error
 from edge_infer.version import __version__
@@ -217,16 +216,7 @@ def typed_command(name: str) -> str:
 
     Paths that lead out of the working folder (absolute, or with ``..`` or ``~``) are shortened to their last name.
     """
-    return shown_name(shlex.join([name, *map(_without_folders, sys.argv[1:])]))
-
-
-def _without_folders(word: str) -> str:
-    option, equals, value = word.partition("=")
-    if equals and len(PurePath(option).parts) == 1:  # --option=PATH, or NAME=PATH
-        return f"{option}={_without_folders(value)}"
-    path = PurePath(word)
-    leads_out = path.is_absolute() or ".." in path.parts or word.startswith("~")
-    return Path(os.path.abspath(word)).name if leads_out else word  # noqa: PTH100 -- what .. is called, links unread
+    return shown_name(shlex.join([name, *map(without_folders, sys.argv[1:])]))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from edge_infer.formats.bmp import check_bmp
 from edge_infer.formats.foreign import hint_for, name_of_foreign_format
 from edge_infer.formats.jpeg.check import check_jpeg
 from edge_infer.formats.lost_run import check_lost_run
+from edge_infer.formats.medical import name_of_medical_format
 from edge_infer.formats.png import PNG_SIGNATURE, pixels_only
 from edge_infer.formats.text_mode import refuse_text_mode
 from edge_infer.formats.tiff.data import check_tiff_data
@@ -94,7 +95,7 @@ def checked(data: bytes, name: str) -> bytes:
         InputError: As for ``decode``.
     """
     foreign = name_of_foreign_format(data)
-    if foreign:
+    if foreign and not (_is_called_values(name) and not name_of_medical_format(data)):
         raise UnsupportedImage(
             f"{name}: format is {foreign}, expected {', '.join(FORMATS)}", hint=hint_for(foreign)
         )
@@ -110,6 +111,11 @@ def checked(data: bytes, name: str) -> bytes:
     return data
 
 
+def _is_called_values(name: str) -> bool:
+    """Whether a file is called as the values of a pair, which may begin as any format does."""
+    return name.lower().endswith((".img", ".img.gz"))
+
+
 def _open(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=FORMATS)
 
@@ -119,6 +125,11 @@ def _unidentified(data: bytes, name: str) -> BrainError:
         return UnsupportedImage(
             f"{name}: TIFF is of a kind that is not read, expected grey or 8-bit colour",
             hint="save it as 16-bit grey, or as 8-bit",
+        )
+    if _is_called_values(name):
+        return UnsupportedImage(
+            f"{name}: is perhaps the values of a pair, .hdr and .img (NIfTI or Analyze), expected a single file",
+            hint="convert both to one .nii.gz",
         )
     return CorruptImage(
         f"{name}: content is not an image, expected {', '.join(FORMATS)}",

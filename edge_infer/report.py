@@ -40,6 +40,9 @@ _SCAN_COLUMNS = (
     "frame_number",
     "position_mm",
     "plane",
+    "series",
+    "series_finding",
+    "series_reasons",
 )
 
 _BAR_WIDTH = 30

@@ -51,6 +51,8 @@ class Identity:
         sop_instance_uid: Of its file.
         sop_class_uid: What kind of object the file is.
         frame_number: From 1, in a multi-frame file; None in a file of a single frame.
+        patient: Tells patients apart, and nothing else: a digest of Patient ID and name with a key of this process.
+            Never shown nor written.
     """
 
     study_instance_uid: str
@@ -58,6 +60,7 @@ class Identity:
     sop_instance_uid: str
     sop_class_uid: str
     frame_number: int | None = None
+    patient: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,8 @@ class Acquisition:
         described_as: Which sequences and kinds of contrast the free text names, out of a fixed list such as ``t1``,
             ``t2``, ``flair``, ``dwi``, ``contrast``. The text itself is kept nowhere: it may hold a name.
         contrast_agent: Whether the header names an agent. Where it does not, there may have been one all the same.
+        acquisition_contrast: DICOM's Acquisition Contrast, such as ``T1`` or ``FLUID_ATTENUATED``; empty if unknown.
+        shows_vessels: Whether the header says that it is an angiography: Angio Flag, time of flight, phase contrast.
     """
 
     modality: str = ""
@@ -109,6 +114,8 @@ class Acquisition:
     flip_angle_degrees: float | None = None
     described_as: frozenset[str] = frozenset()
     contrast_agent: bool = False
+    acquisition_contrast: str = ""
+    shows_vessels: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +146,7 @@ class ScanSlice:
         read: Reads and shows it. Raises ``InputError`` if the pixels are damaged, refused or over a limit.
         warnings: What to know before it is read, such as a refusal that was overruled.
         size: (rows, columns) as stored; None if that is known only when it is read. A stack has one size.
+        sha256: Of its file; empty if unknown. Copies of a slice are told by it.
     """
 
     name: str
@@ -149,3 +157,4 @@ class ScanSlice:
     read: Callable[[], ShownSlice] = field(repr=False)
     warnings: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
+    sha256: str = ""

@@ -6,7 +6,7 @@ in millimetres, so that a series of thin slices is not judged by two of them tha
 docs/series.md says how the thresholds were chosen, and what was measured.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,8 @@ def score_of(
     positions_mm: NDArray[np.floating[Any]],
     labels: Sequence[str],
     rule: SeriesRule,
+    *,
+    gaps: Collection[int] = (),
 ) -> RuleScore | None:
     """Return the score of a series, or None if no run of its slices is long enough.
 
@@ -138,13 +140,14 @@ def score_of(
         positions_mm: float, (N,), rising.
         labels: In the order of the classes.
         rule: The bundle's.
+        gaps: Indices of slices that are no neighbours of the one before: no run reaches over them.
     """
     healthy = list(labels).index(NO_TUMOUR)
     probabilities = softmax(np.asarray(logits), rule.temperature)  # (N, classes)
     tumour = 1.0 - probabilities[:, healthy]  # (N,)
     sums = np.concatenate([[0.0], np.cumsum(tumour)])
     best: tuple[float, int, int] | None = None
-    for first, last in _runs(np.asarray(positions_mm, dtype=np.float64), rule):
+    for first, last in _runs(np.asarray(positions_mm, dtype=np.float64), rule, gaps):
         mean = float(sums[last + 1] - sums[first]) / (last + 1 - first)
         if best is None or mean > best[0]:
             best = (mean, first, last)
@@ -157,12 +160,17 @@ def score_of(
     return RuleScore(score=score, first=first, last=last, label=labels[int(summed.argmax())])
 
 
-def _runs(positions: NDArray[np.float64], rule: SeriesRule) -> list[tuple[int, int]]:
+def _runs(
+    positions: NDArray[np.float64], rule: SeriesRule, gaps: Collection[int]
+) -> list[tuple[int, int]]:
     """Return the shortest run that the rule allows from each slice on, as indices of first and last."""
     runs = []
+    behind = np.zeros(len(positions) + 1, dtype=np.int64)  # gaps up to each slice
+    behind[[index for index in gaps if 0 < index < len(positions)]] = 1
+    behind = np.cumsum(behind)
     for first in range(len(positions)):
         far = int(np.searchsorted(positions, positions[first] + rule.length_mm - _TOLERANCE_MM))
         last = max(far, first + rule.slices - 1)
-        if last < len(positions):
+        if last < len(positions) and behind[last] == behind[first]:
             runs.append((first, last))
     return runs

@@ -20,6 +20,7 @@ from edge_infer.series.result import SeriesResult, SliceState
 from edge_infer.series.sheet_files import SheetFiles
 from edge_infer.series.study import Study
 from edge_infer.series.text import FINDINGS, finding_words, series_block, taken_for
+from edge_infer.series.wrapping import USUAL_WIDTH
 from edge_infer.study_run import Codes, write_dicom
 from edge_infer.tally import Tally
 
@@ -47,6 +48,7 @@ class StudyOutput:
         codes: Of the tumours in these objects.
         timeout_s: Seconds that reading a slice may take.
         bar: What bars of the text are made of.
+        width: Characters of a line of the text.
     """
 
     classifier: Classifier
@@ -60,6 +62,8 @@ class StudyOutput:
     codes: Codes = "ncit"
     timeout_s: float | None = None
     bar: str = "█"
+    width: int = USUAL_WIDTH
+    _are_several: bool = field(default=False, repr=False)
     _first_error: BrainError | None = field(default=None, repr=False)
 
     def run(self, study: Study) -> None:
@@ -70,6 +74,7 @@ class StudyOutput:
             MissingDependency: Nothing can be read without a package that is not installed.
         """
         self._refused(study)
+        self._are_several = len(study.series) > 1
         for series in study.series:
             is_drawn = self.sheets is not None or self.dicom_out is not None
             sheet = ContactSheet(len(series.slices)) if is_drawn else None
@@ -108,14 +113,20 @@ class StudyOutput:
     def _write(self, result: SeriesResult) -> None:
         """Give out the results of a series."""
         for answer in result.slices:
-            self._line(outcome_of(answer), scan_fields(answer, result))
+            scan = scan_fields(answer, result)
+            if self.form == "csv":  # which has no line for the series
+                reasons = " ".join(reason.value for reason in result.reasons)
+                scan = {**scan, "series_finding": result.finding, "series_reasons": reasons}
+            self._line(outcome_of(answer), scan)
         if self.form == "json":
             self.results.write(series_line(result, self.context) + "\n")
         elif self.form == "text":
-            self.results.write(series_block(result, bar=self.bar) + "\n\n")
+            self.results.write(series_block(result, bar=self.bar, width=self.width) + "\n\n")
         else:
             say(f"series {result.number}, {shown_name(source_of(result))}: {taken_for(result)}")
             say(f"  {finding_words(result)}")
+            for warning in result.warnings:
+                say(f"  note: {shown_name(warning)}")
         self.results.flush()
 
     def _line(self, outcome: Outcome, scan: ScanFields | None) -> None:
@@ -156,7 +167,7 @@ class StudyOutput:
                 self._failed(error)
 
     def _failed(self, error: BrainError) -> None:
-        if not self.is_batch:
+        if not self.is_batch and not self._are_several:
             raise error
         report_error(error)
 

@@ -7,15 +7,17 @@ from typing import Literal
 from PIL import Image
 
 from edge_infer.classifier import Classifier
-from edge_infer.errors import UnsupportedImage
+from edge_infer.errors import BrainError, DataRefused, UnsupportedImage
 from edge_infer.names import shown_name
+from edge_infer.scan_slice import ScanSlice
 from edge_infer.series.classify import Progress, classify_series
 from edge_infer.series.contact_sheet import ContactSheet
-from edge_infer.series.result import Refused, SeriesResult
-from edge_infer.series.study import Series, Study, open_study
+from edge_infer.series.result import Refused, SeriesReason, SeriesResult
+from edge_infer.series.study import Series, Study, StudyPaths, open_study
 
 __all__ = [
     "ProgressOf",
+    "Unwritten",
     "Written",
     "refuse_without_identity",
     "run_series",
@@ -27,13 +29,15 @@ __all__ = [
 ProgressOf = Callable[[Series], Progress | None]
 #: Called with a result and the DICOM objects written for it.
 Written = Callable[[SeriesResult, Sequence[Path]], None]
+#: Called with a result about which nothing was written, and why.
+Unwritten = Callable[[SeriesResult, BrainError], None]
 #: Codes of the tumours in DICOM objects: NCI Thesaurus, or SNOMED CT.
 Codes = Literal["ncit", "sct"]
 
 
 def run_study(
     classifier: Classifier,
-    paths: Sequence[Path],
+    paths: StudyPaths,
     *,
     despite: Collection[str] = (),
     dicom_out: Path | None = None,
@@ -41,6 +45,7 @@ def run_study(
     on_series: ProgressOf | None = None,
     on_refused: Callable[[Refused], None] | None = None,
     on_written: Written | None = None,
+    on_unwritten: Unwritten | None = None,
     timeout_s: float | None = None,
 ) -> Iterator[SeriesResult]:
     """Answer all series of a study, one at a time; none is held once it was yielded.
@@ -50,10 +55,12 @@ def run_study(
         paths: Files, folders, ZIP archives; see ``open_study``.
         despite: Refusals to overrule.
         dicom_out: Folder for a structured report and secondary captures of each series; made if it is not there.
+            Nothing is written about a series without DICOM identifiers, or whose files name several patients.
         on_opened: Given the study before its first series is answered.
         on_series: See ``ProgressOf``.
         on_refused: Given each file that is not read.
         on_written: See ``Written``. Called before the result is yielded.
+        on_unwritten: Given a result about which nothing could be written, and why; without it that error is raised.
         timeout_s: Seconds that reading a slice may take.
 
     Yields:
@@ -61,7 +68,7 @@ def run_study(
 
     Raises:
         NoInputs: Nothing there is a scan.
-        UnsupportedImage: ``dicom_out``, and a series without DICOM identifiers; before any is answered.
+        UnsupportedImage: ``dicom_out``, and no series has DICOM identifiers; before any is answered.
         MissingDependency: ``dicom_out`` without the extra ``dicom``.
         OutputError: The results cannot be written.
     """
@@ -81,6 +88,7 @@ def run_study(
             dicom_out=dicom_out,
             progress=progress,
             on_written=on_written,
+            on_unwritten=on_unwritten,
             timeout_s=timeout_s,
         )
 
@@ -92,6 +100,7 @@ def run_series(
     dicom_out: Path | None = None,
     progress: Progress | None = None,
     on_written: Written | None = None,
+    on_unwritten: Unwritten | None = None,
     timeout_s: float | None = None,
 ) -> SeriesResult:
     """Answer one series, and write its DICOM objects where that is asked for; arguments as for ``run_study``."""
@@ -104,7 +113,13 @@ def run_series(
         timeout_s=timeout_s,
     )
     if dicom_out is not None and sheet is not None:
-        files = write_dicom(classifier, result, dicom_out, sheet=sheet.draw(result))
+        try:
+            files = write_dicom(classifier, result, dicom_out, sheet=sheet.draw(result))
+        except BrainError as error:
+            if on_unwritten is None:
+                raise
+            on_unwritten(result, error)
+            return result
         if on_written is not None:
             on_written(result, files)
     return result
@@ -126,7 +141,19 @@ def write_dicom(
         folder: Made if it is not there.
         sheet: What ``ContactSheet`` drew. Of a slice alone it is left out: the slice is shown anyway.
         codes: Of the tumours.
+
+    Raises:
+        UnsupportedImage: The series has no DICOM identifiers.
+        DataRefused: Files under its identifiers name several patients.
+        OutputError: The results cannot be written.
     """
+    _refuse_unnamed(result.slices[0].slice, result.study_instance_uid)
+    if SeriesReason.SEVERAL_PATIENTS in result.reasons:
+        raise DataRefused(
+            f"{shown_name(result.slices[0].slice.name)}: files of its series name several patients, so no DICOM "
+            "results are written",
+            hint="ask the sender: a result would belong to one of them only",
+        )
     # Here, because only who writes DICOM needs the packages.
     from edge_infer.structured.algorithm import algorithm_of
     from edge_infer.structured.write import write_results
@@ -138,15 +165,25 @@ def write_dicom(
 
 
 def refuse_without_identity(study: Study) -> None:
-    """Refuse to write DICOM objects about a series that is no DICOM.
+    """Refuse to write DICOM objects about a study in which no series is such that one could be written.
 
     Raises:
-        UnsupportedImage: A series has no identifiers.
+        UnsupportedImage: No series has identifiers.
     """
+    refused = []
     for series in study.series:
-        first = series.slices[0]
-        if first.identity is None or not series.study_instance_uid:
-            raise UnsupportedImage(
-                f"{shown_name(first.file.name)}: names no patient and no study, so no DICOM results can be written",
-                hint="--dicom-out is for DICOM series; --json and --heatmap take any",
-            )
+        try:
+            _refuse_unnamed(series.slices[0], series.study_instance_uid)
+        except UnsupportedImage as error:
+            refused.append(error)
+    if refused and len(refused) == len(study.series):
+        raise refused[0]
+
+
+def _refuse_unnamed(first: ScanSlice, study_instance_uid: str) -> None:
+    if first.identity is None or not study_instance_uid or not first.identity.series_instance_uid:
+        raise UnsupportedImage(
+            f"{shown_name(first.file.name)}: names no patient and no study or no series, so no DICOM "
+            "results can be written",
+            hint="--dicom-out is for DICOM series; --json and --heatmap take any",
+        )

@@ -1,13 +1,12 @@
 """How a slice was made, as far as the header says: numbers, code words and words found in its texts."""
 
-from edge_infer.described import described_as
 from edge_infer.dicom.frames import Frame
-from edge_infer.dicom.header import has_value, number, raw, words
+from edge_infer.dicom.header import has_value
+from edge_infer.dicom.texts import descriptions, texts_of
 from edge_infer.scan_slice import Acquisition
 
 __all__ = ["acquisition_of"]
 
-_TEXTS = ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName")
 _NO_AGENT = frozenset({"", "NONE", "NO", "N", "NIL", "0"})
 
 #: Code words that may be shown; a private one is left out, since anything may stand there.
@@ -31,6 +30,8 @@ _IMAGE_TYPES = frozenset(
         ),
         *("WATER", "FAT", "IN_PHASE", "OUT_PHASE", "DIXON", "SUBTRACTION", "EADC", "TENSOR"),
         *("MASK", "STDDEV"),
+        *("ANGIO", "ANGIO_TIME", "ASL", "CINE", "DYNAMIC", "FMRI", "REFERENCE", "TAGGING"),
+        *("TEMPERATURE", "VELOCITY", "MULTIECHO", "PRE_CONTRAST", "POST_CONTRAST"),
         *("PROJECTION IMAGE", "PHASE MAP", "T1 MAP", "T2 MAP", "T2_STAR MAP", "FLUID_ATTENUATED"),
     )
 )
@@ -49,45 +50,86 @@ _MODALITIES = frozenset(
 _ECHO_PULSE = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
 
 
+_STEADY = frozenset({"FREE_PRECESSION", "TRANSVERSE", "TIME_REVERSED"})
+_OF_VESSELS = ("TimeOfFlightContrast", "PhaseContrast")
+#: PS3.3 C.8.13.3.1: also those of Frame Type, whose third value says the same.
+_CONTRASTS = frozenset(
+    (
+        *("DIFFUSION", "FLOW_ENCODED", "FLUID_ATTENUATED", "PERFUSION", "PROTON_DENSITY", "STIR"),
+        *("TAGGING", "T1", "T2", "T2_STAR", "TOF"),
+    )
+)
+_TIMING = "MRTimingAndRelatedParametersSequence"
+_MODIFIER = "MRModifierSequence"
+
+
 def acquisition_of(frame: Frame) -> Acquisition:
-    """Return what the header says of a frame, values in functional groups included."""
-    top = frame.top
-    timing = "MRTimingAndRelatedParametersSequence"
-    modality = next(iter(words(top, "Modality")), "")
-    texts = [str(raw(top, keyword) or "") for keyword in _TEXTS]
-    texts += words(top, "AcquisitionContrast")
+    """Return what the header says of a frame, values in functional groups and converted ones included."""
+    modality = next(iter(frame.words("Modality")), "")
     return Acquisition(
         modality=modality if modality in _MODALITIES else "",
         image_type=tuple(word for word in frame.image_type if word in _IMAGE_TYPES),
         scanning_sequence=_scanning_sequence(frame),
-        sequence_variant=tuple(w for w in words(top, "SequenceVariant") if w in _VARIANTS),
+        sequence_variant=_variant(frame),
         echo_time_ms=_positive(
-            frame.number("EffectiveEchoTime", within="MREchoSequence") or number(top, "EchoTime")
+            frame.number("EffectiveEchoTime", within="MREchoSequence") or frame.number("EchoTime")
         ),
-        repetition_time_ms=_positive(frame.number("RepetitionTime", within=timing)),
+        repetition_time_ms=_positive(frame.number("RepetitionTime", within=_TIMING)),
         inversion_time_ms=_positive(
-            frame.number("InversionTimes", within="MRModifierSequence")
-            or number(top, "InversionTime")
+            frame.number("InversionTimes", within=_MODIFIER) or frame.number("InversionTime")
         ),
-        flip_angle_degrees=_positive(frame.number("FlipAngle", within=timing)),
-        described_as=described_as(texts),
+        flip_angle_degrees=_positive(frame.number("FlipAngle", within=_TIMING)),
+        described_as=descriptions(frame),
         contrast_agent=_has_agent(frame),
+        acquisition_contrast=_contrast(frame),
+        shows_vessels=_shows_vessels(frame),
     )
 
 
 def _scanning_sequence(frame: Frame) -> tuple[str, ...]:
-    given = tuple(w for w in words(frame.top, "ScanningSequence") if w in _SEQUENCES)
+    given = tuple(w for w in frame.words("ScanningSequence") if w in _SEQUENCES)
     if given:
         return given
-    echo = _ECHO_PULSE.get(next(iter(words(frame.top, "EchoPulseSequence")), ""), ())
-    is_planar = "YES" in words(frame.top, "EchoPlanarPulseSequence")
-    is_inverted = "YES" in frame.words("InversionRecovery", within="MRModifierSequence")
+    echo = _ECHO_PULSE.get(next(iter(frame.words("EchoPulseSequence")), ""), ())
+    is_planar = "YES" in frame.words("EchoPlanarPulseSequence")
+    is_inverted = "YES" in frame.words("InversionRecovery", within=_MODIFIER)
     return (*echo, *(("EP",) if is_planar else ()), *(("IR",) if is_inverted else ()))
 
 
+def _variant(frame: Frame) -> tuple[str, ...]:
+    """Return Sequence Variant; of an enhanced image, what its pulse sequence and modifiers say in its words."""
+    given = tuple(w for w in frame.words("SequenceVariant") if w in _VARIANTS)
+    if given:
+        return given
+    steady = set(frame.words("SteadyStatePulseSequence"))
+    is_moved = set(frame.words("MagnetizationTransfer", within=_MODIFIER)) - {"NONE"}
+    is_spoiled = set(frame.words("Spoiling", within=_MODIFIER)) - {"NONE"}
+    told = (
+        ("MTC", is_moved),
+        ("SS", steady & _STEADY),
+        ("TRSS", "TIME_REVERSED" in steady),
+        ("SP", is_spoiled),
+    )
+    return tuple(word for word, is_so in told if is_so)
+
+
+def _contrast(frame: Frame) -> str:
+    """Return Acquisition Contrast of the frame, else that of the file."""
+    found = frame.words("AcquisitionContrast", within="MRImageFrameTypeSequence")
+    return next((word for word in found if word in _CONTRASTS), "")
+
+
+def _shows_vessels(frame: Frame) -> bool:
+    return bool({"Y", "YES"} & set(frame.words("AngioFlag"))) or any(
+        "YES" in frame.words(keyword) for keyword in _OF_VESSELS
+    )
+
+
 def _has_agent(frame: Frame) -> bool:
-    agent = str(raw(frame.top, "ContrastBolusAgent") or "").strip().upper()
-    return agent not in _NO_AGENT or has_value(frame.top, "ContrastBolusAgentSequence")
+    texts = [text.strip().upper() for text in texts_of(frame, "ContrastBolusAgent")]
+    return any(text not in _NO_AGENT for text in texts) or any(
+        has_value(place, "ContrastBolusAgentSequence") for place in frame.plain
+    )
 
 
 def _positive(value: float | None) -> float | None:

@@ -1,18 +1,30 @@
 """The frames of a file, and where the header of each stands: in functional groups, or at the top.
 
-In enhanced files a value may be in the group of the frame, in that shared by all, or at the top (PS3.3 C.7.6.16);
-legacy converted ones mix the places. Classic files have the last only.
+In enhanced files a value may be in the group of the frame, in that shared by all, or at the top (PS3.3 C.7.6.16).
+Legacy converted ones keep what has no group of its own among the "unassigned" attributes of the frame or of all frames
+(PS3.3 C.7.6.16.2.25), such as times and code words of the sequence. Classic files have the last only.
 """
 
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from edge_infer.dicom.header import Dataset, item_of, items_of, number, numbers, whole, words
+from edge_infer.dicom.header import (
+    Dataset,
+    has_value,
+    item_of,
+    items_of,
+    number,
+    numbers,
+    whole,
+    words,
+)
 from edge_infer.errors import CorruptImage, InputOverLimit
 
 __all__ = ["MAX_FRAMES", "Frame", "frames_of"]
 
 MAX_FRAMES = 4096
+_OWN_CONVERTED = "UnassignedPerFrameConvertedAttributesSequence"
+_SHARED_CONVERTED = "UnassignedSharedConvertedAttributesSequence"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +49,54 @@ class Frame:
         """Return the item of a functional group: its own, else the shared one."""
         return item_of(self.own, sequence) or item_of(self.shared, sequence)
 
-    def place_of(self, keyword: str, *, within: str) -> Dataset | None:
-        """Return the dataset in which an attribute stands: the functional group, else the top; None if in neither."""
-        group = self.group(within)
-        if group is not None and keyword in group:
-            return group
-        return self.top if keyword in self.top else None
+    @cached_property
+    def converted(self) -> tuple[Dataset, ...]:
+        """The unassigned attributes of a legacy converted image, of the frame first."""
+        places = ((self.own, _OWN_CONVERTED), (self.shared, _SHARED_CONVERTED))
+        return tuple(
+            item for groups, name in places if groups is not None for item in items_of(groups, name)
+        )
 
-    def number(self, keyword: str, *, within: str) -> float | None:
+    @property
+    def plain(self) -> tuple[Dataset, ...]:
+        """Where attributes stand that have no functional group: the unassigned ones, then the top."""
+        return (*self.converted, self.top)
+
+    def place_of(self, keyword: str, *, within: str = "") -> Dataset | None:
+        """Return the dataset in which an attribute stands; None if in none.
+
+        Args:
+            keyword: Of the attribute.
+            within: A functional group, which is looked at before ``plain``.
+        """
+        group = self.group(within) if within else None
+        places = self.plain if group is None else (group, *self.plain)
+        there = [place for place in places if keyword in place]
+        if len(there) > 1:
+            there.sort(key=lambda one: not has_value(one, keyword))  # stable: empty ones last
+        return there[0] if there else None
+
+    def number(self, keyword: str, *, within: str = "") -> float | None:
         """Return a finite number."""
         place = self.place_of(keyword, within=within)
         return None if place is None else number(place, keyword)
+
+    def whole(self, keyword: str) -> int | None:
+        """Return a whole number that has no functional group."""
+        place = self.place_of(keyword)
+        return None if place is None else whole(place, keyword)
+
+    def item(self, keyword: str, *, within: str = "") -> Dataset | None:
+        """Return the first item of a sequence."""
+        place = self.place_of(keyword, within=within)
+        return None if place is None else item_of(place, keyword)
 
     def numbers(self, keyword: str, count: int, *, within: str) -> tuple[float, ...] | None:
         """Return exactly so many finite numbers."""
         place = self.place_of(keyword, within=within)
         return None if place is None else numbers(place, keyword, count)
 
-    def words(self, keyword: str, *, within: str) -> tuple[str, ...]:
+    def words(self, keyword: str, *, within: str = "") -> tuple[str, ...]:
         """Return code words."""
         place = self.place_of(keyword, within=within)
         return () if place is None else words(place, keyword)
@@ -66,11 +108,13 @@ class Frame:
 
     @cached_property
     def image_type(self) -> tuple[str, ...]:
-        """Frame Type, else Image Type."""
+        """Frame Type, else Image Type; with what a legacy converted image keeps of that of the frame."""
         group = self.group("MRImageFrameTypeSequence")
-        return (words(group, "FrameType") if group is not None else ()) or words(
+        given = (words(group, "FrameType") if group is not None else ()) or words(
             self.top, "ImageType"
         )
+        more = [word for place in self.converted for word in words(place, "ImageType")]
+        return (*given, *(word for word in more if word not in given))
 
 
 def frames_of(header: Dataset, name: str) -> list[Frame]:

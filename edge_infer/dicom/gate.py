@@ -110,6 +110,7 @@ def check_frame(frame: Frame, name: str, despite: Collection[str]) -> list[str]:
     """
     warnings: list[str] = []
     sop_class = uid(frame.top, "SOPClassUID")
+    _check_converted(frame, name, despite, warnings)
     refusal = kind_refused(frame, sop_class)
     if refusal is not None:
         _refuse(refusal, name, despite, warnings)
@@ -121,6 +122,19 @@ def check_frame(frame: Frame, name: str, despite: Collection[str]) -> list[str]:
     elif head == "unknown":
         warnings.append("the header does not say which part of the body")
     return warnings
+
+
+def _check_converted(
+    frame: Frame, name: str, despite: Collection[str], warnings: list[str]
+) -> None:
+    """Check what a legacy converted image keeps of its frames, of which the file itself says nothing."""
+    for place in frame.converted:
+        if has_value(place, "ConversionType") or _SCREENS & set(words(place, "ImageType")):
+            _refuse(Refusal.SECONDARY_CAPTURE, name, despite, warnings)
+        if not {"MR", ""}.issuperset(words(place, "Modality")):
+            _refuse(Refusal.OTHER_MODALITY, name, despite, warnings, "an image of another modality")
+        if words(place, "BurnedInAnnotation") == ("YES",):
+            _refuse(Refusal.BURNED_IN_TEXT, name, despite, warnings)
 
 
 def _refuse(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.dicom.frames import Frame
-from edge_infer.dicom.header import has_value, item_of, number, whole, words
+from edge_infer.dicom.header import has_value, number, whole, words
 from edge_infer.dicom.lookup import lookup_of
 from edge_infer.dicom.window import window_of
 from edge_infer.stretch import BLANK, STRETCHED, stretch
@@ -70,7 +70,7 @@ def grey_of(stored: NDArray[Any], frame: Frame, *, is_little_endian: bool) -> Gr
 def _is_padding(stored: NDArray[Any], frame: Frame) -> NDArray[np.bool_]:
     """Whether a pixel lies outside of what was scanned, PS3.3 C.7.5.1.1.2."""
     first, last = (
-        _as_stored(whole(frame.top, keyword), frame)
+        _as_stored(frame.whole(keyword), frame)
         for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
     )
     if first is None:
@@ -90,7 +90,7 @@ def _as_stored(value: int | None, frame: Frame) -> int | None:
 def _rescaled(
     values: NDArray[np.float64], frame: Frame, is_little_endian: bool
 ) -> tuple[NDArray[np.float64], str, list[str]]:
-    item = item_of(frame.top, "ModalityLUTSequence")
+    item = frame.item("ModalityLUTSequence")
     if item is not None:
         lookup = lookup_of(item, is_little_endian=is_little_endian)
         if lookup is None:
@@ -111,7 +111,11 @@ def _rescaled(
 
 def _has_voi(frame: Frame) -> bool:
     window, warning = window_of(frame)
-    return window is not None or bool(warning) or item_of(frame.top, "VOILUTSequence") is not None
+    return (
+        window is not None
+        or bool(warning)
+        or frame.item("VOILUTSequence", within="FrameVOILUTSequence") is not None
+    )
 
 
 def _windowed(
@@ -122,7 +126,7 @@ def _windowed(
 ) -> tuple[NDArray[np.float64] | None, str, str]:
     """Return grey levels by the header, the rule, and a warning; None where the header has nothing that can be used."""
     warning = ""
-    item = item_of(frame.top, "VOILUTSequence")
+    item = frame.item("VOILUTSequence", within="FrameVOILUTSequence")
     if item is not None:
         lookup = lookup_of(item, is_little_endian=is_little_endian)
         if lookup is not None:
@@ -150,7 +154,7 @@ def _is_blank(
 
 def _is_inverted(frame: Frame) -> bool:
     """Whether low values are bright: Presentation LUT Shape decides, and MONOCHROME1 only where there is none."""
-    shape = next(iter(words(frame.top, "PresentationLUTShape")), "")
+    shape = next(iter(frame.words("PresentationLUTShape")), "")
     if shape in ("IDENTITY", "INVERSE"):
         return shape == "INVERSE"
     return "MONOCHROME1" in words(frame.top, "PhotometricInterpretation")

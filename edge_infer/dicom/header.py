@@ -17,6 +17,7 @@ __all__ = [
     "number",
     "numbers",
     "raw",
+    "raw_at",
     "uid",
     "whole",
     "words",
@@ -34,6 +35,16 @@ def raw(header: Dataset, keyword: str) -> Any:
     """Return the value of an attribute as pydicom gives it; None if it is missing or bad."""
     try:
         return header.get(keyword)
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+
+
+def raw_at(header: Dataset, tag: int) -> Any:
+    """Return the value of an attribute by its number; None if it is missing or bad."""
+    try:
+        return header[tag].value if tag in header else None
     except MemoryError:
         raise
     except Exception:

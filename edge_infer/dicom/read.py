@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,7 @@ from edge_infer.dicom.frames import Frame, frames_of
 from edge_infer.dicom.gate import check_file, check_frame
 from edge_infer.dicom.grey import grey_of
 from edge_infer.dicom.header import uid, whole, words
+from edge_infer.dicom.patient import PATIENT_TAGS, take_patient
 from edge_infer.dicom.pixels import check_pixels, stored_values
 from edge_infer.dicom.position import aspect_of, view_and_geometry
 from edge_infer.dicom.quiet import foreign_errors, quiet_pydicom, require_pydicom
@@ -53,15 +55,18 @@ def open_dicom(file: ScanFile, *, despite: Collection[str] = ()) -> list[ScanSli
     name = shown_name(file.name)
     require_pydicom(name)
     data = _read(file, name)
-    content = parse(data, name, with_pixels=False)
+    content = parse(data, name, with_pixels=False, also=PATIENT_TAGS)
+    digest = hashlib.sha256(data).hexdigest()
     with foreign_errors(name, "DICOM header"):
+        patient = take_patient(content.header)
         warnings = check_file(content, name, despite)
         check_pixels(content, name)
         frames, frame_warnings = _readable(frames_of(content.header, name), name, despite)
-        held = _held(file, name, hashlib.sha256(data).hexdigest(), is_held=len(frames) > 1)
-        return [
+        held = _held(file, name, digest, is_held=len(frames) > 1)
+        slices = [
             _slice(file, frame, held, (*warnings, *frame_warnings[frame.index])) for frame in frames
         ]
+        return [_told_apart(one, patient, digest) for one in slices]
 
 
 def _read(file: ScanFile, name: str) -> bytes:
@@ -131,6 +136,11 @@ def _slice(
         warnings=warnings,
         size=(whole(frame.top, "Rows") or 0, whole(frame.top, "Columns") or 0),
     )
+
+
+def _told_apart(one: ScanSlice, patient: str, digest: str) -> ScanSlice:
+    identity = None if one.identity is None else replace(one.identity, patient=patient)
+    return replace(one, identity=identity, sha256=digest)
 
 
 def _identity(frame: Frame) -> Identity:

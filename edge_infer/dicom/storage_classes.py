@@ -1,11 +1,12 @@
 """What kind of object a file is: SOP classes of PS3.4 annex B and PS3.6 annex A, by their meaning for us."""
 
-__all__ = ["CAPTURES", "DICOMDIR", "ENHANCED", "MR_IMAGES", "name_of_class", "not_an_image"]
+__all__ = ["CAPTURES", "DICOMDIR", "ENHANCED_MR", "MR_IMAGES", "name_of_class", "not_an_image"]
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 DICOMDIR = "1.2.840.10008.1.3.10"
-ENHANCED = frozenset({f"{_STORAGE}4.1", f"{_STORAGE}4.4"})
-MR_IMAGES = frozenset({f"{_STORAGE}4"}) | ENHANCED
+ENHANCED_MR = f"{_STORAGE}4.1"
+#: Classic, enhanced, legacy converted.
+MR_IMAGES = frozenset({f"{_STORAGE}4", ENHANCED_MR, f"{_STORAGE}4.4"})
 CAPTURES = frozenset({f"{_STORAGE}7", *(f"{_STORAGE}7.{kind}" for kind in (1, 2, 3, 4))})
 
 _NAMES = {

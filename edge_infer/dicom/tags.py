@@ -1,13 +1,26 @@
 """The attributes that are looked at; all others are skipped, so that names and dates are never in memory as such.
 
+Patient's Name and ID are taken out of a header at once, and become a digest (``edge_infer.dicom.patient``).
+
 Numbers are those of PS3.6. Attributes within functional groups come with their sequences.
 """
 
-__all__ = ["FLOAT_PIXELS", "HEADER_TAGS", "PIXEL_DATA", "PIXEL_TAGS"]
+__all__ = [
+    "FLOAT_PIXELS",
+    "GE_IMAGE_TYPE",
+    "HEADER_TAGS",
+    "MOSAIC_COUNT",
+    "PIXEL_DATA",
+    "PIXEL_TAGS",
+]
 
 PIXEL_DATA = 0x7FE00010
 #: Float Pixel Data and Double Float Pixel Data.
 FLOAT_PIXELS = frozenset({0x7FE00008, 0x7FE00009})
+
+#: Private attributes by group and element within their block: Siemens' Number Of Images In Mosaic, GE's Image Type.
+MOSAIC_COUNT, GE_IMAGE_TYPE = (0x0019, 0x0A), (0x0043, 0x2F)
+PRIVATE = (MOSAIC_COUNT, GE_IMAGE_TYPE)
 
 _IDENTITY = (
     *(0x00080016, 0x00080018),  # SOP Class, SOP Instance
@@ -26,17 +39,23 @@ _KIND = (
         0x00280301,
     ),  # Body Part Examined, Anatomic Region, Burned In Annotation
     0x00181310,  # Acquisition Matrix
-    *(0x00190010, 0x0019100A),  # Siemens: Number Of Images In Mosaic
-    *(0x00290010, 0x00291010),  # Siemens: CSA Image Header Info
-    *(0x00430010, 0x0043102F),  # GE: Image Type (real, imaginary, phase, magnitude)
+)
+_BLOCKS = range(0x10, 0x100)
+#: Who owns a private block is said in the block's own element, so all blocks are looked at (PS3.5 section 7.8.1).
+_PRIVATE = tuple(
+    tag
+    for group, element in PRIVATE
+    for block in _BLOCKS
+    for tag in (group << 16 | block, group << 16 | block << 8 | element)
 )
 _ACQUISITION = (
     *(
+        0x00081030,
         0x0008103E,
         0x00181030,
         0x00180024,
         0x00189005,
-    ),  # Series Description, Protocol, Sequence Name (and enhanced)
+    ),  # Study and Series Description, Protocol, Sequence Name (and enhanced)
     *(
         0x00180020,
         0x00180021,
@@ -46,6 +65,8 @@ _ACQUISITION = (
     *(0x00180080, 0x00180081, 0x00180082, 0x00181314),  # TR, TE, TI, Flip Angle
     *(0x00180010, 0x00180012),  # Contrast/Bolus Agent, and its sequence
     *(0x00189009, 0x00189016),  # Inversion Recovery, Spoiling
+    *(0x00180025, 0x00189014, 0x00189015),  # Angio Flag, Phase Contrast, Time Of Flight Contrast
+    *(0x00189017, 0x00189020),  # Steady State Pulse Sequence, Magnetization Transfer
 )
 _GEOMETRY = (
     *(0x00200032, 0x00200037),  # Image Position, Image Orientation
@@ -76,7 +97,7 @@ _GREY = (
 )
 _GROUPS = (0x52009229, 0x52009230)  # Functional Groups, shared and per frame
 
-HEADER_TAGS = (*_IDENTITY, *_KIND, *_ACQUISITION, *_GEOMETRY, *_PIXELS, *_GREY, *_GROUPS)
+HEADER_TAGS = (*_IDENTITY, *_KIND, *_PRIVATE, *_ACQUISITION, *_GEOMETRY, *_PIXELS, *_GREY, *_GROUPS)
 
 #: Besides those of the header: colour palettes, Extended Offset Table, and the pixels of every kind.
 PIXEL_TAGS = (

@@ -6,6 +6,7 @@ and is recognised by a header whose sizes fit the file.
 """
 
 import struct
+from importlib.util import find_spec
 
 from edge_infer.formats.jpeg.kinds import name_of_unread_jpeg
 from edge_infer.formats.magic import Magic, name_by_magic
@@ -79,8 +80,12 @@ _HINTS = {
     "Git LFS pointer": "the image was not fetched: git lfs pull",
     "git-annex pointer": "the image was not fetched: git annex get",
     "HTML (a web page, perhaps a log-in)": "download the image again and look at what came",
-    **dict.fromkeys(("ZIP", "bzip2", "xz", "Zstandard", "7-Zip", "RAR", "tar"), "unpack it"),
+    **dict.fromkeys(("bzip2", "xz", "Zstandard", "7-Zip", "RAR", "tar"), "unpack it"),
 }
+_READERS = {"dicom": "pydicom", "nifti": "nibabel"}
+#: What takes scans: neither standard input nor ``Classifier.predict``, which take one image.
+_AS_SCAN = "give its file by name to brain-infer, or use open_study in Python"
+_PAIR = "it is one of a pair, .hdr and .img: convert both to one .nii.gz"
 _READ_AS_SCANS = {"DICOM": "dicom", "NIfTI": "nifti"}  # by the beginning of the format's name
 _TGA_FOOTER = b"TRUEVISION-XFILE.\0"
 _TGA_HEADER = struct.Struct("<BBBHHBHHHHBB")
@@ -113,9 +118,14 @@ def hint_for(name: str) -> str:
         return "unpack it"
     for start, extra in _READ_AS_SCANS.items():
         if name.startswith(start) and "pair" not in name:
-            return (
-                f"brain-infer reads it as a scan, with the extra: pip install 'brain-edge[{extra}]'"
-            )
+            package, how = _READERS[extra], _AS_SCAN
+            if find_spec(package) is None:
+                how = f"{how}, with the extra: pip install 'brain-edge[{extra}]'"
+            return how
+    if name == "ZIP":
+        return f"if scans are in it: {_AS_SCAN}; else unpack it"
+    if "pair" in name or name.startswith("Analyze"):
+        return _PAIR
     return _HINTS.get(name, "export the slice as PNG")
 
 

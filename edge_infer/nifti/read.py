@@ -49,7 +49,8 @@ def open_nifti(file: ScanFile) -> list[ScanSlice]:
     rows, columns = (side for other, side in enumerate(volume.shape) if other != axis)
     check_size(columns, rows, name)
     acquisition = Acquisition(described_as=_described(file, volume))
-    held = _held(file, name, hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    held = _held(file, name, digest)
     slices = []
     for index in range(volume.shape[axis]):
         view, geometry, gaps = place_of(volume, axis, index)
@@ -61,7 +62,8 @@ def open_nifti(file: ScanFile) -> list[ScanSlice]:
                 geometry=geometry,
                 acquisition=acquisition,
                 read=_reader(f"{file.name}#{index + 1}", axis, index, held, view, gaps),
-                warnings=() if geometry else (_UNPLACED,),
+                warnings=(*volume.warnings, *(() if geometry else (_UNPLACED,))),
+                sha256=digest,
             )
         )
     return slices

@@ -18,6 +18,7 @@ from edge_infer.errors import (
     ScanRefused,
     UnsupportedImage,
 )
+from edge_infer.nifti.lie import lie_of
 from edge_infer.refusals import Refusal
 from edge_infer.scan_files import MAX_SCAN_BYTES
 
@@ -26,7 +27,6 @@ __all__ = ["MAX_SLICES", "Volume", "parse_volume"]
 MAX_SLICES = 4096
 _GZIP = b"\x1f\x8b"
 _UNPACKED = 2**22  # bytes unpacked at once
-_FARTHEST_MM = 100_000.0
 _PAIRS = (b"ni1\0", b"ni2\0")
 _LABELS, _FIRST_STATISTIC, _LAST_STATISTIC = 1002, 2, 24  # intent codes of nifti1.h
 _VECTORS = frozenset({1003, 1004, 1005, 1006, 1007, 1008, 1009, 2003, 2004})
@@ -40,6 +40,7 @@ class Volume:
         shape: (i, j, k).
         affine: (4, 4), from voxels to mm: x to the right, y to the front, z to the head. None if the file states none.
         spacing_mm: Of a voxel along each axis; None if it is not to be believed.
+        warnings: What to know about the header.
         description: Free text of the header; not to be shown.
         values: nibabel's proxy, scaled as it is read.
     """
@@ -47,6 +48,7 @@ class Volume:
     shape: tuple[int, int, int]
     affine: NDArray[np.float64] | None
     spacing_mm: tuple[float, float, float] | None
+    warnings: tuple[str, ...]
     description: str = field(repr=False)
     values: Any = field(repr=False)
 
@@ -122,13 +124,18 @@ def _parse(data: bytes, name: str) -> Volume:
     if data[344:348] in _PAIRS or data[4:8] in _PAIRS:
         raise UnsupportedImage(
             f"{name}: NIfTI is a pair of .hdr and .img, expected a single file",
-            hint="convert it to .nii.gz",
+            hint="give both to a converter, and what it makes here: a .nii.gz",
         )
     kind = nibabel.Nifti2Image if data[4:7] == b"n+2" else nibabel.Nifti1Image
     image = kind.from_bytes(data)
     header, shape = image.header, image.shape
     _check_kind(header, name)
-    if len(shape) < 3 or any(side < 1 for side in shape):
+    if any(side < 1 for side in shape):
+        raise CorruptImage(
+            f"{name}: NIfTI is damaged: a side of {min(shape)} voxels, expected at least 1",
+            hint="copy or export the file again",
+        )
+    if len(shape) < 3:
         raise UnsupportedImage(f"{name}: NIfTI has {len(shape)} dimensions, expected 3")
     if math.prod(shape[3:]) != 1:
         raise ScanRefused(
@@ -143,15 +150,12 @@ def _parse(data: bytes, name: str) -> Volume:
         raise CorruptImage(
             f"{name}: file is cut short (NIfTI)", hint="copy or export the file again"
         )
-    spacing = tuple(float(gap) for gap in header.get_zooms()[:3])
-    is_known = all(math.isfinite(gap) and 0.001 <= gap <= 1000 for gap in spacing)
-    affine = np.asarray(image.affine, dtype=np.float64)
-    has_affine = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
-    has_affine &= bool(np.isfinite(affine).all() and np.abs(affine).max() <= _FARTHEST_MM)
+    affine, spacing, warnings = lie_of(header, name)
     return Volume(
         shape=(shape[0], shape[1], shape[2]),
-        affine=affine if has_affine else None,
-        spacing_mm=(spacing[0], spacing[1], spacing[2]) if is_known else None,
+        affine=affine,
+        spacing_mm=spacing,
+        warnings=warnings,
         description=bytes(header["descrip"]).decode("ascii", "replace"),
         values=image.dataobj,
     )

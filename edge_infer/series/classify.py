@@ -19,7 +19,14 @@ from edge_infer.reading_time import check_seconds, read_within
 from edge_infer.scan_slice import Acquisition, ScanSlice, ShownSlice
 from edge_infer.series.head_area import LEAST_SHARE, head_area, head_shares
 from edge_infer.series.kept_slices import KeptSlices
-from edge_infer.series.result import SequenceGuess, SeriesResult, SliceAnswer, SliceState
+from edge_infer.series.result import (
+    Finding,
+    Run,
+    SequenceGuess,
+    SeriesResult,
+    SliceAnswer,
+    SliceState,
+)
 from edge_infer.series.runs import runs_of
 from edge_infer.series.sequence import guess_sequence
 from edge_infer.series.study import Series
@@ -27,6 +34,8 @@ from edge_infer.series.verdict import judge
 from edge_infer.series_rule import SeriesRule, read_series_rule
 
 __all__ = ["Progress", "Shown", "classify_series"]
+
+_NAMED_RUNS = 3
 
 #: Called with (done, total) steps.
 Progress = Callable[[int, int], None]
@@ -172,6 +181,7 @@ def _result(classifier: Classifier, series: Series, answers: Sequence[SliceAnswe
     labels = classifier.bundle.labels
     rule = read_series_rule(classifier.bundle.manifest.get("series"), labels)
     sequence = guess_sequence(_usual([one.acquisition for one in series.slices]))
+    runs = runs_of(answers, series.gaps)
     verdict = judge(series, answers, sequence=sequence.name, rule=rule, labels=labels)
     return SeriesResult(
         number=series.number,
@@ -180,13 +190,18 @@ def _result(classifier: Classifier, series: Series, answers: Sequence[SliceAnswe
         plane=series.plane,
         sequence=sequence,
         slices=tuple(answers),
-        runs=runs_of(answers, series.gaps),
+        runs=runs,
         label=verdict.label,
         score=verdict.score,
         rule="" if rule is None else rule.words,
         finding=verdict.finding,
         reasons=verdict.reasons,
-        warnings=(*series.warnings, *_warnings(sequence, answers), *_other_plane(series, rule)),
+        warnings=(
+            *series.warnings,
+            *_called_all_the_same(verdict.finding, runs),
+            *_warnings(sequence, answers),
+            *_other_plane(series, rule),
+        ),
         scored=verdict.scored,
     )
 
@@ -195,6 +210,27 @@ def _other_plane(series: Series, rule: SeriesRule | None) -> Iterator[str]:
     if rule is not None and series.plane is not None and series.plane not in rule.planes:
         fitted = " and ".join(rule.planes)
         yield f"the rule was fitted on {fitted} slices; for {series.plane} ones nothing is measured"
+
+
+def _called_all_the_same(finding: Finding, runs: Sequence[Run]) -> Iterator[str]:
+    """Yield what slices say that are called a tumour in a series without evidence of one."""
+    if finding != "no_tumour_evidence" or not runs:
+        return
+    shown = sorted(runs[:_NAMED_RUNS], key=lambda run: run.first)
+    parts = [f"{_numbers(run)} {shown_name(run.label)}" for run in shown]
+    slices = sum(run.slices for run in runs)
+    more = (
+        f", and {counted(len(runs) - len(shown), 'place')} more" if len(runs) > len(shown) else ""
+    )
+    if slices == 1:
+        words = f"1 slice alone is called {shown_name(runs[0].label)} (slice {runs[0].first})"
+    else:
+        words = f"{counted(slices, 'slice')} are called a tumour ({', '.join(parts)}{more})"
+    yield f"{words}; by the rule that is no evidence"
+
+
+def _numbers(run: Run) -> str:
+    return f"slice {run.first}" if run.slices == 1 else f"slices {run.first} to {run.last}"
 
 
 def _usual(acquisitions: Sequence[Acquisition]) -> Acquisition:

@@ -9,8 +9,9 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.heatmap import draw_evidence, draw_heatmap
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
+from edge_infer.scan_slice import Plane
 from edge_infer.series.result import SeriesResult, SliceAnswer, SliceState
-from edge_infer.series.text import finding_words, taken_for
+from edge_infer.series.text import finding_words, series_words, taken_for
 
 __all__ = ["ContactSheet"]
 
@@ -26,6 +27,8 @@ _BRIGHT, _DIM, _FAINT = (240, 240, 240), (178, 178, 184), (132, 132, 138)
 _TUMOUR, _HEALTHY = (240, 112, 86), (150, 190, 225)
 _DIMMED = 0.35
 _NO_TUMOUR = "no_tumor"
+#: The side of the patient that is left, as a radiologist sees the plane: right, or front.
+_LEFT_SIDES: dict[Plane, str] = {"axial": "R", "coronal": "R", "sagittal": "A"}
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Colour = tuple[int, int, int]
@@ -68,7 +71,7 @@ class ContactSheet:
         """
         outcome = result.slices[0].outcome if self._is_alone else None
         if self._only is not None and outcome is not None and outcome.prediction is not None:
-            return draw_heatmap(self._only, outcome.prediction)
+            return _alone(self._only, outcome.prediction, result)
         answers = result.slices[:: self._every]
         plan = _Plan.of(self.side, len(answers))
         head = _head(result, plan.width, self._every)
@@ -130,6 +133,8 @@ def _cell(
     else:
         draw.line((0, 0, side - 1, side - 1), fill=_FAINT)
         draw.line((0, side - 1, side - 1, 0), fill=_FAINT)
+    if small is not None:
+        _mark(draw, answer, (side - small.width) // 2, side // 2, side)
     tumour = 0.0 if prediction is None else 1 - prediction.probabilities.get(_NO_TUMOUR, 1.0)
     draw.rectangle((0, side, side - 1, side + 3), fill=_BACKGROUND)
     if prediction is not None:
@@ -149,6 +154,40 @@ def _drawn(small: Image.Image, prediction: Prediction | None, answer: SliceAnswe
     if answer.state is SliceState.END_SLICE:
         return small.point([round(level * _DIMMED) for level in range(256)]).convert("RGB")
     return small.convert("RGB")
+
+
+def _mark(
+    draw: ImageDraw.ImageDraw, answer: SliceAnswer, left: int, middle: int, side: int
+) -> None:
+    """Write which side of the patient is on the left of a slice, where that is known."""
+    lies = answer.slice.geometry
+    if lies is None:
+        return
+    draw.text(
+        (left + max(2, side // 48), middle),
+        _LEFT_SIDES[lies.plane],
+        fill=_BRIGHT,
+        font=ImageFont.load_default(max(9.0, side / 14)),
+        anchor="lm",
+        stroke_width=1,
+        stroke_fill=(0, 0, 0),
+    )
+
+
+def _alone(seen: Image.Image, prediction: Prediction, result: SeriesResult) -> Image.Image:
+    """Draw a slice that is a series alone: its heatmap, its side, and which series it is."""
+    drawn = draw_heatmap(seen, prediction)
+    middle = seen.height * drawn.width // seen.width // 2
+    _mark(ImageDraw.Draw(drawn), result.slices[0], 0, middle, drawn.width)
+    size, margin = 14.0, 10
+    font, step = ImageFont.load_default(size), round(1.4 * size)
+    lines = _wrapped(series_words(result), font, drawn.width - 2 * margin)
+    whole = Image.new("RGB", (drawn.width, drawn.height + len(lines) * step + margin), _BACKGROUND)
+    whole.paste(drawn, (0, 0))
+    draw = ImageDraw.Draw(whole)
+    for number, line in enumerate(lines):
+        draw.text((margin, drawn.height + number * step), line, fill=_DIM, font=font)
+    return whole
 
 
 def _caption(
@@ -210,7 +249,7 @@ def _head(result: SeriesResult, width: int, every: int) -> Image.Image:
     parts: list[tuple[str, Font, Colour]] = [
         # Not its number, which other series of the study decide: the same series gives the same sheet.
         (_capital(finding_words(result)), large, colour),
-        (taken_for(result), small, _DIM),
+        (f"{series_words(result)}: {taken_for(result)}", small, _DIM),
     ]
     if result.rule:
         parts.append((f"Rule: {result.rule}", small, _FAINT))

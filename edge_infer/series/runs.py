@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from edge_infer.series.result import Run, SliceAnswer, SliceState
 
-__all__ = ["runs_of"]
+__all__ = ["runs_of", "tumour_of"]
 
 _NO_TUMOUR = "no_tumor"
 
@@ -18,7 +18,7 @@ def runs_of(answers: Sequence[SliceAnswer], gaps: Collection[int]) -> tuple[Run,
     """
     runs: list[tuple[str, int, int]] = []
     for index, answer in enumerate(answers):
-        label = _tumour(answer)
+        label = tumour_of(answer)
         if not label:
             continue
         if runs and runs[-1][0] == label and runs[-1][2] == index - 1 and index not in gaps:
@@ -37,7 +37,7 @@ def runs_of(answers: Sequence[SliceAnswer], gaps: Collection[int]) -> tuple[Run,
     return tuple(sorted(made, key=lambda run: -run.slices))
 
 
-def _tumour(answer: SliceAnswer) -> str:
+def tumour_of(answer: SliceAnswer) -> str:
     """Return the tumour that a slice is called, and accepted; empty for any other."""
     prediction = answer.outcome.prediction if answer.outcome else None
     if answer.state is not SliceState.CLASSIFIED or prediction is None:

@@ -1,9 +1,11 @@
 """The files for contact sheets, chosen before the work starts, so that no scan is overwritten."""
 
+import hashlib
 import io
+import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -49,7 +51,7 @@ class SheetFiles:
             _make(target)
 
     def write(self, result: SeriesResult, sheet: Image.Image) -> Path:
-        """Write the sheet of a series.
+        """Write the sheet of a series, in a folder under a name of its own: the same series, the same name.
 
         Args:
             result: Of the series.
@@ -58,12 +60,27 @@ class SheetFiles:
         Raises:
             CannotWrite: The file cannot be written.
         """
-        name = f"series-{result.number:03d}.contact-sheet{HEATMAP_ENDING}"
+        name = f"series-{result.number:03d}-{_digest(result)}.contact-sheet{HEATMAP_ENDING}"
         path = self._target if self._is_file else self._target / name
         content = io.BytesIO()
         sheet.save(content, format="PNG")
         write_bytes_atomically(path, content.getvalue())
         return path
+
+
+def _digest(result: SeriesResult) -> str:
+    """Return 8 hexadecimal digits that are those of no other series, so that its sheet overwrites no other's.
+
+    Identifiers alone are not enough: files of two patients may share them.
+    """
+    parts = [result.study_instance_uid, result.series_instance_uid]
+    for answer in result.slices:
+        one = answer.slice
+        frame = answer.number if one.identity is None else one.identity.frame_number
+        parts.append(f"{one.sha256 or one.name} {frame}")
+    if not result.series_instance_uid:
+        parts += sorted({PurePath(answer.slice.file.name).name for answer in result.slices})
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
 def _make(folder: Path) -> None:

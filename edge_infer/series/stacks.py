@@ -3,6 +3,7 @@
 Positions come from the header. Instance Number and file names are not asked: both are often wrong, or of another order.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,15 +12,12 @@ import numpy as np
 
 from edge_infer.names import counted
 from edge_infer.scan_slice import ScanSlice
+from edge_infer.series.places import GAP, steps_mm, usual_step_mm
 
 __all__ = ["Stack", "stacks_of"]
 
 #: Directions that differ by less than a degree are one.
 _SAME_DIRECTION = float(np.cos(np.radians(1.0)))
-#: Positions in headers are rounded.
-_SAME_PLACE_MM = 0.01
-#: A step longer than this times the usual one is a gap.
-_GAP = 1.5
 #: Steps above it pass by what the models were measured on, volumes of 6.5 mm; a small tumour lies between two slices.
 _WIDE_STEP_MM = 10.0
 #: Echo times that differ by less, in ms and in share, are of one echo.
@@ -47,7 +45,7 @@ class Stack:
 def stacks_of(slices: Sequence[ScanSlice]) -> list[Stack]:
     """Divide the slices of one series into stacks, the largest first.
 
-    Copies of a slice, which have its identifier and its place, are left out and counted.
+    Copies of a slice, which have its identifier and its place or its content, are left out and counted.
     """
     once, copies = _without_copies(slices)
     groups = [list(once)]
@@ -64,18 +62,34 @@ def stacks_of(slices: Sequence[ScanSlice]) -> list[Stack]:
 
 
 def _without_copies(slices: Sequence[ScanSlice]) -> tuple[list[ScanSlice], int]:
+    """Return the slices without those that are another one's copy, and how many these were.
+
+    One identifier is not enough: software that makes data anonymous gives it to all slices of a series.
+    """
     seen: set[object] = set()
     kept = []
     for one in slices:
-        uid = one.identity.sop_instance_uid if one.identity else ""
-        if uid and one.identity:
-            place = None if one.geometry is None else round(one.geometry.position_mm, 2)
-            key = (uid, one.identity.frame_number, place)
-            if key in seen:
-                continue
-            seen.add(key)
-        kept.append(one)
+        named, lies = one.identity, one.geometry
+        # A volume has no identifiers; the same file may be given twice.
+        uid = (named.sop_instance_uid, named.frame_number, named.patient) if named else (one.name,)
+        same: list[object] = [(uid, one.sha256)] if one.sha256 else []
+        if named is not None and named.sop_instance_uid and lies is not None:
+            place = (lies.plane, round(lies.position_mm, 2))
+            same.append((uid, place, one.size, one.acquisition))
+        if not any(key in seen for key in same):
+            kept.append(one)
+        seen.update(same)
     return kept, len(slices) - len(kept)
+
+
+def _shared_identifiers(slices: Sequence[ScanSlice]) -> int:
+    """Return how many slices bear an identifier that another one has."""
+    uids = Counter(
+        (one.identity.sop_instance_uid, one.identity.frame_number)
+        for one in slices
+        if one.identity and one.identity.sop_instance_uid
+    )
+    return sum(count for count in uids.values() if count > 1)
 
 
 def _by_kind(group: list[ScanSlice]) -> list[list[ScanSlice]]:
@@ -147,7 +161,7 @@ def _cluster(time: float | None, starts: Sequence[float]) -> int | None:
 
 
 def _in_order(group: list[ScanSlice], groups: list[list[ScanSlice]]) -> Stack:
-    warnings = []
+    warnings: list[str] = []
     if len(groups) > 1:
         number = groups.index(group) + 1
         warnings.append(
@@ -156,29 +170,32 @@ def _in_order(group: list[ScanSlice], groups: list[list[ScanSlice]]) -> Stack:
         )
     if any(one.geometry is None for one in group):
         warnings.append("the header does not say where the slices lie; they are in order of name")
+        warnings += _shared_words(group)
         named = sorted(group, key=_name_and_frame)
         return Stack(
             slices=tuple(named), has_places=False, gaps=frozenset(), warnings=tuple(warnings)
         )
     ordered = sorted(group, key=lambda one: (_place(one), _name_and_frame(one)))
-    steps = np.diff([_place(one) for one in ordered])
-    doubles = int((steps < _SAME_PLACE_MM).sum())
-    real = steps[steps >= _SAME_PLACE_MM]
-    usual = float(np.median(real)) if real.size else 0.0
-    gaps = [number + 1 for number, step in enumerate(steps) if step > _GAP * usual > 0]
+    places = [_place(one) for one in ordered]
+    steps = steps_mm(places)
+    doubles = steps.count(0.0)
+    usual = usual_step_mm(places)
+    gaps = [number + 1 for number, step in enumerate(steps) if step > GAP * usual > 0]
     if doubles:
         warnings.append(
             f"{counted(doubles, 'slice')} at a place that another one has; copies, time points or other contrasts "
             "in one series cannot be told apart"
         )
+    warnings += _shared_words(group)
     if gaps:
-        places = ", ".join(
+        named_gaps = ", ".join(
             f"{steps[index - 1]:.4g} mm between {index} and {index + 1}"
             for index in gaps[:_NAMED_GAPS]
         )
         more = f" and {len(gaps) - _NAMED_GAPS} more" if len(gaps) > _NAMED_GAPS else ""
         warnings.append(
-            f"{counted(len(gaps), 'gap')} where slices may be missing: {places}{more}; the usual step is {usual:.4g} mm"
+            f"{counted(len(gaps), 'gap')} where slices may be missing: {named_gaps}{more}; "
+            f"the usual step is {usual:.4g} mm"
         )
     if usual > _WIDE_STEP_MM:
         warnings.append(f"slices lie {usual:.4g} mm apart: a tumour between two is not seen")
@@ -188,6 +205,14 @@ def _in_order(group: list[ScanSlice], groups: list[list[ScanSlice]]) -> Stack:
         gaps=frozenset(gaps),
         warnings=tuple(warnings),
     )
+
+
+def _shared_words(group: Sequence[ScanSlice]) -> list[str]:
+    shared = _shared_identifiers(group)
+    if not shared:
+        return []
+    words = "with an identifier that another one has, and not its place or its content: none is left out"
+    return [f"{counted(shared, 'slice')} {words}"]
 
 
 def _place(one: ScanSlice) -> float:

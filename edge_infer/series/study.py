@@ -1,6 +1,7 @@
 """Open a study: files, folders and archives become series, each a stack of slices in order of position."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -21,7 +22,16 @@ from edge_infer.series.archive import Archive
 from edge_infer.series.result import Refused
 from edge_infer.series.stacks import Stack, stacks_of
 
-__all__ = ["MAX_SLICES", "Series", "Study", "open_study"]
+__all__ = ["MAX_SLICES", "Series", "Study", "StudyPaths", "open_study"]
+
+StudyPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+_SHARED_SERIES = (
+    "files of one Series Instance UID name several patients: those of each are a series of their own, and which of "
+    "them a slice belongs to is not sure; ask the sender"
+)
+_SHARED_STUDY = "files of one Study Instance UID name several patients: ask the sender"
+_UNNAMED = "files without a Series Instance UID: those of one study and one folder are taken for one series"
 
 #: Of all series together; a study of more is more than one.
 MAX_SLICES = 100_000
@@ -39,7 +49,8 @@ class Series:
         plane: Of all slices; None if unknown.
         has_places: Whether each slice lies at a place of its own.
         gaps: Indices of slices that lie behind a gap.
-        warnings: What is amiss with the positions.
+        warnings: What is amiss with the positions, or with identifiers.
+        names_several_patients: Whether files under its identifiers name another patient; those are a series apart.
     """
 
     number: int
@@ -50,6 +61,7 @@ class Series:
     has_places: bool
     gaps: frozenset[int] = frozenset()
     warnings: tuple[str, ...] = ()
+    names_several_patients: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +94,12 @@ class _Found:
     missing: dict[str, tuple[str, MissingDependency, int]] = field(default_factory=dict)
 
 
-def open_study(paths: Sequence[Path], *, despite: Collection[str] = ()) -> Study:
+def open_study(paths: StudyPaths, *, despite: Collection[str] = ()) -> Study:
     """Read the headers of all scans and put slices of one series in order. Pixels are read later, slice by slice.
 
     Args:
-        paths: Files, folders, ZIP archives. Folders are searched; what is no scan is counted in ``left_out``.
+        paths: A file, a folder or a ZIP archive, or several. Folders are searched; what is no scan is counted in
+            ``left_out``.
         despite: Refusals to overrule, values of ``edge_infer.refusals.OVERRULABLE``.
 
     Raises:
@@ -94,7 +107,7 @@ def open_study(paths: Sequence[Path], *, despite: Collection[str] = ()) -> Study
         UnreadableInput: A folder may not be read.
     """
     found = _Found()
-    for path in paths:
+    for path in _several(paths):
         _add_path(found, path, despite)
     for name, error, count in found.missing.values():
         more = f" (and {count - 1} more of this kind)" if count > 1 else ""
@@ -110,6 +123,12 @@ def open_study(paths: Sequence[Path], *, despite: Collection[str] = ()) -> Study
         refused=tuple(found.refused),
         left_out="; ".join(found.left_out),
     )
+
+
+def _several(paths: StudyPaths) -> list[Path]:
+    if isinstance(paths, str | os.PathLike):
+        return [Path(paths)]
+    return [Path(path) for path in paths]
 
 
 def _add_path(found: _Found, path: Path, despite: Collection[str]) -> None:
@@ -196,25 +215,51 @@ def _refuse_unknown(file: ScanFile) -> list[ScanSlice]:
 
 
 def _series_of(slices: Sequence[ScanSlice]) -> Iterator[Series]:
-    groups: dict[tuple[str, ...], list[ScanSlice]] = {}
+    groups: dict[tuple[str, str, str, str], list[ScanSlice]] = {}
+    of_series: dict[tuple[str, str, str], set[str]] = {}
+    of_study: dict[str, set[str]] = {}
     for one in slices:
-        groups.setdefault(_key(one), []).append(one)
+        key, patient = _key(one), one.identity.patient if one.identity else ""
+        groups.setdefault((*key, patient), []).append(one)
+        of_series.setdefault(key, set()).add(patient)
+        if one.identity and one.identity.study_instance_uid:
+            of_study.setdefault(one.identity.study_instance_uid, set()).add(patient)
     number = 0
-    for members in groups.values():
+    for (study, series, place, _), members in groups.items():
+        first = members[0].identity
+        is_shared = len(of_series[study, series, place]) > 1
+        warnings = []
+        if is_shared:
+            warnings.append(_SHARED_SERIES)
+        elif first and len(of_study.get(first.study_instance_uid, ())) > 1:
+            warnings.append(_SHARED_STUDY)
+        if first and not first.series_instance_uid:
+            warnings.append(_UNNAMED)
         for stack in stacks_of(members):
             number += 1
-            yield _series(number, stack)
+            yield _series(number, stack, warnings, is_shared=is_shared)
 
 
-def _key(one: ScanSlice) -> tuple[str, ...]:
-    """Return what slices of one series share; without identifiers, the file."""
+def _key(one: ScanSlice) -> tuple[str, str, str]:
+    """Return what slices of one series share; without identifiers the file, or study and folder of single slices."""
     named = one.identity
-    if named is None or not named.series_instance_uid:
+    if named is None:
         return ("", "", one.file.name)
-    return named.study_instance_uid, named.series_instance_uid
+    if named.series_instance_uid:
+        return named.study_instance_uid, named.series_instance_uid, ""
+    if named.frame_number is not None:
+        return named.study_instance_uid, "", one.file.name
+    return named.study_instance_uid, "", _folder(one.file)
 
 
-def _series(number: int, stack: Stack) -> Series:
+def _folder(file: ScanFile) -> str:
+    if file.path is not None:
+        return str(file.path.parent)
+    archive, mark, member = file.name.rpartition("!")
+    return f"{archive}{mark}{PurePath(member).parent}"
+
+
+def _series(number: int, stack: Stack, warnings: Sequence[str], *, is_shared: bool) -> Series:
     first = stack.slices[0]
     planes = {None if one.geometry is None else one.geometry.plane for one in stack.slices}
     return Series(
@@ -225,5 +270,6 @@ def _series(number: int, stack: Stack) -> Series:
         plane=next(iter(planes)) if len(planes) == 1 else None,
         has_places=stack.has_places,
         gaps=stack.gaps,
-        warnings=stack.warnings,
+        warnings=(*warnings, *stack.warnings),
+        names_several_patients=is_shared,
     )

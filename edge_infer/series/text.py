@@ -2,14 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
+from pathlib import PurePath
 
 from edge_infer.names import counted, shown_name
 from edge_infer.report import text_block
 from edge_infer.series.lines import source_of
+from edge_infer.series.places import steps_mm, usual_step_mm
 from edge_infer.series.result import Finding, Run, SeriesResult, SliceAnswer, SliceState
+from edge_infer.series.wrapping import USUAL_WIDTH, wrapped
 
-__all__ = ["FINDINGS", "finding_words", "sequence_words", "series_block", "taken_for"]
+__all__ = [
+    "FINDINGS",
+    "finding_words",
+    "sequence_words",
+    "series_block",
+    "series_words",
+    "taken_for",
+]
 
 FINDINGS: dict[Finding, str] = {
     "tumour_evidence": "tumour evidence",
@@ -22,23 +32,24 @@ _CONTRAST = {
     "unknown": "contrast agent unknown",
 }
 _BAR_WIDTH = 20
-_SAME_PLACE_MM = 0.01
 _SHOWN_RUNS = 3
+_SHOWN_DIGITS = 12
+#: What a row of the table begins with: number, place and head.
+_BEFORE_BARS = 25
 _NO_TUMOUR = "no_tumor"
 
 
-def series_block(result: SeriesResult, *, bar: str = "█") -> str:
+def series_block(result: SeriesResult, *, bar: str = "█", width: int = USUAL_WIDTH) -> str:
     """Render a series for people.
 
     Args:
         result: Of the series.
         bar: What the bars of probabilities are made of.
+        width: Characters of a line; only a path may be longer.
     """
-    lines = [
-        f"series {result.number}: {taken_for(result)}",
-        f"  {shown_name(source_of(result))}",
-        f"  {finding_words(result)}",
-    ]
+    path = f"  {shown_name(source_of(result))}"
+    head = wrapped([f"series {result.number}: {taken_for(result)}"], width)
+    lines = [f"  {finding_words(result)}"]
     if result.rule:
         lines.append(f"  rule: {result.rule}")
     lines.append(f"  {_counts(result)}")
@@ -49,10 +60,22 @@ def series_block(result: SeriesResult, *, bar: str = "█") -> str:
     lines.append("")
     only = result.slices[0].outcome if len(result.slices) == 1 else None
     if only is not None and only.prediction is not None:
-        lines += [f"  {line}" for line in text_block(only.prediction, bar=bar).split("\n")]
+        first, *rest = text_block(only.prediction, bar=bar).split("\n")
+        table = [
+            f"  {first}",
+            *wrapped([f"  {line}" for line in rest], width),
+        ]  # the first names the file
     else:
-        lines += _table(result, bar)
-    return "\n".join(line.rstrip() for line in lines)
+        table = list(wrapped(_table(result, bar), width, indent=_BEFORE_BARS))
+    return "\n".join(line.rstrip() for line in [*head, path, *wrapped(lines, width), *table])
+
+
+def series_words(result: SeriesResult) -> str:
+    """Say which series it is: the end of its identifier, or the name of its file where it has none."""
+    uid = result.series_instance_uid
+    if not uid:
+        return shown_name(PurePath(source_of(result).rpartition("!")[2]).name or ".")
+    return f"Series {uid if len(uid) <= _SHOWN_DIGITS else f'…{uid[-_SHOWN_DIGITS:]}'}"
 
 
 def taken_for(result: SeriesResult) -> str:
@@ -89,10 +112,10 @@ def finding_words(result: SeriesResult) -> str:
 def _step(answers: Sequence[SliceAnswer]) -> str:
     """Say how far apart slices usually lie; nothing where that is unknown, or several lie at one place."""
     places = [one.slice.geometry.position_mm for one in answers if one.slice.geometry]
-    steps = sorted(abs(b - a) for a, b in pairwise(places))
-    if len(places) < len(answers) or not steps or steps[0] < _SAME_PLACE_MM:
+    steps = steps_mm(places)
+    if len(places) < len(answers) or not steps or 0 in steps:
         return ""
-    return f"{steps[len(steps) // 2]:.4g} mm apart"
+    return f"{usual_step_mm(places):.4g} mm apart"
 
 
 def _counts(result: SeriesResult) -> str:

@@ -1,16 +1,21 @@
 """What the rule says of a series, and why it says nothing where it abstains."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edge_infer.series.places import GAP, usual_step_mm
 from edge_infer.series.result import Finding, SeriesReason, SliceAnswer, SliceState
+from edge_infer.series.runs import tumour_of
 from edge_infer.series.sequence import OTHER_SEQUENCES
 from edge_infer.series.study import Series
 from edge_infer.series_rule import RuleScore, SeriesRule, score_of
 
 __all__ = ["Verdict", "judge"]
+
+#: Slices farther apart are no neighbours, however even the steps are: five times what the rule was fitted on.
+_FARTHEST_MM = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ def judge(
     reasons = []
     if rule is None:
         reasons.append(SeriesReason.NO_RULE)
+    if series.names_several_patients:
+        reasons.append(SeriesReason.SEVERAL_PATIENTS)
     if sequence in OTHER_SEQUENCES:
         reasons.append(SeriesReason.OTHER_SEQUENCE)
     if not series.has_places:
@@ -60,11 +67,14 @@ def judge(
     if _mostly_not_accepted(asked):
         reasons.append(SeriesReason.OUT_OF_SCOPE)
     found = None
+    has_lone = False
     if rule is not None and series.has_places:
-        found = _score(asked, rule, labels)
+        gaps = _gaps(series, asked)
+        found = _score(asked, rule, labels, gaps)
+        has_lone = _is_called_beside(gaps, asked)
         if found is None:
             reasons.append(SeriesReason.TOO_FEW_SLICES)
-    return _weigh(answers, asked, found, rule, reasons)
+    return _weigh(answers, asked, found, rule, reasons, has_lone=has_lone)
 
 
 def _weigh(
@@ -73,6 +83,8 @@ def _weigh(
     found: RuleScore | None,
     rule: SeriesRule | None,
     reasons: list[SeriesReason],
+    *,
+    has_lone: bool,
 ) -> Verdict:
     has_failed = any(one.state is SliceState.FAILED for one in answers)
     score = None if found is None else found.score
@@ -83,6 +95,7 @@ def _weigh(
     if found.score > rule.positive and not reasons:  # slices that failed cannot take it back
         return Verdict(finding="tumour_evidence", score=score, label=found.label, scored=scored)
     reasons += [SeriesReason.FAILED_SLICES] * has_failed
+    reasons += [SeriesReason.MISSING_SLICES] * has_lone
     if rule.negative <= found.score <= rule.positive:
         reasons.append(SeriesReason.AMBIGUOUS)
     finding: Finding = "abstain" if reasons else "no_tumour_evidence"
@@ -100,13 +113,38 @@ def _mostly_not_accepted(asked: Sequence[SliceAnswer]) -> bool:
 
 
 def _score(
-    asked: Sequence[SliceAnswer], rule: SeriesRule, labels: Sequence[str]
+    asked: Sequence[SliceAnswer], rule: SeriesRule, labels: Sequence[str], gaps: Collection[int]
 ) -> RuleScore | None:
     if not asked:
         return None
     logits = np.array([[_logits(one)[label] for label in labels] for one in asked])
-    positions = np.array([one.slice.geometry.position_mm for one in asked if one.slice.geometry])
-    return score_of(logits, positions, labels, rule)
+    return score_of(logits, np.array(_places(asked)), labels, rule, gaps=gaps)
+
+
+def _gaps(series: Series, asked: Sequence[SliceAnswer]) -> frozenset[int]:
+    """Return the indices of slices that are no neighbours of the one before.
+
+    Because slices are missing between the two, or have no answer, or because they lie too far apart, gap or none.
+    """
+    usual = usual_step_mm([one.geometry.position_mm for one in series.slices if one.geometry])
+    farthest = min(GAP * usual, _FARTHEST_MM)
+    places = _places(asked)
+    return frozenset(
+        index
+        for index in range(1, len(asked))
+        if places[index] - places[index - 1] > farthest
+        or any(asked[index - 1].number <= gap < asked[index].number for gap in series.gaps)
+    )
+
+
+def _places(asked: Sequence[SliceAnswer]) -> list[float]:
+    return [one.slice.geometry.position_mm for one in asked if one.slice.geometry]
+
+
+def _is_called_beside(gaps: Collection[int], asked: Sequence[SliceAnswer]) -> bool:
+    """Whether a slice beside a gap is called a tumour, and accepted."""
+    beside = {*gaps, *(index - 1 for index in gaps)}
+    return any(tumour_of(asked[index]) for index in beside)
 
 
 def _logits(one: SliceAnswer) -> dict[str, float]:

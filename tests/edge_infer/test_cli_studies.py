@@ -265,13 +265,12 @@ def test_contact_sheets_are_drawn_for_one_and_for_many(
     Image.fromarray(GOLDEN[0]).save(study / "golden.png")
     sheets = tmp_path / "sheets"
     assert run(bundle, "--heatmap", sheets, study).exit_code == 0
-    assert sorted(path.name for path in sheets.iterdir()) == [
-        "golden.heatmap.png",
-        "series-001.contact-sheet.heatmap.png",
-        "series-002.contact-sheet.heatmap.png",
-    ]
-    (sheets / "series-001.contact-sheet.heatmap.png").unlink()
-    (sheets / "series-001.contact-sheet.heatmap.png").mkdir()
+    golden, first, second = sorted(path.name for path in sheets.iterdir())
+    assert golden == "golden.heatmap.png"
+    assert first.startswith("series-001-")
+    assert second.startswith("series-002-")
+    (sheets / first).unlink()
+    (sheets / first).mkdir()
     failed = run(bundle, "--heatmap", sheets, study)
     assert failed.exit_code == 100
     assert "11 of 11 classified, 0 failed, 1 without their heatmap" in failed.stderr
@@ -308,6 +307,106 @@ def test_dicom_results_are_refused_for_what_is_no_dicom(
     batch = run(bundle, "--dicom-out", tmp_path / "file" / "out", study)
     assert batch.exit_code == 100
     assert "2 series without their DICOM results" in batch.stderr
+
+
+def test_sheets_of_two_studies_lie_side_by_side(bundle: Path, study: Path, tmp_path: Path) -> None:
+    sheets = tmp_path / "sheets"
+    assert run(bundle, "--heatmap", sheets, study / "ill").exit_code == 0
+    (first,) = sheets.iterdir()
+    before = first.read_bytes()
+    assert run(bundle, "--heatmap", sheets, study / "well").exit_code == 0
+    assert len(list(sheets.iterdir())) == 2
+    assert first.read_bytes() == before
+
+
+def test_what_cannot_be_written_as_dicom_stops_nothing_else(
+    bundle: Path, study: Path, tmp_path: Path
+) -> None:
+    volume = np.stack(WELL).transpose(2, 1, 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(volume, np.diag([-1.0, -1.0, 4.0, 1.0])), study / "v.nii")
+    nameless = mr_slice(GLIOMA.astype(np.uint16), StudyInstanceUID=None, **AS_STORED)
+    (study / "nameless.dcm").write_bytes(file_bytes(nameless))
+    result = run(bundle, "--json", "--dicom-out", tmp_path / "out", study)
+    assert result.exit_code == 100
+    _, found = lines_of(result)
+    assert len(found) == 4
+    kinds = [path.name.partition(".")[0] for path in (tmp_path / "out").iterdir()]
+    assert kinds.count("SR") == 2
+    assert "2 series without their DICOM results" in result.stderr
+    assert result.stderr.count("names no patient and no study") == 2
+    alone = run(bundle, "--dicom-out", tmp_path / "out", study / "nameless.dcm")
+    assert (alone.exit_code, alone.stdout) == (23, "")
+
+
+def test_an_archive_is_answered_to_its_end_although_a_series_cannot_be_written(
+    bundle: Path, study: Path, tmp_path: Path
+) -> None:
+    nameless = mr_slice(GLIOMA.astype(np.uint16), StudyInstanceUID=None, **AS_STORED)
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        archive.writestr("a.dcm", file_bytes(nameless))
+        for path in sorted((study / "ill").iterdir()):
+            archive.write(path, path.name)
+    result = run(bundle, "--json", "--dicom-out", tmp_path / "out", tmp_path / "s.zip")
+    assert result.exit_code == 100
+    assert len(lines_of(result)[1]) == 2
+    assert len(list((tmp_path / "out").glob("SR.*"))) == 1
+
+
+def test_two_patients_under_one_series_are_said_everywhere_and_named_nowhere(
+    bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "study"
+    one, other = series(ILL, "ill"), series(WELL, "ill")
+    for number, dataset in enumerate(other):
+        dataset.PatientID, dataset.PatientName = "OTHERID", "OTHER^NAME"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"2.25.{number + 1}"
+    write_files(folder / "a", one)
+    write_files(folder / "b", other)
+    slices, found = lines_of(run(bundle, "--json", folder))
+    assert [line["slices"]["total"] for line in found] == [len(ILL), len(WELL)]
+    assert all(line["reasons"][0] == "several_patients" for line in found)
+    text = run(bundle, "--heatmap", tmp_path / "sheets", folder)
+    assert text.stdout.count("abstains (several_patients") == 2
+    assert len(list((tmp_path / "sheets").iterdir())) == 2
+    table = run(bundle, "--csv", folder)
+    rows = list(csv.DictReader(io.StringIO(table.stdout)))
+    assert {row["series_finding"] for row in rows} == {"abstain"}
+    assert all("several_patients" in row["series_reasons"] for row in rows)
+    assert {row["series"] for row in rows} == {"1", "2"}
+    refused = run(bundle, "--dicom-out", tmp_path / "out", folder)
+    assert refused.exit_code == 100
+    assert refused.stderr.count("name several patients") == 2
+    assert not (tmp_path / "out").exists()
+    shown = "".join(one.output for one in (text, table, refused)) + json.dumps([slices, found])
+    assert "OTHERID" not in shown
+    assert "OTHER^NAME" not in shown
+
+
+def test_text_fits_a_terminal_of_80_columns(bundle: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(1).integers(0, 256, (32, 32))
+    write_files(tmp_path / "s", series([*ILL, noise], "s"))
+    for given in ("s", "s/slice004.dcm"):
+        lines = run(bundle, given).stdout.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert any(line.startswith("  rule: ") for line in lines)
+
+
+@pytest.mark.parametrize("name", ["slice.dcm", "v.nii", "s.zip"])
+def test_a_scan_on_standard_input_is_told_how_it_is_read(
+    bundle: Path, study: Path, tmp_path: Path, name: str
+) -> None:
+    volume = np.stack(WELL).transpose(2, 1, 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(volume, np.diag([-1.0, -1.0, 4.0, 1.0])), tmp_path / "v.nii")
+    (tmp_path / "slice.dcm").write_bytes((study / "ill" / "slice004.dcm").read_bytes())
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        archive.write(tmp_path / "slice.dcm")
+    words = ["--bundle", str(bundle), "-"]
+    result = CliRunner().invoke(main, words, input=(tmp_path / name).read_bytes())
+    assert result.exit_code == 23
+    assert "by name to brain-infer, or use open_study" in result.stderr
+    assert "pip install" not in result.stderr  # the extras are installed
+    assert run(bundle, tmp_path / name).exit_code == 0
 
 
 @pytest.mark.parametrize("missing", ["pydicom", "nibabel"])

@@ -3,14 +3,18 @@
 import gzip
 import io
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 from dicom_files import compressed, drawn_volume, file_bytes, mr_slice
+from numpy.typing import NDArray
 from PIL import Image
 
-from edge_infer.errors import ScanRefused, UnsupportedImage
+from edge_infer.errors import CorruptImage, ScanRefused, UnsupportedImage
+from edge_infer.formats import foreign
 from edge_infer.image_file import open_source
 from edge_infer.refusals import OVERRULABLE, Refusal
 from edge_infer.scan_files import START_BYTES, kind_of
@@ -63,20 +67,52 @@ def test_a_dataset_without_meta_information_is_known_as_dicom(syntax: str) -> No
 @pytest.mark.parametrize(
     ("name", "extra"), [("dicom", "dicom"), ("nifti", "nifti"), ("nifti-gz", "nifti")]
 )
-def test_a_scan_given_as_an_image_is_refused_with_the_extra_that_reads_it(
-    name: str, extra: str
+def test_a_scan_given_as_an_image_is_refused_with_what_reads_it(
+    name: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UnsupportedImage) as caught:
         open_source(_files()[name])
-    assert f"brain-edge[{extra}]" in caught.value.hint
-    assert "brain-infer" in caught.value.hint
+    how = "give its file by name to brain-infer, or use open_study in Python"
+    assert caught.value.hint == how
+    monkeypatch.setattr(foreign, "find_spec", lambda _: None)
+    with pytest.raises(UnsupportedImage) as caught:
+        open_source(_files()[name])
+    assert caught.value.hint == f"{how}, with the extra: pip install 'brain-edge[{extra}]'"
 
 
 def test_what_no_extra_reads_does_not_name_one() -> None:
     for name in ("dicom-gz", "zip"):
         with pytest.raises(UnsupportedImage) as caught:
             open_source(_files()[name])
-        assert caught.value.hint == "unpack it"
+        assert caught.value.hint.endswith("unpack it")
+        assert ("brain-infer" in caught.value.hint) == (name == "zip")
+
+
+@pytest.mark.parametrize("ending", [".img", ".IMG", ".img.gz"])
+@pytest.mark.parametrize("values", [np.arange(4000), np.zeros(4000)], ids=["as an icon", "zeros"])
+def test_the_values_of_a_pair_alone_are_called_so(
+    tmp_path: Path, ending: str, values: NDArray[Any]
+) -> None:
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(values.astype("<i2").tobytes())
+    with pytest.raises(UnsupportedImage, match=r"a pair, \.hdr and \.img"):
+        open_source(path)
+
+
+def test_what_is_not_called_so_is_no_pair(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(bytes(8000))
+    with pytest.raises(CorruptImage, match="is not an image"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("name", ["a.hdr", "a.img"])
+def test_halves_of_a_pair_name_the_pair(tmp_path: Path, name: str) -> None:
+    pair = nibabel.Nifti1Pair(drawn_volume(), np.eye(4))
+    nibabel.save(pair, tmp_path / "a.img")
+    with pytest.raises(UnsupportedImage, match=r"pair, |pair of") as caught:
+        open_source(tmp_path / name)
+    assert ".nii.gz" in caught.value.hint
 
 
 def test_a_refusal_has_a_code_of_its_own_and_says_which_it_is() -> None:

@@ -59,6 +59,18 @@ def test_the_label_is_the_tumour_of_the_run_and_never_the_healthy_class() -> Non
     assert found.label == "pituitary"
 
 
+def test_a_run_does_not_reach_over_a_gap() -> None:
+    hot = logits(0, 1, 1, 0, 0)
+    over = score_of(hot, thick(5), LABELS, rule(temperature=1.0), gaps=[2])
+    beside = score_of(hot, thick(5), LABELS, rule(temperature=1.0), gaps=[1, 3])
+    none = score_of(hot, thick(5), LABELS, rule(temperature=1.0), gaps=[1, 2, 3, 4])
+    assert over is not None
+    assert beside is not None
+    assert over.score == pytest.approx(0.5, abs=1e-6)
+    assert beside.score == pytest.approx(1.0, abs=1e-6)
+    assert none is None
+
+
 def test_a_series_too_short_for_a_run_has_no_score() -> None:
     assert score_of(logits(1.0), thick(1), LABELS, rule()) is None
     assert score_of(logits(1.0, 1.0, 1.0), np.arange(3) * 1.0, LABELS, rule()) is None

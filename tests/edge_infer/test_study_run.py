@@ -112,3 +112,25 @@ def test_memory_does_not_grow_with_slices(classifier: Classifier, tmp_path: Path
         tracemalloc.stop()
         assert len(results[0].slices) == count
     assert peaks[1] - peaks[0] < 1.5 * 2**20
+
+
+def test_what_cannot_be_written_is_told_and_the_others_are_written(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    write_series(tmp_path / "study", "b")
+    datasets = mr_series(np.stack(ILL).astype(np.uint16), StudyInstanceUID=None)
+    write_files(tmp_path / "study" / "a", datasets)
+    told: list[tuple[int, str]] = []
+    results = list(
+        run_study(
+            classifier,
+            str(tmp_path / "study"),
+            dicom_out=tmp_path / "out",
+            on_unwritten=lambda result, error: told.append((result.number, error.code)),
+        )
+    )
+    assert [len(result.slices) for result in results] == [4, 4]
+    assert told == [(1, "unsupported")]
+    assert len(list((tmp_path / "out").glob("SR.*"))) == 1
+    with pytest.raises(UnsupportedImage, match="names no patient and no study"):
+        list(run_study(classifier, [tmp_path / "study"], dicom_out=tmp_path / "out"))

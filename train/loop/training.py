@@ -10,6 +10,7 @@ import transformers
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
+from edge_infer.names import without_folders
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.counterfactuals.cache import TwinCache, TwinSource
@@ -78,7 +79,7 @@ def train_model(
         "model": name,
         "recipe": dataclasses.asdict(recipe),
         "data_sha256": manifest_hash(samples),
-        "weights": weights,
+        "weights": weights and without_folders(weights),
         "teacher": ", ".join(_run_of(teacher) for teacher in teachers) or None,
     }
     claim_run_folder(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from dicom_files import (
+    compressed,
     drawn_volume,
     enhanced_mr,
     file_bytes,
@@ -18,6 +19,7 @@ from shown_scans import only_slice, outcome, refusal_of, shown
 from edge_infer.dicom.read import open_dicom
 from edge_infer.errors import CorruptImage, ScanRefused
 from edge_infer.refusals import OVERRULABLE
+from edge_infer.series.sequence import guess_sequence
 
 HEAD = drawn_volume()[4]
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -76,6 +78,46 @@ def test_the_private_image_type_of_ge_tells_phase_images(kind: int) -> None:
     assert refusal_of(dataset) == "phase_image"
     dataset[0x0043, 0x102F].value = 0
     assert refusal_of(dataset) == "read"
+
+
+@pytest.mark.parametrize("block", [0x11, 0x12, 0xFF])
+@pytest.mark.parametrize("syntax", ["explicit", "implicit"])
+def test_private_attributes_are_found_in_any_block_of_their_creator(
+    block: int, syntax: str
+) -> None:
+    def private(group: int, creator: str, element: int, vr: str, value: int) -> str:
+        dataset = mr_slice(HEAD)
+        dataset.add_new((group, 0x10), "LO", "SOMEBODY ELSE")
+        dataset.add_new((group, 0x1000 | element), vr, 0)
+        dataset.add_new((group, block), "LO", creator)
+        dataset.add_new((group, block << 8 | element), vr, value)
+        return refusal_of(compressed(dataset, syntax))
+
+    assert private(0x0043, "GEMS_PARM_01", 0x2F, "SS", 1) == "phase_image"
+    assert private(0x0043, "GEMS_PARM_01", 0x2F, "SS", 0) == "read"
+    assert private(0x0043, "NOT GE", 0x2F, "SS", 1) == "read"
+    assert private(0x0019, "SIEMENS MR HEADER", 0x0A, "US", 36) == "mosaic"
+    assert private(0x0019, "NOT SIEMENS", 0x0A, "US", 36) == "read"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({"SeriesDescription": "localizer"}, "localizer"),
+        ({"SeriesDescription": "AAHead_Scout"}, "localizer"),
+        ({"SeriesDescription": "3-pl T2* FGRE S"}, "localizer"),
+        ({"SeriesDescription": "Übersicht"}, "localizer"),
+        ({"SeriesDescription": None, "ProtocolName": "Survey"}, "localizer"),
+        ({"SeriesDescription": "sag", "ProtocolName": "localizer"}, "localizer"),
+        # A protocol may be that of the whole examination.
+        ({"SeriesDescription": "Ax T1 BRAVO", "ProtocolName": "Brain 3-plane loc"}, "read"),
+        ({"SeriesDescription": "t1_se_tra", "ProtocolName": "t1_se_tra"}, "read"),
+    ],
+)
+def test_a_localizer_is_told_by_its_name_too(texts: dict[str, str | None], expected: str) -> None:
+    dataset = mr_slice(HEAD, **texts)
+    assert refusal_of(dataset) == expected
+    assert refusal_of(dataset, despite=("localizer",)) == "read"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +206,21 @@ def test_another_modality_than_its_class_is_refused() -> None:
         "the header does not say which modality"
         in only_slice(mr_slice(HEAD, Modality=None)).warnings
     )
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT", "NM", "US", "XA", "OT", "SC", "REG"])
+def test_a_modality_of_the_standard_is_kept_and_makes_another_sequence(modality: str) -> None:
+    one = only_slice(mr_slice(HEAD, Modality=modality), despite=("other_modality",))
+    assert one.acquisition.modality == modality
+    assert guess_sequence(one.acquisition).name == "other"
+
+
+@pytest.mark.parametrize("modality", ["CANARY", "DOE JANE", "MRX"])
+def test_a_modality_that_the_standard_does_not_know_is_kept_nowhere(modality: str) -> None:
+    assert refusal_of(mr_slice(HEAD, Modality=modality)) == "other_modality"
+    one = only_slice(mr_slice(HEAD, Modality=modality), despite=("other_modality",))
+    assert one.acquisition.modality == ""
+    assert modality not in repr(one)
 
 
 def test_captures_and_burnt_in_text_are_refused_by_any_sign() -> None:

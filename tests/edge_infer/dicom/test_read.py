@@ -25,6 +25,8 @@ from dicom_files import (
     scan_file,
     uid_of,
 )
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from shown_scans import only_slice, pixels, shown
 
 from edge_infer.dicom.content import parse
@@ -192,6 +194,35 @@ def test_what_the_header_says_of_the_acquisition_is_kept() -> None:
         9,
     )
     assert enhanced.scanning_sequence == ("GR",)
+
+
+def test_an_enhanced_image_says_its_sequence_in_other_words() -> None:
+    dataset = enhanced_mr(AngioFlag=None)
+    dataset.SteadyStatePulseSequence, dataset.TimeOfFlightContrast = "TIME_REVERSED", "YES"
+    dataset.AcquisitionContrast = "FLUID_ATTENUATED"
+    modifier = Dataset()
+    modifier.MagnetizationTransfer, modifier.Spoiling = "ON_RESONANCE", "RF"
+    dataset.SharedFunctionalGroupsSequence[0].MRModifierSequence = Sequence([modifier])
+    given = open_dicom(scan_file(dataset))[0].acquisition
+    assert given.sequence_variant == ("MTC", "SS", "TRSS", "SP")
+    assert given.acquisition_contrast == "FLUID_ATTENUATED"
+    assert given.shows_vessels
+    plain = open_dicom(scan_file(enhanced_mr()))[0].acquisition
+    assert (plain.sequence_variant, plain.acquisition_contrast) == ((), "T1")
+    assert not plain.shows_vessels
+
+
+def test_the_contrast_of_a_frame_counts_before_that_of_the_file() -> None:
+    dataset = enhanced_mr()
+    frame = dataset.PerFrameFunctionalGroupsSequence[0].MRImageFrameTypeSequence[0]
+    frame.AcquisitionContrast = "DIFFUSION"
+    contrasts = [one.acquisition.acquisition_contrast for one in open_dicom(scan_file(dataset))]
+    assert contrasts[:2] == ["DIFFUSION", "T1"]
+
+
+@pytest.mark.parametrize(("flag", "expected"), [("Y", True), ("N", False), (None, False)])
+def test_an_angio_flag_says_that_vessels_are_shown(flag: str | None, expected: bool) -> None:
+    assert only_slice(mr_slice(HEAD, AngioFlag=flag)).acquisition.shows_vessels is expected
 
 
 @pytest.mark.parametrize(("agent", "expected"), [("", False), ("NONE", False), ("Gd", True)])

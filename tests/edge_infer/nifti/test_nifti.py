@@ -274,3 +274,76 @@ def test_the_mni_template_is_shown_upright(real_scans: Path) -> None:
     widths = (image > 60).sum(axis=1)
     assert widths[40] < widths[150]
     assert np.abs(image - image[:, ::-1]).mean() < 2
+
+
+def _with_forms(sform: NDArray[Any], qform: NDArray[Any], codes: tuple[int, int] = (1, 1)) -> bytes:
+    image = nibabel.Nifti1Image(RAS, None)
+    image.set_sform(sform, codes[0])
+    image.set_qform(qform, codes[1])
+    found: bytes = image.to_bytes()
+    return found
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("codes", [(1, 1), (4, 1)])
+def test_a_header_that_says_left_and_right_of_one_axis_is_refused(
+    axis: int, codes: tuple[int, int]
+) -> None:
+    turned = THICK.copy()
+    turned[:, axis] *= -1
+    with pytest.raises(UnsupportedImage, match=f"axis {axis + 1} runs to the .* by its sform, and"):
+        _open(_with_forms(THICK, turned, codes))
+    # Only one of them counts where the other is not stated.
+    assert len(_open(_with_forms(THICK, turned, (1, 0)))) == 5
+
+
+@pytest.mark.parametrize(
+    ("shift", "degrees", "said"), [(0, 0, 0), (0.2, 0, 0), (30, 0, 1), (0, 8, 1)]
+)
+def test_transforms_that_differ_a_little_are_said(shift: float, degrees: float, said: int) -> None:
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    other = np.eye(4)
+    other[1:3, 1:3] = [[cosine, -sine], [sine, cosine]]
+    other = other @ THICK
+    other[0, 3] += shift
+    slices = _open(_with_forms(THICK, other))
+    words = "sform and qform of the header disagree: the sform is used"
+    assert [words in one.warnings for one in slices] == [bool(said)] * 5
+    assert slices[1].geometry is not None
+    assert slices[1].geometry.position_mm == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("meter", 0.001), ("micron", 1000.0), ("mm", 1.0)])
+@pytest.mark.parametrize("which", ["sform", "qform"])
+def test_units_are_turned_to_mm(unit: str, scale: float, which: str) -> None:
+    affine = THICK.copy()
+    affine[:3] *= scale
+    affine[:3, 3] = np.array([3.0, -2.0, 10.0]) * scale
+    image = nibabel.Nifti1Image(RAS, affine)
+    image.header.set_xyzt_units(unit)
+    image.set_sform(affine, int(which == "sform"))
+    image.set_qform(affine, int(which == "qform"))
+    slices = _open(image.to_bytes())
+    places = [one.geometry.position_mm for one in slices if one.geometry]
+    assert places == pytest.approx([10.0, 14.0, 18.0, 22.0, 26.0], abs=1e-3)
+    assert slices[0].geometry is not None
+    assert slices[0].geometry.spacing_mm == pytest.approx((1.0, 1.0), abs=1e-4)
+    assert any("turned to mm" in one for one in slices[0].warnings) == (unit != "mm")
+
+
+def test_sizes_of_voxels_that_contradict_the_transform_are_said_and_not_used() -> None:
+    image = nibabel.Nifti1Image(RAS, THICK)
+    image.set_qform(None, 0)
+    image.header["pixdim"][1:4] = [6.5, 1, 1]
+    slices = _open(image.to_bytes())
+    assert any("pixdim" in one for one in slices[0].warnings)
+    assert {one.geometry.plane for one in slices if one.geometry} == {"axial"}
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("side", [0, -3])
+def test_a_side_without_voxels_is_called_so(axis: int, side: int) -> None:
+    data = bytearray(_bytes(RAS))
+    data[40 + 2 * axis : 42 + 2 * axis] = np.array([side], "<i2").tobytes()
+    with pytest.raises(CorruptImage, match=f"a side of {side} voxels|damaged"):
+        _open(bytes(data))

@@ -1,6 +1,7 @@
 """A series is answered: end slices are not asked, the rule is applied, and every reason to abstain is found."""
 
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_infer.scan_slice import ShownSlice
 from edge_infer.series import classify, kept_slices
 from edge_infer.series.classify import classify_series
 from edge_infer.series.result import SeriesReason, SeriesResult, SliceState
+from edge_infer.series.study import Series
 
 T1 = {"scanning_sequence": ("GR",), "sequence_variant": ("MP",), "echo_time_ms": 3.0}
 NOISE = np.asarray(noise(3, (32, 32)))
@@ -76,8 +78,8 @@ def test_end_slices_are_not_asked_whatever_they_would_say(classifier: Classifier
 def test_a_slice_that_cannot_be_read_fails_alone_and_no_evidence_is_taken_back(
     classifier: Classifier,
 ) -> None:
-    result = answered(classifier, [HEALTHY, None, HEALTHY, HEALTHY])
-    assert states(result) == "cfcc"
+    result = answered(classifier, [HEALTHY, None, HEALTHY, HEALTHY, HEALTHY])
+    assert states(result) == "cfccc"
     assert (result.finding, result.reasons) == ("abstain", (SeriesReason.FAILED_SLICES,))
     failed = result.slices[1]
     assert failed.head_share is None
@@ -266,3 +268,51 @@ def test_a_slice_says_what_it_says_alone(classifier: Classifier) -> None:
         assert one.outcome.prediction is not None
         assert one.outcome.prediction.logits == alone.logits
         assert isinstance(one.outcome.source, str)
+
+
+def at(places: Sequence[tuple[float, Any]]) -> Series:
+    return series_of([slice_at(place, grey, **T1) for place, grey in places])
+
+
+def test_two_hot_slices_with_a_gap_between_them_are_no_neighbours(classifier: Classifier) -> None:
+    cold = [(6.5 * step, HEALTHY) for step in range(4)]
+    far = [(58.5, GLIOMA), *((104.0 + 6.5 * step, HEALTHY) for step in range(4))]
+    result = classify_series(classifier, at([*cold, (26.0, GLIOMA), *far]))
+    assert result.finding == "abstain"  # whether a neighbour shows it too cannot be known
+    assert SeriesReason.MISSING_SLICES in result.reasons
+    together = [(6.5 * step, GLIOMA if step in (4, 5) else HEALTHY) for step in range(10)]
+    assert classify_series(classifier, at(together)).finding == "tumour_evidence"
+
+
+@pytest.mark.parametrize("step", [40.0, 65.0])
+def test_slices_far_apart_are_no_neighbours_however_even(
+    classifier: Classifier, step: float
+) -> None:
+    result = classify_series(classifier, at([(step * number, GLIOMA) for number in range(4)]))
+    assert (result.finding, result.reasons[0]) == ("abstain", SeriesReason.TOO_FEW_SLICES)
+    near = classify_series(classifier, at([(24.0 * number, GLIOMA) for number in range(4)]))
+    assert near.finding == "tumour_evidence"
+    assert any("24 mm apart: a tumour between two is not seen" in one for one in near.warnings)
+
+
+def test_slices_that_failed_part_a_run(classifier: Classifier) -> None:
+    hot = [slice_at(6.5 * step, GLIOMA, **T1) for step in (4, 7)]
+    lost = [unreadable_at(6.5 * step, **T1) for step in (5, 6)]
+    cold = [slice_at(6.5 * step, HEALTHY, **T1) for step in (0, 1, 2, 3, 8, 9, 10)]
+    result = classify_series(classifier, series_of([*hot, *lost, *cold]))
+    assert result.finding == "abstain"
+
+
+def test_no_evidence_says_which_slices_are_called_a_tumour(classifier: Classifier) -> None:
+    def notes(*hot: int) -> list[str]:
+        places = [(3.0 * step, GLIOMA if step in hot else HEALTHY) for step in range(16)]
+        result = classify_series(classifier, at(places))
+        assert result.finding == "no_tumour_evidence"
+        return [one for one in result.warnings if "called" in one]
+
+    assert notes(8) == ["1 slice alone is called glioma (slice 9); by the rule that is no evidence"]
+    assert notes(2, 8) == [
+        "2 slices are called a tumour (slice 3 glioma, slice 9 glioma); by the rule that is no evidence"
+    ]
+    assert "and 2 places more" in notes(1, 4, 7, 10, 13)[0]
+    assert notes() == []

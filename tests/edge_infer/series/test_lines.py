@@ -125,9 +125,10 @@ def test_a_table_has_the_identifiers_at_its_end(
 ) -> None:
     labels = classifier.bundle.labels
     header = csv_header(labels).strip().split(",")
-    assert header[-6:] == [
+    assert header[-9:] == [
         *("study_instance_uid", "series_instance_uid", "sop_instance_uid"),
         *("frame_number", "position_mm", "plane"),
+        *("series", "series_finding", "series_reasons"),
     ]
     rows = []
     for answer in result.slices:
@@ -138,11 +139,11 @@ def test_a_table_has_the_identifiers_at_its_end(
     assert rows[0]["label"] == ""
     assert rows[2]["plane"] == "axial"
     alone = csv_row(outcome_of(result.slices[0]), labels, CONTEXT)
-    assert alone.endswith(",,,,,,\n")
+    assert alone.endswith(",,,,,,,,,\n")
 
 
 def test_text_says_what_there_is(result: SeriesResult) -> None:
-    text = series_block(result, bar="#")
+    text = series_block(result, bar="#", width=200)
     assert text.startswith(
         "series 1: axial, taken for t1 (scanning sequence GR with MP, TE 3 ms), "
     )

@@ -30,10 +30,10 @@ def guess(**fields: Any) -> str:
             "t1",
         ),
         ({"scanning_sequence": ("GR",), "echo_time_ms": 4.0, "repetition_time_ms": 9.0}, "t1"),
-        # MP2RAGE's second inversion is late, its echo short.
+        # MP2RAGE's second inversion is late: proton density, though its echo is short.
         (
             {"scanning_sequence": ("GR", "IR"), "echo_time_ms": 3.0, "inversion_time_ms": 2500.0},
-            "t1",
+            "other",
         ),
         # Spin echo.
         ({"scanning_sequence": ("SE",), "echo_time_ms": 12.0, "repetition_time_ms": 550.0}, "t1"),
@@ -86,10 +86,38 @@ def guess(**fields: Any) -> str:
         ({"words": "fat_saturated"}, "unknown"),
         ({}, "unknown"),
         ({"echo_time_ms": 12.0}, "unknown"),
-        # A balanced steady state is neither.
+        # A balanced steady state is T2/T1; one that is called T1 contradicts itself.
         (
             {"scanning_sequence": ("GR",), "sequence_variant": ("SS",), "echo_time_ms": 2.0},
+            "other",
+        ),
+        ({"scanning_sequence": ("GR",), "sequence_variant": ("SK", "SS")}, "other"),
+        (
+            {
+                "scanning_sequence": ("GR",),
+                "sequence_variant": ("SS",),
+                "echo_time_ms": 2.0,
+                "words": "t1",
+            },
             "unknown",
+        ),
+        (
+            {
+                "scanning_sequence": ("GR",),
+                "sequence_variant": ("SS", "SP"),
+                "echo_time_ms": 4.0,
+                "repetition_time_ms": 8.0,
+            },
+            "t1",
+        ),
+        ({"sequence_variant": ("SS",), "echo_time_ms": 2.0, "repetition_time_ms": 5.0}, "other"),
+        (
+            {
+                "scanning_sequence": ("GR",),
+                "sequence_variant": ("TRSS", "SP"),
+                "echo_time_ms": 5.0,
+            },
+            "other",
         ),
     ],
 )
@@ -143,3 +171,72 @@ def test_a_contrast_agent_is_stated_described_or_unknown(
 def test_another_modality_is_another_sequence() -> None:
     found = guess_sequence(Acquisition(modality="CT", described_as=frozenset({"t1"})))
     assert (found.name, found.reasons[0]) == ("other", "modality CT")
+
+
+GRADIENT = {"scanning_sequence": ("GR",), "echo_time_ms": 3.5, "repetition_time_ms": 25.0}
+SPIN = {"scanning_sequence": ("SE",), "echo_time_ms": 12.0, "repetition_time_ms": 550.0}
+
+
+def test_the_times_of_a_t1_are_those_that_the_next_tests_contradict() -> None:
+    assert guess(**GRADIENT) == guess(**SPIN) == "t1"
+    assert guess(**GRADIENT, words="t1 contrast") == "t1"
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        {"shows_vessels": True},
+        {"sequence_variant": ("MTC", "SP")},
+        {"acquisition_contrast": "TOF"},
+        {"image_type": ("ORIGINAL", "PRIMARY", "M_PCA", "M")},
+        {"inversion_time_ms": 2500.0},
+        {"echo_time_ms": 0.07},
+        {"repetition_time_ms": 6000.0},
+        {"echo_time_ms": 1.0, "repetition_time_ms": 2.7},
+        *({"words": word} for word in ("swi", "ciss", "angio", "perfusion", "field_map", "b1_map")),
+        *({"words": word} for word in ("attenuation", "ultrashort", "calibration", "relaxometry")),
+        *({"words": f"{word} t1"} for word in ("magnetization_transfer", "late_inversion", "pd")),
+    ],
+)
+def test_a_gradient_echo_is_no_t1_if_anything_contradicts(signs: dict[str, Any]) -> None:
+    assert guess(**{**GRADIENT, **signs}) == "other"
+
+
+@pytest.mark.parametrize("times", [GRADIENT, SPIN])
+@pytest.mark.parametrize(("words", "name"), [("t2", "t2"), ("flair", "flair"), ("dwi", "dwi")])
+def test_times_of_a_t1_and_words_of_another_sequence_are_no_t1(
+    times: dict[str, Any], words: str, name: str
+) -> None:
+    given = Acquisition(modality="MR", described_as=frozenset({words}), **times)
+    found = guess_sequence(given)
+    assert found.name == name
+    assert "contradict" in found.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("contrast", "name"),
+    [
+        ("FLUID_ATTENUATED", "flair"),
+        ("T2", "t2"),
+        ("DIFFUSION", "dwi"),
+        *((one, "other") for one in ("T2_STAR", "PROTON_DENSITY", "STIR", "PERFUSION", "TOF")),
+        *((one, "other") for one in ("FLOW_ENCODED", "TAGGING")),
+        ("T1", "t1"),
+        ("", "unknown"),
+    ],
+)
+def test_acquisition_contrast_tells(contrast: str, name: str) -> None:
+    assert guess(acquisition_contrast=contrast) == name
+    if contrast not in ("T1", ""):
+        assert guess(acquisition_contrast=contrast, **SPIN) == name
+
+
+def test_a_contrast_of_t1_does_not_count_against_its_times() -> None:
+    assert guess(acquisition_contrast="T1", echo_time_ms=100.0) == "t2"
+    assert guess(acquisition_contrast="T1", echo_time_ms=50.0, repetition_time_ms=4e3) == "other"
+
+
+def test_a_t1_by_its_name_has_no_times_of_another_sequence() -> None:
+    flair = {"scanning_sequence": ("SE", "IR"), "echo_time_ms": 31.0, "words": "t1 flair"}
+    assert guess(**flair, repetition_time_ms=3100.0) == "t1"
+    assert guess(**flair, repetition_time_ms=4000.0) == "other"

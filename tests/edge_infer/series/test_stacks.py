@@ -1,5 +1,7 @@
 """Slices are ordered by where they lie; what differs in direction, size, echo or kind is never one stack."""
 
+from dataclasses import replace
+
 import pytest
 from scan_slices import slice_at
 
@@ -130,3 +132,53 @@ def test_slices_with_and_without_positions_are_apart() -> None:
 def test_a_slice_alone_is_a_stack() -> None:
     (stack,) = stacks_of([slice_at(1.0)])
     assert (stack.has_places, stack.warnings) == (True, ())
+
+
+def test_slices_that_share_one_identifier_are_kept_unless_place_or_content_is_the_same() -> None:
+    """Software that makes data anonymous gives one identifier to all."""
+    slices = [
+        replace(slice_at(None, name=f"s{number}", uid="1.2.3"), sha256=f"{number}")
+        for number in range(17)
+    ]
+    (stack,) = stacks_of(slices)
+    assert len(stack.slices) == 17
+    assert not stack.has_places
+    assert any("17 slices with an identifier that another one has" in one for one in stack.warnings)
+    (twice,) = stacks_of([*slices, *(replace(one, name="copy") for one in slices[:5])])
+    assert len(twice.slices) == 17
+    assert "left out as copies: 5 slices" in twice.warnings[-1]
+    (unknown,) = stacks_of([slice_at(None, name=name, uid="1.2.3") for name in "ab"])
+    assert len(unknown.slices) == 2  # nothing is known of either
+
+
+def test_one_place_in_two_planes_is_no_copy() -> None:
+    slices = [slice_at(0.0, plane=plane, uid="1.2") for plane in ("axial", "coronal", "sagittal")]
+    assert [len(stack.slices) for stack in stacks_of(slices)] == [1, 1, 1]
+    echoes = [slice_at(0.0, uid="1.2", echo_time_ms=time) for time in (5.0, 90.0)]
+    assert [len(stack.slices) for stack in stacks_of(echoes)] == [1, 1]
+
+
+@pytest.mark.parametrize("points", [2, 3, 5])
+@pytest.mark.parametrize(("step", "jitter"), [(6.5, 0.03), (6.5, 0.5), (1.0, 0.03), (4.0, 0.09)])
+def test_time_points_that_lie_nearly_at_one_place_are_doubles_and_no_gaps(
+    points: int, step: float, jitter: float
+) -> None:
+    apart = jitter / (points - 1)
+    slices = [
+        slice_at(step * number + apart * point, name=f"{point}-{number}")
+        for number in range(17)
+        for point in range(points)
+    ]
+    (stack,) = stacks_of(slices)
+    assert not stack.has_places
+    assert stack.gaps == frozenset()
+    (said,) = stack.warnings
+    assert f"{17 * (points - 1)} slices at a place that another one has" in said
+
+
+@pytest.mark.parametrize("step", [0.2, 0.35, 0.5, 0.7, 1.0, 6.5, 24.0])
+def test_thin_slices_and_gaps_are_no_doubles(step: float) -> None:
+    even = [slice_at(step * number) for number in range(40)]
+    assert stacks_of(even)[0].has_places
+    holed = stacks_of([*even[:15], *even[30:]])[0]
+    assert (holed.has_places, holed.gaps) == (True, {15})

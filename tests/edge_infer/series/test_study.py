@@ -217,3 +217,93 @@ def test_opening_reads_no_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(read, "stored_values", fail)
     write_files(tmp_path, mr_series(VOLUME))
     assert lengths(open_study([tmp_path])) == [6]
+
+
+def test_a_study_is_opened_by_a_text_a_path_or_several(tmp_path: Path) -> None:
+    write_files(tmp_path / "s", mr_series(VOLUME))
+    folder = tmp_path / "s"
+    for given in (str(folder), folder, [str(folder)], (folder,), iter([folder])):
+        assert lengths(open_study(given)) == [6]
+    assert lengths(open_study(str(folder / "slice001.dcm"))) == [1]
+
+
+def test_two_patients_under_one_series_are_two_series(tmp_path: Path) -> None:
+    files = mr_series(VOLUME)
+    for number, dataset in enumerate(files):
+        if number % 2:
+            dataset.PatientID = "OTHER"
+    write_files(tmp_path / "id", files)
+    study = open_study(tmp_path / "id")
+    assert lengths(study) == [3, 3]
+    assert all(series.names_several_patients for series in study.series)
+    assert all("name several patients" in series.warnings[0] for series in study.series)
+    assert "OTHER" not in repr(study)
+    assert not any(
+        one.identity.patient in repr(one) for one in study.series[0].slices if one.identity
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_two"),
+    [
+        ("Doe^Jane", "Doe^Janet", True),
+        ("Doe^Jane", "", True),
+        ("Doe^Jane", "DOE^JANE", False),
+        ("Doe^Jane", "Doe^Jane^^^", False),
+        ("Doe^Jane", "Doe^Jane ", False),
+    ],
+)
+def test_patients_are_told_by_their_names_and_not_by_how_these_are_spelt(
+    tmp_path: Path, one: str, other: str, are_two: bool
+) -> None:
+    files = mr_series(VOLUME)
+    for number, dataset in enumerate(files):
+        dataset.PatientName = other if number % 2 else one
+    write_files(tmp_path, files)
+    assert lengths(open_study(tmp_path)) == ([3, 3] if are_two else [6])
+
+
+def test_two_patients_under_one_study_are_said(tmp_path: Path) -> None:
+    one, other = mr_series(VOLUME, series="a"), mr_series(VOLUME, series="b")
+    for dataset in other:
+        dataset.PatientID = "OTHER"
+    write_files(tmp_path, [*one, *other])
+    study = open_study(tmp_path)
+    assert lengths(study) == [6, 6]
+    assert all("Study Instance UID name several patients" in s.warnings[0] for s in study.series)
+    assert not any(series.names_several_patients for series in study.series)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_slices_without_a_series_identifier_are_grouped_by_study_and_folder(
+    tmp_path: Path, value: str | None
+) -> None:
+    for name in "ab":
+        write_files(tmp_path / name, mr_series(VOLUME, SeriesInstanceUID=value))
+    study = open_study(tmp_path)
+    assert lengths(study) == [6, 6]
+    for series in study.series:
+        assert series.has_places
+        assert "without a Series Instance UID" in series.warnings[0]
+    with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+        for path in (tmp_path / "a").iterdir():
+            archive.write(path, f"deep/{path.name}")
+    assert lengths(open_study(tmp_path / "s.zip")) == [6]
+
+
+def test_the_same_volume_given_twice_is_one(tmp_path: Path) -> None:
+    data = VOLUME.transpose(2, 1, 0).astype(np.int16)
+    nib.save(nib.Nifti1Image(data, np.diag([-1.0, -1.0, 4.0, 1.0])), tmp_path / "v.nii")
+    (series,) = open_study([tmp_path / "v.nii", tmp_path / "v.nii"]).series
+    assert (len(series.slices), series.has_places) == (6, True)
+
+
+def test_one_identifier_for_all_slices_loses_none(tmp_path: Path) -> None:
+    """Without places, and in frames of files that share it."""
+    files = mr_series(VOLUME)
+    for dataset in files:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "2.25.1"
+        del dataset.ImagePositionPatient
+    write_files(tmp_path / "slices", files)
+    (series,) = open_study(tmp_path / "slices").series
+    assert (len(series.slices), series.has_places) == (6, False)
