@@ -1,0 +1,278 @@
+"""Which images of which study have come, who is still sending, and when a study is complete.
+
+There is no sure sign that a study is complete (pynetdicom#369): it counts as complete when every association that sent
+into it has ended well and no image came for a while. One that was broken off keeps its study waiting for another try
+of the sender, and in the end fails it. One that was cut by the end of the node itself does so, too; but if the sender
+does not try again, it has missed nothing, and the study is answered with a warning.
+"""
+
+import filecmp
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from edge_infer.errors import CannotWrite
+from edge_infer.node.config import Complete, Limits
+from edge_infer.node.disk import flush_file, flush_folder, link_all
+from edge_infer.node.marks import mark_broken, mark_open, remove_marks, take_over_marks
+from edge_infer.node.notes import now, read_note, update_note
+from edge_infer.node.received import Received
+from edge_infer.node.spool import IMAGES, Round, Spool, Stage
+
+__all__ = ["Arrivals", "Arrived", "Link"]
+
+
+class Arrived(StrEnum):
+    """What became of an image."""
+
+    STORED = "stored"
+    """It is on the disk."""
+    DUPLICATE = "duplicate"
+    """It was there before, with the same content."""
+    DIFFERS = "differs"
+    """Its UID was there before with other content, such as another transfer syntax; the first is kept."""
+    TOO_MANY = "too_many"
+    """Its study has as many files as are allowed; not stored."""
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """An association, as far as studies depend on it.
+
+    Attributes:
+        token: Its name in marks.
+        began: Its place among all beginnings and breaks.
+        keys: Studies it has sent into.
+    """
+
+    token: str
+    began: int
+    keys: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Incoming:
+    last: float  # clock time of the last image, or of the last end of an association
+    files: int = 0
+    open: set[str] = field(default_factory=set)  # tokens
+    broken: dict[str, int] = field(
+        default_factory=dict
+    )  # token -> its place among all beginnings and breaks
+    cut: set[str] = field(default_factory=set)  # tokens of those that the node's own end cut off
+
+
+class Arrivals:
+    """The studies in ``incoming``; used by the threads of all associations.
+
+    Args:
+        spool: Opened.
+        complete: When a study is complete.
+        limits: How many files a study may have.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        complete: Complete,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spool, self._complete, self._limits, self._clock = spool, complete, limits, clock
+        self._lock = threading.Lock()
+        self._events = 0
+        self._studies: dict[str, _Incoming] = {}
+        self._recover()
+
+    def __len__(self) -> int:
+        """How many studies are arriving."""
+        return len(self._studies)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a study is arriving."""
+        return key in self._studies
+
+    def begin(self) -> Link:
+        """An association was accepted."""
+        with self._lock:
+            self._events += 1
+            return Link(token=f"{time.time_ns()}-{self._events}", began=self._events)
+
+    def store(self, link: Link, received: Received) -> Arrived:
+        """Take an image into its study; when this returns, it is on the disk.
+
+        The file of ``received`` is moved, or removed if the image was there before.
+
+        Raises:
+            OSError: The disk is full or broken; the image is not stored.
+        """
+        flush_file(received.file)
+        descriptor = -1
+        with self._lock:
+            former = self._former(received)
+            if former is None:
+                images = self._add(link, received)
+                if images is None:
+                    return Arrived.TOO_MANY
+                # Opened now, since the study may be complete and move on before the names are flushed.
+                descriptor = os.open(images, os.O_RDONLY)
+            elif received.key in self._studies:  # a sender that begins anew after a break
+                self._seen(link, received.key)
+        if former is not None:
+            return _compared(former, received.file)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return Arrived.STORED
+
+    def end(self, link: Link, *, well: bool) -> None:
+        """An association has ended: released, or broken off.
+
+        Raises:
+            OSError: It could not be written down in a study; known it is all the same.
+            CannotWrite: Likewise.
+        """
+        failures = []
+        with self._lock:
+            self._events += 1
+            for key in sorted(link.keys):
+                study = self._studies.get(key)
+                if study is None or link.token not in study.open:
+                    continue
+                try:
+                    self._end_in(key, study, link, well=well)
+                except (OSError, CannotWrite) as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def complete(self) -> list[Round]:
+        """Move the studies that are complete on to ``ready``, and those that stayed incomplete to ``failed``."""
+        moved: list[Round] = []
+        with self._lock:
+            for key, study in list(self._studies.items()):
+                quiet = self._clock() - study.last
+                is_whole = not (study.broken or study.cut)
+                wait = self._complete.quiet_s if is_whole else self._complete.after_abort_s
+                if study.open or quiet < wait:
+                    continue
+                if study.files:
+                    moved.append(self._close(key, study))
+                else:  # its only image could not be written
+                    shutil.rmtree(self._folder(key), ignore_errors=True)
+                    del self._studies[key]
+        return moved
+
+    def _recover(self) -> None:
+        for folder in self._spool.incoming.iterdir():
+            files = len(list((folder / IMAGES).glob("*"))) if (folder / IMAGES).is_dir() else 0
+            if not files:  # killed while it was made: nobody was told Success
+                shutil.rmtree(folder)
+                continue
+            study = _Incoming(last=self._clock(), files=files)
+            broken, cut = take_over_marks(folder)
+            study.broken, study.cut = dict.fromkeys(broken, 0), set(cut)
+            self._studies[folder.name] = study
+
+    def _folder(self, key: str) -> Path:
+        return self._spool.incoming / key
+
+    def _former(self, received: Received) -> Path | None:
+        """Return the same image as it came before; rounds that failed do not count, so that they can be sent again."""
+        folders = [self._folder(received.key)]
+        folders += [
+            one.folder for one in self._spool.rounds_of(received.key) if one.stage != "failed"
+        ]
+        for folder in folders:
+            path = folder / IMAGES / received.name
+            if path.exists():
+                return path
+        return None
+
+    def _add(self, link: Link, received: Received) -> Path | None:
+        """Move the file into its study and return the folder; None if the study has too many."""
+        study = self._studies.get(received.key)
+        if study is not None and study.files >= self._limits.max_study_files:
+            return None
+        if study is None:
+            study = self._create(received)
+        self._seen(link, received.key)
+        images = self._folder(received.key) / IMAGES
+        received.file.rename(images / received.name)
+        study.files += 1
+        return images
+
+    def _create(self, received: Received) -> _Incoming:
+        study = self._studies[received.key] = _Incoming(last=self._clock())
+        folder = self._folder(received.key)
+        (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+        update_note(folder, study_instance_uid=received.study_instance_uid, first_image_at=now())
+        flush_folder(self._spool.incoming)
+        return study
+
+    def _seen(self, link: Link, key: str) -> None:
+        study = self._studies[key]
+        study.last = self._clock()
+        if link.token not in study.open:
+            mark_open(self._folder(key), link.token)
+            study.open.add(link.token)
+            link.keys.add(key)
+
+    def _end_in(self, key: str, study: _Incoming, link: Link, *, well: bool) -> None:
+        """Write down the end of an association in one of its studies; known here even if the disk is full."""
+        folder = self._folder(key)
+        study.last = self._clock()
+        study.open.discard(link.token)
+        if not well:
+            study.broken[link.token] = self._events
+            mark_broken(folder, link.token)
+            update_note(folder, breaks=read_note(folder).get("breaks", 0) + 1)
+            return
+        # It began after those broke off, so it is taken for a sender's new try.
+        mended = [token for token, place in study.broken.items() if place < link.began]
+        for token in mended:
+            del study.broken[token]
+        remove_marks(folder, link.token, mended=[*mended, *study.cut])
+        study.cut.clear()
+
+    def _close(self, key: str, study: _Incoming) -> Round:
+        folder = self._folder(key)
+        earlier = [one for one in self._spool.rounds_of(key) if one.images.is_dir()]
+        for one in earlier:
+            link_all(one.images, folder / IMAGES)
+        files = len(list((folder / IMAGES).iterdir()))
+        known = self._spool.next_number(key) > 1
+        values: dict[str, Any] = {
+            "images": files,
+            "complete_at": now(),
+            "late_images": study.files if known else None,
+        }
+        if study.cut:  # a sender that missed something has had time to send again
+            values["was_incomplete"] = True
+        if study.broken:
+            values |= {"code": "incomplete", "failed_at": now(), "message": _INCOMPLETE}
+        update_note(folder, **values)
+        flush_folder(folder / IMAGES)
+        del self._studies[key]
+        stage: Stage = "failed" if study.broken else "ready"
+        return self._spool.entered(key, self._spool.next_number(key), stage, folder)
+
+
+_INCOMPLETE = "an association broke off while it was sent, and no later one ended well"
+
+
+def _compared(former: Path, file: Path) -> Arrived:
+    """Remove a file that came before, and say whether it is the same."""
+    try:
+        same = filecmp.cmp(former, file, shallow=False)
+    except FileNotFoundError:  # the study has moved on meanwhile
+        same = True
+    file.unlink()
+    return Arrived.DUPLICATE if same else Arrived.DIFFERS

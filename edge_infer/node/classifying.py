@@ -1,0 +1,233 @@
+"""Studies that are complete get their answers, one after the other: from ``ready`` to ``results`` or ``failed``."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.node.config import NodeConfig
+from edge_infer.node.notes import now, read_note, update_note
+from edge_infer.node.spool import Round, Spool
+from edge_infer.node.turns import Turns
+from edge_infer.node.worker_process import TookTooLong, WorkerDied, WorkerProcess, WorkerStopped
+
+__all__ = ["Classifying"]
+
+_LOG = logging.getLogger(__name__)
+
+#: The process starts anew after so many studies, in case a library keeps memory.
+_STUDIES_PER_PROCESS = 500
+
+#: A study at which the process crashed so often is given up.
+_MAX_CRASHES = 3
+
+#: A study during which the whole node ended so often is given up: it may be what ends it.
+_MAX_INTERRUPTIONS = 20
+
+_PAUSE_S = 0.3
+#: So long a study waits that could not be begun or written, such as for want of room.
+_LATER_S = 30.0
+
+#: Codes that say nothing about the study: it waits until they are gone.
+_NOT_ITS_FAULT = {"cannot_write", "locked"}
+
+
+class Classifying:
+    """Works in a thread of its own from ``start`` until ``stop``."""
+
+    def __init__(
+        self, config: NodeConfig, spool: Spool, answering: str, on_answered: Callable[[], None]
+    ) -> None:
+        self._on_answered = on_answered
+        self._config, self._spool, self._answering = config, spool, answering
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._turns = Turns("complete_at")
+        self._later: dict[str, float] = {}
+        self._worker: WorkerProcess | None = None
+        self._started = threading.Event()
+        self._start_error: BrainError | None = None
+        self._thread = threading.Thread(target=self._run, name="classifying")
+        self.model: dict[str, str] = {}
+        self.busy_with = ""
+
+    def start(self) -> None:
+        """Start, and wait until the bundle has given its known answers.
+
+        Raises:
+            BrainError: The bundle cannot be used here.
+        """
+        self._thread.start()
+        self._started.wait()
+        if self._start_error is not None:
+            self._thread.join()
+            raise self._start_error
+
+    def wake(self) -> None:
+        """A study has come: look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop; a study in progress begins anew after the next start."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works."""
+        return self._thread.is_alive()
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker."""
+        worker = self._worker
+        return worker.pid if worker is not None else None
+
+    def _run(self) -> None:
+        try:
+            self._worker = self._new_worker()
+            self.model = self._worker.model
+        except BrainError as error:
+            self._start_error = error
+            return
+        except WorkerStopped:
+            return
+        finally:
+            self._started.set()
+        try:
+            while not self._stop.is_set():
+                self._wake.clear()
+                one = self._next()
+                pause = _PAUSE_S
+                if one is not None:
+                    pause = self._guarded(one)
+                if pause:
+                    self._wake.wait(pause)
+        finally:
+            if self._worker is not None:
+                self._worker.end()
+
+    def _next(self) -> Round | None:
+        """Return whose turn it is; one that could not be begun lets the others go first for a while."""
+        waiting = self._turns.in_order(self._spool.rounds("ready"))
+        names = {one.name for one in waiting}
+        self._later = {name: until for name, until in self._later.items() if name in names}
+        ready = (one for one in waiting if self._later.get(one.name, 0.0) <= time.monotonic())
+        return next(ready, None)
+
+    def _new_worker(self) -> WorkerProcess:
+        return WorkerProcess(self._config.model, self._answering, self._stop.is_set)
+
+    def _guarded(self, one: Round) -> float:
+        """Classify a round; return how long to pause."""
+        self.busy_with = one.key
+        try:
+            return self._classify(one)
+        except WorkerStopped:
+            update_note(one.folder, started_at=None)  # this end is not the study's fault
+            return 0.0
+        except (OSError, BrainError) as error:  # of the disk, or a bundle that is gone
+            reason = error.code if isinstance(error, BrainError) else error.strerror
+            _LOG.error("study %s waits: %s", one.key, reason)
+            self._later[one.name] = time.monotonic() + _LATER_S
+            return _PAUSE_S
+        finally:
+            self.busy_with = ""
+
+    def _classify(self, one: Round) -> float:
+        note = read_note(one.folder)
+        interruptions = note.get("interruptions", 0)
+        if note.get("started_at") is not None:  # the node ended while it was at it
+            interruptions += 1
+        if interruptions >= _MAX_INTERRUPTIONS:
+            return self._fail(one, "interrupted", "the node ended each time it was classified")
+        update_note(one.folder, started_at=now(), interruptions=interruptions or None)
+        if self._worker is None or self._worker.answered >= _STUDIES_PER_PROCESS:
+            if self._worker is not None:
+                self._worker.end()
+                self._worker = None
+            self._worker = self._new_worker()
+        try:
+            answer = self._worker.ask(
+                self._request(one, note), timeout_s=self._config.limits.study_timeout_s
+            )
+        except TookTooLong:
+            self._worker = None
+            return self._fail(one, "timed_out", "it took longer than study_timeout_s")
+        except WorkerDied:
+            self._worker = None
+            crashes = note.get("crashes", 0) + 1
+            if crashes >= _MAX_CRASHES:
+                return self._fail(
+                    one, "crashed", f"the process that classifies ended {crashes} times"
+                )
+            update_note(one.folder, crashes=crashes, started_at=None)
+            _LOG.error("study %s: the process that classifies ended; it is tried again", one.key)
+            return _PAUSE_S
+        return self._settle(one, note, answer)
+
+    def _request(self, one: Round, note: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "images": str(one.images),
+            "out": str(one.out),
+            "predecessors": [str(path) for path in self._predecessors(one)],
+            "warnings": _warnings(note),
+        }
+
+    def _predecessors(self, one: Round) -> list[Path]:
+        """Return the results of the round before, which the new ones replace."""
+        before = [x for x in self._spool.rounds_of(one.key) if x.number < one.number]
+        for former in reversed(before):
+            if former.stage in ("results", "sent") and former.out.is_dir():
+                return sorted(former.out.rglob("*.dcm"))
+        return []
+
+    def _settle(self, one: Round, note: dict[str, Any], answer: dict[str, Any]) -> float:
+        if "error" in answer:
+            if answer["error"] in _NOT_ITS_FAULT:
+                update_note(one.folder, started_at=None)
+                raise CannotWrite(answer["message"])
+            return self._fail(one, answer["error"], answer["message"])
+        refused = answer["refused"]
+        if not answer["series"]:
+            named = ", ".join(f"{count} {code}" for code, count in sorted(refused.items()))
+            text = f"none of its {note.get('images', 0)} files can be read as a series ({named})"
+            return self._fail(one, "no_readable_series", text, refused=refused)
+        update_note(
+            one.folder,
+            answered_at=now(),
+            series=answer["series"],
+            objects=answer["files"],
+            refused=refused or None,
+            started_at=None,
+        )
+        self._spool.move(one, "results")
+        self._on_answered()
+        _LOG.info(
+            "study %s answered: %d series, %d objects to send",
+            one.key,
+            answer["series"],
+            answer["files"],
+        )
+        return 0.0
+
+    def _fail(self, one: Round, code: str, message: str, **values: Any) -> float:
+        update_note(
+            one.folder, code=code, message=message, failed_at=now(), started_at=None, **values
+        )
+        self._spool.move(one, "failed")
+        _LOG.error("study %s FAILED, %s: %s", one.key, code, message)
+        return 0.0
+
+
+def _warnings(note: dict[str, Any]) -> list[str]:
+    warnings = []
+    if note.get("was_incomplete"):
+        warnings.append(
+            "the study may be incomplete: an association broke off while it was received"
+        )
+    return warnings

@@ -1,0 +1,180 @@
+"""Results go to the destination: from ``results`` to ``sent``, with patience where it is down."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.node.config import Destination, NodeConfig
+from edge_infer.node.notes import now, read_note, update_note
+from edge_infer.node.sending import RefusedByDestination, Unreachable, send
+from edge_infer.node.spool import Round, Spool
+from edge_infer.node.turns import Turns
+
+__all__ = ["Backoff", "Delivering"]
+
+_LOG = logging.getLogger(__name__)
+
+_PAUSE_S = 0.3
+
+#: So often an object may be refused, not only missed, until its study is given up.
+_MAX_REFUSALS = 5
+
+_S_PER_H = 3600.0
+
+
+class Backoff:
+    """Longer and longer waits: the first, doubled each time, up to the longest."""
+
+    def __init__(
+        self, destination: Destination, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first, self._most = destination.retry_first_s, destination.retry_most_s
+        self._clock = clock
+        self._fails, self._until = 0, 0.0
+
+    @property
+    def fails(self) -> int:
+        """How many tries in a row have failed."""
+        return self._fails
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the next try."""
+        return max(0.0, self._until - self._clock())
+
+    def failed(self) -> float:
+        """A try has failed; return the seconds until the next."""
+        wait = min(self._most, self._first * 2.0 ** min(self._fails, 30))
+        self._fails += 1
+        self._until = self._clock() + wait
+        return wait
+
+    def worked(self) -> None:
+        """A try has worked."""
+        self._fails, self._until = 0, 0.0
+
+
+class Delivering:
+    """Works in a thread of its own from ``start`` until ``stop``."""
+
+    def __init__(self, config: NodeConfig, spool: Spool) -> None:
+        self._config, self._spool = config, spool
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._turns = Turns("answered_at")
+        self._all = Backoff(config.destination)
+        self._each: dict[str, Backoff] = {}
+        self._thread = threading.Thread(target=self._run, name="delivering")
+        self.problem = ""
+        self.sent = 0
+
+    def start(self) -> None:
+        """Start."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Results have come: look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop after the object that is being sent."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it works."""
+        return self._thread.is_alive()
+
+    @property
+    def retry_in_s(self) -> float:
+        """Seconds until the destination is tried again; 0 if it is not waited for."""
+        return self._all.left_s
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                is_done = self._deliver_one()
+            except (OSError, BrainError):  # of the disk
+                wait = self._all.failed()
+                _LOG.error("results wait: the spool cannot be written; next try in %.0f s", wait)
+                is_done = False
+            if not is_done:
+                self._wake.wait(_PAUSE_S)
+
+    def _deliver_one(self) -> bool:
+        """Deliver one round; return whether to go on at once."""
+        waiting = self._turns.in_order(self._spool.rounds("results"))
+        self._each = {
+            name: wait for name, wait in self._each.items() if name in {x.name for x in waiting}
+        }
+        for one in waiting:
+            if self._is_too_old(one):
+                return True
+        if self._all.left_s:
+            return False
+        blocked: set[str] = set()
+        for one in waiting:
+            own = self._each.get(one.name)
+            if own is not None and own.left_s:
+                blocked.add(one.key)  # a later round of the study goes after it
+            elif one.key not in blocked:
+                return self._deliver(one)
+        return False
+
+    def _deliver(self, one: Round) -> bool:
+        files = sorted(one.out.rglob("*.dcm"))
+        try:
+            send(self._config, files, one.name)
+        except Unreachable as error:
+            wait = self._all.failed()
+            self.problem = str(error)
+            _LOG.warning("results wait: %s; next try in %.0f s", error, wait)
+            return False
+        except RefusedByDestination as error:
+            self._all.worked()
+            self._refused(one, str(error))
+            return True
+        self._all.worked()
+        self.problem = ""
+        self.sent += 1
+        with contextlib.suppress(CannotWrite):  # a full disk must not make it send again
+            update_note(one.folder, sent_at=now(), problem=None)
+        self._spool.move(one, "sent")
+        _LOG.info("study %s delivered: %d objects", one.key, len(files))
+        return True
+
+    def _refused(self, one: Round, why: str) -> None:
+        own = self._each.setdefault(one.name, Backoff(self._config.destination))
+        wait = own.failed()
+        if own.fails >= _MAX_REFUSALS:
+            self._give_up(
+                one, "refused_by_destination", f"the destination refuses its results: {why}"
+            )
+            return
+        update_note(one.folder, problem=why)
+        _LOG.warning(
+            "study %s: the destination refuses its results: %s; next try in %.0f s",
+            one.key,
+            why,
+            wait,
+        )
+
+    def _is_too_old(self, one: Round) -> bool:
+        answered = read_note(one.folder).get("answered_at", now())
+        if now() - answered < self._config.destination.give_up_h * _S_PER_H:
+            return False
+        self._give_up(
+            one, "not_delivered", self.problem or "the destination was not reached in time"
+        )
+        return True
+
+    def _give_up(self, one: Round, code: str, message: str) -> None:
+        update_note(one.folder, code=code, message=message, failed_at=now())
+        self._spool.move(one, "failed")
+        _LOG.error("study %s FAILED, %s: %s", one.key, code, message)

@@ -1,0 +1,121 @@
+"""The process that classifies, apart from the one that receives: a decoder that crashes takes no image with it.
+
+    python -m edge_infer.node.worker
+
+Speaks JSON lines: the first line of standard input holds options, each further one a study; each gets a line as answer.
+Only paths, counts and codes are said. Standard error is not used: native decoders print values of headers there.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from edge_infer.atomic import replace_folder_atomically
+from edge_infer.errors import BrainError
+from edge_infer.node.quiet import silence_dicom
+from edge_infer.system_errors import as_brain_error
+
+__all__ = ["main"]
+
+_PR_SET_PDEATHSIG, _SIGKILL = 1, 9
+
+
+def main() -> int:
+    """Serve until standard input ends."""
+    requests, answers = sys.stdin, _private_stdout()
+    silence_dicom()
+    options = json.loads(requests.readline())
+    _die_with(options["parent"])
+    try:
+        answering = importlib.import_module(options["answering"])
+        classifier = _classifier(answering, options)
+    except Exception as error:
+        _say(answers, _error(error))
+        return 1
+    _say(answers, {"model": _model(classifier), "pid": os.getpid()})
+    for line in requests:
+        try:
+            _say(answers, _answered(answering, classifier, json.loads(line), options))
+        except Exception as error:
+            _say(answers, _error(error))
+    return 0
+
+
+def _answered(
+    answering: Any, classifier: Any, request: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    images = sorted(Path(request["images"]).iterdir())
+    with replace_folder_atomically(Path(request["out"])) as folder:
+        answer = answering.answer_study(
+            classifier,
+            images,
+            folder,
+            despite=options["despite"],
+            predecessors=[Path(one) for one in request["predecessors"]],
+            warnings=request["warnings"],
+        )
+        files = sorted(path.name for path in folder.rglob("*.dcm"))
+    return {"series": len(answer.series), "files": len(files), "refused": answer.refused}
+
+
+def _classifier(answering: Any, options: Mapping[str, Any]) -> Any:
+    bundle = options["bundle"]
+    return answering.load_classifier(
+        None if bundle is None else Path(bundle),
+        threads=options["threads"] or None,
+        scope=options["scope"],
+    )
+
+
+def _model(classifier: Any) -> dict[str, str]:
+    model = classifier.model
+    return {
+        "name": model.name,
+        "precision": model.precision,
+        "manifest_sha256": model.manifest_sha256,
+    }
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    named = error if isinstance(error, BrainError) else as_brain_error(error)
+    if named is None:  # a bug, or a library's error: where it was, and not what it says
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else ""
+        return {"error": "error", "message": f"{type(error).__name__} in {where}", "hint": ""}
+    return {"error": named.code, "message": named.message, "hint": named.hint}
+
+
+def _private_stdout() -> TextIO:
+    """Keep standard output for answers; what native libraries print goes nowhere."""
+    private = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return open(private, "w", encoding="utf-8")  # noqa: PTH123 -- as long as the process
+
+
+def _say(answers: TextIO, value: object) -> None:
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+def _die_with(parent: int) -> None:
+    """End with the node, and go before it if memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    if os.name != "nt" and os.getppid() != parent:  # it ended before we asked
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

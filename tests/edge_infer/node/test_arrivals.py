@@ -1,0 +1,255 @@
+"""When a study is complete, with a clock that the test moves; and what a start after a kill makes of the disk."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_infer.node.arrivals import Arrivals, Arrived
+from edge_infer.node.config import Complete, Limits
+from edge_infer.node.notes import read_note
+from edge_infer.node.received import Received
+from edge_infer.node.spool import Spool, key_of
+
+KEY = key_of("1.2.3", "patient")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool.opened(tmp_path / "spool") as opened:
+        yield opened
+
+
+@pytest.fixture
+def arrivals(spool: Spool, clock: Clock) -> Arrivals:
+    return reopened(spool, clock)
+
+
+def reopened(spool: Spool, clock: Clock) -> Arrivals:
+    return Arrivals(spool, Complete(quiet_s=10, after_abort_s=100), Limits(), clock)
+
+
+def image(spool: Spool, name: str, content: str = "") -> Received:
+    file = spool.partial / name
+    file.write_text(content or name)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return Received(
+        file=file, key=KEY, name=f"{digest}.dcm", study_instance_uid="1.2.3", sop_class_uid="1.2"
+    )
+
+
+def test_a_study_is_complete_after_the_end_and_a_quiet_time(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    assert arrivals.store(link, image(spool, "a")) is Arrived.STORED
+    clock.time += 1000
+    assert arrivals.complete() == []  # the association is open
+    arrivals.end(link, well=True)
+    clock.time += 9.9
+    assert arrivals.complete() == []
+    clock.time += 0.2
+    (one,) = arrivals.complete()
+    assert (one.name, one.stage) == (f"{KEY}.1", "ready")
+    assert read_note(one.folder)["images"] == 1
+    assert arrivals.complete() == []
+
+
+def test_a_new_image_begins_the_quiet_time_anew(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    for name in ("a", "b"):
+        link = arrivals.begin()  # senders of one image per association
+        arrivals.store(link, image(spool, name))
+        arrivals.end(link, well=True)
+        clock.time += 6
+    assert arrivals.complete() == []
+    clock.time += 5
+    (one,) = arrivals.complete()
+    assert read_note(one.folder)["images"] == 2
+
+
+def test_after_a_break_it_waits_longer_and_then_fails(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=False)
+    clock.time += 99
+    assert arrivals.complete() == []
+    clock.time += 2
+    (one,) = arrivals.complete()
+    assert one.stage == "failed"
+    assert read_note(one.folder)["code"] == "incomplete"
+
+
+@pytest.mark.parametrize("repeats", [["a"], ["a", "b"], ["b"]])
+def test_a_later_association_that_ends_well_mends_a_break(
+    arrivals: Arrivals, spool: Spool, clock: Clock, repeats: list[str]
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=False)
+    again = arrivals.begin()
+    for name in repeats:
+        arrivals.store(again, image(spool, name))
+    arrivals.end(again, well=True)
+    clock.time += 11
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_an_association_into_another_study_mends_nothing(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=False)
+    arrivals.end(arrivals.begin(), well=True)
+    clock.time += 11
+    assert arrivals.complete() == []
+
+
+def test_after_a_kill_a_study_that_was_open_waits_longer_and_is_marked(
+    spool: Spool, arrivals: Arrivals, clock: Clock
+) -> None:
+    arrivals.store(arrivals.begin(), image(spool, "a"))
+    after = reopened(reopened(spool, clock)._spool, clock)  # killed twice
+    clock.time += 11
+    assert after.complete() == []
+    clock.time += 90
+    (one,) = after.complete()
+    assert one.stage == "ready"
+    assert read_note(one.folder)["was_incomplete"]
+
+
+def test_a_new_try_after_a_kill_is_a_whole_study(
+    spool: Spool, arrivals: Arrivals, clock: Clock
+) -> None:
+    arrivals.store(arrivals.begin(), image(spool, "a"))
+    after = reopened(spool, clock)
+    again = after.begin()
+    assert after.store(again, image(spool, "a")) is Arrived.DUPLICATE
+    after.end(again, well=True)
+    clock.time += 11
+    (one,) = after.complete()
+    assert "was_incomplete" not in read_note(one.folder)
+    assert [path.name for path in one.folder.iterdir() if "-" in path.name] == []
+
+
+def test_a_break_before_a_kill_is_still_a_break(
+    spool: Spool, arrivals: Arrivals, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=False)
+    after = reopened(spool, clock)
+    clock.time += 101
+    assert [one.stage for one in after.complete()] == ["failed"]
+
+
+def test_a_kill_after_the_end_is_none(spool: Spool, arrivals: Arrivals, clock: Clock) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    after = reopened(spool, clock)
+    clock.time += 11
+    assert [one.stage for one in after.complete()] == ["ready"]
+
+
+def test_a_study_without_an_image_is_swept_at_the_start(spool: Spool, clock: Clock) -> None:
+    (spool.incoming / KEY / "images").mkdir(parents=True)
+    assert len(reopened(spool, clock)) == 0
+    assert list(spool.incoming.iterdir()) == []
+
+
+def test_the_same_image_is_kept_once(arrivals: Arrivals, spool: Spool) -> None:
+    link = arrivals.begin()
+    assert arrivals.store(link, image(spool, "a")) is Arrived.STORED
+    assert arrivals.store(link, image(spool, "a")) is Arrived.DUPLICATE
+    assert arrivals.store(link, image(spool, "a", "other content")) is Arrived.DIFFERS
+    (kept,) = (spool.incoming / KEY / "images").iterdir()
+    assert kept.read_text() == "a"
+    assert list(spool.partial.iterdir()) == []
+
+
+def test_late_images_join_the_earlier_ones_in_a_second_round(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    rounds = []
+    for name in ("a", "b"):
+        link = arrivals.begin()
+        arrivals.store(link, image(spool, name))
+        arrivals.end(link, well=True)
+        clock.time += 11
+        rounds += arrivals.complete()
+    assert [one.number for one in rounds] == [1, 2]
+    assert [len(list(one.images.iterdir())) for one in rounds] == [1, 2]
+    assert read_note(rounds[1].folder)["late_images"] == 1
+    assert spool.used_bytes() < 1200  # the shared file counts once; the rest are notes
+
+
+def test_of_an_answered_study_duplicates_are_dropped_and_of_a_failed_one_they_are_not(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    clock.time += 11
+    (one,) = arrivals.complete()
+    assert arrivals.store(arrivals.begin(), image(spool, "a")) is Arrived.DUPLICATE
+    assert KEY not in arrivals
+    spool.move(one, "failed")
+    assert arrivals.store(arrivals.begin(), image(spool, "a")) is Arrived.STORED
+
+
+def test_the_key_shows_neither_uid_nor_patient_and_tells_patients_apart() -> None:
+    assert key_of("1.2.3", "DOE") == key_of("1.2.3", "DOE") != key_of("1.2.3", "ROE")
+    assert len(KEY) == 16
+    assert "1.2.3" not in KEY
+
+
+def test_a_full_disk_at_the_end_of_an_association_keeps_no_study_open(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.marks.flush_folder", full)
+        with pytest.raises(OSError, match="full"):
+            arrivals.end(link, well=True)
+    clock.time += 11
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_an_image_that_could_not_be_written_is_refused_and_leaves_no_empty_study(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.marks.flush_folder", full)
+        with pytest.raises(OSError, match="full"):
+            arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    clock.time += 11
+    assert arrivals.complete() == []
+    assert list(spool.incoming.iterdir()) == []
+    again = arrivals.begin()
+    assert arrivals.store(again, image(spool, "a")) is Arrived.STORED
+
+
+def full(_folder: object) -> None:
+    raise OSError(28, "full")

@@ -1,0 +1,138 @@
+"""Studies at which the classifier fails: they end in ``failed`` with a code, and the next study is answered."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dicom_files import uid_of
+from node_runs import Destination, Node, study, wait_for
+
+# pynetdicom leaves sockets of associations that broke to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    made = Node(
+        tmp_path_factory.mktemp("node"),
+        complete={"quiet_s": 0.3, "after_abort_s": 0.6},
+        limits={"min_free_mb": 0, "study_timeout_s": 1.5, "max_waiting": 5, "max_spool_mb": 4},
+    )
+    made.start()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def pacs(node: Node) -> Iterator[Destination]:
+    destination = Destination(node.destination_port)
+    destination.start()
+    yield destination
+    destination.stop()
+
+
+def folder_of(node: Node, stage: str, name: str) -> Path | None:
+    for folder in node.rounds(stage):
+        note = folder / "note.json"
+        if note.exists() and json.loads(note.read_bytes())["study_instance_uid"] == uid_of(name):
+            return folder
+    return None
+
+
+def failed_note(node: Node, name: str) -> dict[str, Any]:
+    folder = wait_for(lambda: folder_of(node, "failed", name), what="failing")
+    return dict(json.loads((folder / "note.json").read_bytes()))
+
+
+def test_studies_that_cannot_be_answered_fail_with_a_code(node: Node, pacs: Destination) -> None:
+    codes = {
+        "refuse": "no_readable_series",
+        "error": "corrupt",
+        "bug": "error",
+        "slow": "timed_out",
+        "crash": "crashed",
+    }
+    for trouble in codes:
+        node.send(study(trouble, ProtocolName=trouble))
+    notes = {trouble: failed_note(node, trouble) for trouble in codes}
+    assert {trouble: note["code"] for trouble, note in notes.items()} == codes
+    assert "CANARY" not in (str(notes) + node.log_text).upper()
+    counts = dict.fromkeys(sorted(codes.values()), 1)
+    wait_for(lambda: node.status()["failed_by_code"] == counts, what="a status")
+    assert not pacs.came
+
+
+def test_after_a_crash_the_next_study_is_answered_and_the_crashed_one_when_told_so(
+    node: Node, pacs: Destination
+) -> None:
+    node.send(study("after the crash"))
+    wait_for(lambda: folder_of(node, "sent", "after the crash"), what="sending")
+    (node.folder / "calm").touch()
+    crashed = folder_of(node, "failed", "crash")
+    assert crashed is not None
+    assert node.command("retry", crashed.name).returncode == 0
+    wait_for(lambda: folder_of(node, "sent", "crash"), what="sending")
+    (node.folder / "calm").unlink()
+    assert pacs.came.total() == 2
+
+
+def test_an_incomplete_study_is_answered_with_a_warning_when_told_so(
+    node: Node, pacs: Destination
+) -> None:
+    node.send(study("incomplete")[:2], ending="abort")
+    assert failed_note(node, "incomplete")["code"] == "incomplete"
+    failed = folder_of(node, "failed", "incomplete")
+    assert failed is not None
+    assert node.command("retry", failed.name.partition(".")[0]).returncode == 0
+    wait_for(lambda: folder_of(node, "sent", "incomplete"), what="sending")
+    (result,) = [x for x in pacs.objects.values() if x.StudyInstanceUID == uid_of("incomplete")]
+    assert "may be incomplete" in result.ImageComments
+
+
+def test_retry_refuses_a_name_that_did_not_fail(node: Node) -> None:
+    finished = node.command("retry", "0000000000000000.1")
+    assert finished.returncode == 21
+    assert "not among the studies that failed" in finished.stderr
+
+
+def test_a_full_queue_refuses_new_studies_and_finishes_the_old(
+    node: Node, pacs: Destination
+) -> None:
+    pacs.stop()
+    names = [f"queue {number}" for number in range(6)]
+    for name in names[:5]:
+        assert node.send(study(name, slices=1)) == [0]
+    wait_for(lambda: not node.rounds("incoming"))
+    assert node.send(study(names[5], slices=1)) == [0xA700]
+    assert "queue_full" in node.log_text
+    pacs.start()
+    for name in names[:5]:
+        wait_for(lambda name=name: folder_of(node, "sent", name), what="sending")
+    wait_for(lambda: node.send(study(names[5], slices=1)) == [0], what="room")
+    wait_for(lambda: folder_of(node, "sent", names[5]), what="sending")
+
+
+def test_a_stop_in_the_middle_of_a_study_leaves_it_to_the_next_start(
+    node: Node, pacs: Destination
+) -> None:
+    node.send(study("interrupted", ProtocolName="slow"))
+    started = (
+        wait_for(lambda: folder_of(node, "ready", "interrupted"), what="starting") / "note.json"
+    )
+    wait_for(lambda: b"started_at" in started.read_bytes())
+    assert node.stop() == 0
+    assert b"started_at" not in started.read_bytes()
+    (node.folder / "calm").touch()
+    node.start()
+    wait_for(lambda: folder_of(node, "sent", "interrupted"), what="sending")
+    (result,) = [x for x in pacs.objects.values() if x.StudyInstanceUID == uid_of("interrupted")]
+    assert pacs.came[result.SOPInstanceUID] == 1
+
+
+def test_a_full_spool_refuses_everything(node: Node) -> None:
+    """Runs last: it fills the spool."""
+    large = study("large", slices=3, size=1200)  # 2.9 MB each, of 4 MiB
+    assert node.send(large)[::2] == [0, 0xA700]
+    assert "spool_full" in node.log_text
