@@ -1,9 +1,11 @@
 """Which images of which study have come, who is still sending, and when a study is complete.
 
-There is no sure sign that a study is complete (pynetdicom#369): it counts as complete when every association that sent
-into it has ended well and no image came for a while. One that was broken off keeps its study waiting for another try
-of the sender, and in the end fails it. One that was cut by the end of the node itself does so, too; but if the sender
-does not try again, it has missed nothing, and the study is answered with a warning.
+There is no sure sign that a study is complete (pynetdicom#369): it counts as complete when every association that
+sent into it has ended well and no image came for a while. One that was broken off, or of which an image was refused
+for want of room, keeps its study waiting for another try of the sender, and in the end fails it. A new try is a
+later association that ends well and sent into the series that was interrupted. If a later one sent other series of
+the study only, it is answered after the longer wait, with a warning. So it is if the end of the node itself cut an
+association off: a sender that does not try again has missed nothing.
 """
 
 import filecmp
@@ -20,9 +22,9 @@ from typing import Any
 from edge_infer.errors import CannotWrite
 from edge_infer.node.config import Complete, Limits
 from edge_infer.node.disk import flush_file, flush_folder, link_all
-from edge_infer.node.marks import mark_broken, mark_open, remove_marks, take_over_marks
+from edge_infer.node.marks import mark_broken, mark_cut, mark_open, remove_marks, take_over_marks
 from edge_infer.node.notes import now, read_note, update_note
-from edge_infer.node.received import Received
+from edge_infer.node.received import Received, series_of
 from edge_infer.node.spool import IMAGES, Round, Spool, Stage
 
 __all__ = ["Arrivals", "Arrived", "Link"]
@@ -49,11 +51,35 @@ class Link:
         token: Its name in marks.
         began: Its place among all beginnings and breaks.
         keys: Studies it has sent into.
+        refused: Those of them of which an image was refused for want of room.
+        series: Which series it has sent, by study; the last one stands last.
     """
 
     token: str
     began: int
     keys: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    series: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def sends(self, received: Received) -> None:
+        """It sends an image of this series."""
+        sent = self.series.setdefault(received.key, {})
+        sent.pop(received.series_instance_uid, None)
+        sent[received.series_instance_uid] = None
+
+    def last_series(self, key: str) -> str:
+        """Return the series it was sending; empty if unknown."""
+        return next(reversed(self.series.get(key, {})), "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Break:
+    place: int  # among all beginnings and breaks
+    series: str  # that was being sent; empty if unknown
+
+    def is_mended_by(self, link: Link, key: str) -> bool:
+        """Whether a later association was the sender's new try: it sent into the series that was interrupted."""
+        return not self.series or self.series in link.series.get(key, {})
 
 
 @dataclass(slots=True)
@@ -61,10 +87,9 @@ class _Incoming:
     last: float  # clock time of the last image, or of the last end of an association
     files: int = 0
     open: set[str] = field(default_factory=set)  # tokens
-    broken: dict[str, int] = field(
-        default_factory=dict
-    )  # token -> its place among all beginnings and breaks
-    cut: set[str] = field(default_factory=set)  # tokens of those that the node's own end cut off
+    broken: dict[str, _Break] = field(default_factory=dict)  # by token
+    # By token: cut off by the node's own end; or broken off, and a later one sent other series of the study only.
+    cut: dict[str, _Break] = field(default_factory=dict)
 
 
 class Arrivals:
@@ -115,6 +140,7 @@ class Arrivals:
         flush_file(received.file)
         descriptor = -1
         with self._lock:
+            link.sends(received)
             former = self._former(received)
             if former is None:
                 images = self._add(link, received)
@@ -132,6 +158,18 @@ class Arrivals:
             os.close(descriptor)
         return Arrived.STORED
 
+    def refused(self, link: Link, received: Received) -> None:
+        """An image was refused for want of room: the association counts as broken off, however it ends."""
+        with self._lock:
+            link.sends(received)
+            link.refused.add(received.key)
+            study = self._studies.get(received.key)
+            if study is not None and link.token not in study.open:
+                study.open.add(link.token)  # first: a mark may be impossible where there is no room
+                link.keys.add(received.key)
+                study.last = self._clock()
+                mark_open(self._folder(received.key), link.token)
+
     def end(self, link: Link, *, well: bool) -> None:
         """An association has ended: released, or broken off.
 
@@ -147,7 +185,7 @@ class Arrivals:
                 if study is None or link.token not in study.open:
                     continue
                 try:
-                    self._end_in(key, study, link, well=well)
+                    self._end_in(key, study, link, well=well and key not in link.refused)
                 except (OSError, CannotWrite) as error:
                     failures.append(error)
         if failures:
@@ -178,7 +216,9 @@ class Arrivals:
                 continue
             study = _Incoming(last=self._clock(), files=files)
             broken, cut = take_over_marks(folder)
-            study.broken, study.cut = dict.fromkeys(broken, 0), set(cut)
+            series = _last_series(folder / IMAGES)
+            study.broken = dict.fromkeys(broken, _Break(0, series))
+            study.cut = dict.fromkeys(cut, _Break(0, series))
             self._studies[folder.name] = study
 
     def _folder(self, key: str) -> Path:
@@ -231,16 +271,21 @@ class Arrivals:
         study.last = self._clock()
         study.open.discard(link.token)
         if not well:
-            study.broken[link.token] = self._events
+            study.broken[link.token] = _Break(self._events, link.last_series(key))
             mark_broken(folder, link.token)
             update_note(folder, breaks=read_note(folder).get("breaks", 0) + 1)
             return
-        # It began after those broke off, so it is taken for a sender's new try.
-        mended = [token for token, place in study.broken.items() if place < link.began]
-        for token in mended:
-            del study.broken[token]
-        remove_marks(folder, link.token, mended=[*mended, *study.cut])
-        study.cut.clear()
+        earlier = {token: one for token, one in study.broken.items() if one.place < link.began}
+        former = {**study.cut, **earlier}
+        mended = [token for token, one in former.items() if one.is_mended_by(link, key)]
+        for token, one in former.items():
+            study.broken.pop(token, None)
+            study.cut.pop(token, None)
+            if token not in mended:
+                study.cut[token] = one
+        for token in earlier.keys() & study.cut.keys():
+            mark_cut(folder, token)
+        remove_marks(folder, link.token, mended=mended)
 
     def _close(self, key: str, study: _Incoming) -> Round:
         folder = self._folder(key)
@@ -260,12 +305,26 @@ class Arrivals:
             values |= {"code": "incomplete", "failed_at": now(), "message": _INCOMPLETE}
         update_note(folder, **values)
         flush_folder(folder / IMAGES)
-        del self._studies[key]
         stage: Stage = "failed" if study.broken else "ready"
-        return self._spool.entered(key, self._spool.next_number(key), stage, folder)
+        number = self._spool.next_number(key)
+        try:
+            return self._spool.entered(key, number, stage, folder)
+        finally:
+            if (
+                not folder.exists()
+            ):  # it has moved, even if that could not be flushed; else it is tried again
+                del self._studies[key]
 
 
-_INCOMPLETE = "an association broke off while it was sent, and no later one ended well"
+_INCOMPLETE = (
+    "an association broke off, or images were refused for want of room, and no later one ended well"
+)
+
+
+def _last_series(images: Path) -> str:
+    """Return the series of the image that came last, which an association was sending when the node ended."""
+    files = [(path.stat().st_mtime_ns, path) for path in images.iterdir()]
+    return series_of(max(files)[1])
 
 
 def _compared(former: Path, file: Path) -> Arrived:

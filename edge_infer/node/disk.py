@@ -1,6 +1,5 @@
 """Names and contents that are on the disk when a function returns, and files that two folders share."""
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -20,19 +19,38 @@ def flush_folder(folder: Path) -> None:
 
 
 def link_all(source: Path, target: Path) -> None:
-    """Let the files of one folder lie in another, too, without a copy where the file system can."""
-    for path in source.iterdir():
-        try:
-            os.link(path, target / path.name)
-        except (
-            FileExistsError,
-            FileNotFoundError,
-        ):  # linked before; or retention has just removed it
-            continue
-        except OSError:  # no hard links here
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(path, target / path.name)
-                flush_file(target / path.name)
+    """Let the files of one folder lie in another, too, without a copy where the file system can.
+
+    The source may be moved meanwhile: it is held open, and its files are found through that.
+    """
+    for rest in target.glob("*.part"):  # of a copy that was killed
+        rest.unlink()
+    if os.link not in os.supports_dir_fd:  # Windows, where an open folder cannot be moved
+        for path in source.iterdir():
+            _link(str(path), target / path.name, None)
+        return
+    descriptor = os.open(source, os.O_RDONLY)
+    try:
+        for name in os.listdir(descriptor):  # noqa: PTH208 -- of an open folder
+            _link(name, target / name, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link(name: str, target: Path, folder: int | None) -> None:
+    try:
+        os.link(name, target, src_dir_fd=folder)
+    except FileExistsError:  # linked before
+        return
+    except OSError:  # no hard links here
+        temporary = target.with_name(f"{target.name}.part")
+        with (
+            os.fdopen(os.open(name, os.O_RDONLY, dir_fd=folder), "rb") as file,
+            temporary.open("wb") as copy,
+        ):
+            shutil.copyfileobj(file, copy)
+        flush_file(temporary)
+        temporary.rename(target)
 
 
 def _flush(path: Path, flags: int) -> None:

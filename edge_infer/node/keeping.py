@@ -25,7 +25,10 @@ def tidy(spool: Spool, keep: Keep) -> None:
         if hours >= max(keep.images_h, keep.results_h):
             _remove(spool, one)
         elif hours >= keep.images_h and one.images.is_dir():
-            shutil.rmtree(one.images, ignore_errors=True)
+            # In one step out of the way: a late image must find all of them or none.
+            gone = one.images.with_name("images.gone")
+            one.images.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
             _LOG.info("study %s: its images were removed", one.key)
         elif hours >= keep.results_h and one.out.is_dir():
             shutil.rmtree(one.out, ignore_errors=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_infer.node.disk import flush_folder
 
-__all__ = ["mark_broken", "mark_open", "remove_marks", "take_over_marks"]
+__all__ = ["mark_broken", "mark_cut", "mark_open", "remove_marks", "take_over_marks"]
 
 _OPEN, _BROKEN, _CUT = "open-", "broken-", "cut-"
 
@@ -24,6 +24,12 @@ def mark_open(study: Path, link: str) -> None:
 def mark_broken(study: Path, link: str) -> None:
     """An association broke off."""
     (study / f"{_OPEN}{link}").rename(study / f"{_BROKEN}{link}")
+    flush_folder(study)
+
+
+def mark_cut(study: Path, link: str) -> None:
+    """An association that broke off was not tried again, though another one ended well."""
+    (study / f"{_BROKEN}{link}").rename(study / f"{_CUT}{link}")
     flush_folder(study)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from edge_infer.dicom.quiet import quiet_pydicom
 from edge_infer.node.spool import key_of
 
-__all__ = ["NotUnderstood", "Received", "read_received"]
+__all__ = ["NotUnderstood", "Received", "read_received", "series_of"]
 
+_SERIES = "SeriesInstanceUID"
 _UID = re.compile(r"[0-9.]{1,64}")
 
 
@@ -28,6 +29,7 @@ class Received:
         name: Of its file in the study: made of its UID, so that it comes only once.
         study_instance_uid: As it says.
         sop_class_uid: As it says.
+        series_instance_uid: As it says; empty if it does not.
     """
 
     file: Path
@@ -35,6 +37,7 @@ class Received:
     name: str
     study_instance_uid: str
     sop_class_uid: str
+    series_instance_uid: str = ""
 
 
 def read_received(file: Path, *, sop_class_uid: str, sop_instance_uid: str) -> Received:
@@ -52,12 +55,13 @@ def read_received(file: Path, *, sop_class_uid: str, sop_instance_uid: str) -> R
 
     quiet_pydicom()
     tags = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "PatientID", "IssuerOfPatientID"]
+    tags.append(_SERIES)
     try:
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)
         values = [_text(header, tag) for tag in tags]
     except Exception:  # whatever a hostile header brings about; its text may hold a name
         raise NotUnderstood("its header cannot be read") from None
-    sop_class, sop_instance, study, patient, issuer = values
+    sop_class, sop_instance, study, patient, issuer, series = values
     if sop_class != sop_class_uid or sop_instance != sop_instance_uid:
         raise NotUnderstood("its UIDs are not those of the sender's command")
     for name, uid in (("SOPInstanceUID", sop_instance), ("StudyInstanceUID", study)):
@@ -70,7 +74,21 @@ def read_received(file: Path, *, sop_class_uid: str, sop_instance_uid: str) -> R
         name=f"{digest}.dcm",
         study_instance_uid=study,
         sop_class_uid=sop_class,
+        series_instance_uid=series,
     )
+
+
+def series_of(file: Path) -> str:
+    """Return the Series Instance UID of an object in the spool; empty if it has none or cannot be read."""
+    import pydicom
+
+    quiet_pydicom()
+    try:
+        return _text(
+            pydicom.dcmread(file, stop_before_pixels=True, specific_tags=[_SERIES]), _SERIES
+        )
+    except Exception:  # what is unknown is taken for any series
+        return ""
 
 
 def _text(header: Any, tag: str) -> str:

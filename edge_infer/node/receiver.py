@@ -221,15 +221,21 @@ class Receiver:
             sop_class_uid=sop_class,
             sop_instance_uid=str(event.request.AffectedSOPInstanceUID),
         )
+        link = self._links[event.assoc]
         refusal = self._admission.refusal(
             arriving=len(self._arrivals), is_known=received.key in self._arrivals
         )
         if refusal is not None:
             _LOG.warning("study %s: an image was refused: %s", received.key, refusal.value)
             self.counts["refused"] += 1
+            self._arrivals.refused(link, received)
             return _OUT_OF_RESOURCES
         size = received.file.stat().st_size
-        arrived = self._arrivals.store(self._links[event.assoc], received)
+        try:
+            arrived = self._arrivals.store(link, received)
+        except (OSError, CannotWrite):
+            self._arrivals.refused(link, received)
+            raise
         if arrived is Arrived.STORED:
             self._admission.add(size)
             self.counts["stored"] += 1
@@ -237,6 +243,7 @@ class Receiver:
         if arrived is Arrived.TOO_MANY:
             _LOG.warning("study %s: an image was refused: too many files", received.key)
             self.counts["refused"] += 1
+            self._arrivals.refused(link, received)
             return _OUT_OF_RESOURCES
         self.counts["duplicates"] += 1
         if arrived is Arrived.DIFFERS:

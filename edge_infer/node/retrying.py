@@ -17,13 +17,14 @@ def retry_failed(folder: Path, names: Collection[str] | None) -> list[str]:
 
     Args:
         folder: Of the spool.
-        names: Studies or rounds; None for all.
+        names: Studies or rounds; None for all. Rounds that a later one has replaced are left where they are: a report
+            about a part would arrive after the one about the whole.
 
     Returns:
         The names of the rounds.
 
     Raises:
-        NoInputs: A name is not among the failed ones.
+        NoInputs: A name is not among the failed ones, or was replaced by a later round.
     """
     spool = Spool(folder)
     failed = spool.rounds("failed") if spool.stage("failed").is_dir() else []
@@ -34,7 +35,27 @@ def retry_failed(folder: Path, names: Collection[str] | None) -> list[str]:
                 f"{shown_name(name)}: is not among the studies that failed",
                 hint=f"they lie in {shown_name(spool.stage('failed'))}",
             )
-    taken = [one for one in failed if names is None or one.name in names or one.key in names]
+    answered = {
+        (one.key, one.number)
+        for stage in ("ready", "results", "sent")
+        for one in spool.rounds(stage)
+    }
+    replaced = {
+        one.name
+        for one in failed
+        if any(key == one.key and number > one.number for key, number in answered)
+    }
+    for name in names or ():
+        if name in replaced:
+            raise NoInputs(
+                f"{shown_name(name)}: a later round of this study was answered, or will be",
+                hint="send the study again for a new one",
+            )
+    taken = [
+        one
+        for one in failed
+        if (names is None or one.name in names or one.key in names) and one.name not in replaced
+    ]
     for one in taken:
         note = read_note(one.folder)
         was_incomplete = note.get("was_incomplete") or note.get("code") == "incomplete"

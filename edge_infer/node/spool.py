@@ -145,9 +145,9 @@ class Spool:
         """Move a folder into a stage as a new round, in one step."""
         target = self.stage(stage) / f"{key}.{number}"
         folder.rename(target)
+        self._numbers.setdefault(key, set()).add(number)
         flush_folder(target.parent)
         flush_folder(folder.parent)
-        self._numbers.setdefault(key, set()).add(number)
         return Round(key=key, number=number, stage=stage, folder=target)
 
     def remove(self, one: Round) -> None:

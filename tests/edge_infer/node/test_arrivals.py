@@ -1,8 +1,10 @@
 """When a study is complete, with a clock that the test moves; and what a start after a kill makes of the disk."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,12 +45,17 @@ def reopened(spool: Spool, clock: Clock) -> Arrivals:
     return Arrivals(spool, Complete(quiet_s=10, after_abort_s=100), Limits(), clock)
 
 
-def image(spool: Spool, name: str, content: str = "") -> Received:
+def image(spool: Spool, name: str, content: str = "", series: str = "1.2.3.1") -> Received:
     file = spool.partial / name
     file.write_text(content or name)
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]
     return Received(
-        file=file, key=KEY, name=f"{digest}.dcm", study_instance_uid="1.2.3", sop_class_uid="1.2"
+        file=file,
+        key=KEY,
+        name=f"{digest}.dcm",
+        study_instance_uid="1.2.3",
+        sop_class_uid="1.2",
+        series_instance_uid=series,
     )
 
 
@@ -110,6 +117,101 @@ def test_a_later_association_that_ends_well_mends_a_break(
     arrivals.end(again, well=True)
     clock.time += 11
     assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_a_later_association_with_other_series_only_leaves_a_warning(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a", series="1.2.3.1"))
+    arrivals.end(link, well=False)
+    other = arrivals.begin()
+    arrivals.store(other, image(spool, "b", series="1.2.3.2"))
+    arrivals.end(other, well=True)
+    clock.time += 11
+    assert arrivals.complete() == []
+    clock.time += 90
+    (one,) = arrivals.complete()
+    assert (one.stage, read_note(one.folder)["was_incomplete"]) == ("ready", True)
+
+
+def test_a_new_try_after_other_series_takes_the_warning_back(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a", series="1.2.3.1"))
+    arrivals.end(link, well=False)
+    for name, series in (("b", "1.2.3.2"), ("c", "1.2.3.1")):
+        later = arrivals.begin()
+        arrivals.store(later, image(spool, name, series=series))
+        arrivals.end(later, well=True)
+    clock.time += 11
+    (one,) = arrivals.complete()
+    assert "was_incomplete" not in read_note(one.folder)
+
+
+def test_a_study_of_which_an_image_was_refused_is_not_taken_for_whole(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.refused(link, image(spool, "b"))
+    arrivals.store(link, image(spool, "c"))
+    arrivals.end(link, well=True)
+    clock.time += 11
+    assert arrivals.complete() == []
+    clock.time += 90
+    (one,) = arrivals.complete()
+    assert (one.stage, read_note(one.folder)["code"]) == ("failed", "incomplete")
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_first_image_may_be_the_one_that_was_refused(
+    arrivals: Arrivals, spool: Spool, clock: Clock, is_known: bool
+) -> None:
+    if is_known:
+        first = arrivals.begin()
+        arrivals.store(first, image(spool, "x"))
+        arrivals.end(first, well=True)
+    link = arrivals.begin()
+    arrivals.refused(link, image(spool, "a"))
+    if not is_known:
+        arrivals.store(link, image(spool, "b"))
+    arrivals.end(link, well=True)
+    clock.time += 11
+    assert arrivals.complete() == []
+    again = arrivals.begin()
+    for name in ("a", "b"):
+        arrivals.store(again, image(spool, name))
+    arrivals.end(again, well=True)
+    clock.time += 11
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_late_images_find_those_of_a_round_that_moves_meanwhile(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    for name in ("a", "b", "c"):
+        arrivals.store(link, image(spool, name))
+    arrivals.end(link, well=True)
+    clock.time += 11
+    (first,) = arrivals.complete()
+    late = arrivals.begin()
+    arrivals.store(late, image(spool, "d"))
+    arrivals.end(late, well=True)
+    clock.time += 11
+    real = os.link
+
+    def link_and_move(*args: Any, **options: Any) -> None:
+        real(*args, **options)
+        if first.folder.exists():
+            spool.move(first, "results")
+
+    monkeypatch.setattr(os, "link", link_and_move)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, link_and_move})
+    (second,) = arrivals.complete()
+    assert len(list(second.images.iterdir())) == 4
 
 
 def test_an_association_into_another_study_mends_nothing(
