@@ -64,6 +64,10 @@ def run(config_path: Path) -> None:
     """Serve until SIGTERM or Ctrl-C; the log goes to stderr.
 
     \b
+    Example:
+      brain-node run --config /etc/brain-node/node.toml
+
+    \b
     Exit status:
       0 stopped, 2 usage, 20 or 26 the configuration, 30-34 and 80-84 the bundle,
       40 the spool or the address, 41 another node or program uses them,
@@ -87,7 +91,12 @@ def run(config_path: Path) -> None:
 @main.command("check")
 @_config_option
 def check(config_path: Path) -> None:
-    """Check configuration, spool, bundle and destination; the first thing that fails ends it."""
+    """Check configuration, spool, bundle and destination; the first thing that fails ends it.
+
+    \b
+    Example:
+      brain-node check --config /etc/brain-node/node.toml
+    """
     from edge_infer.node.quiet import silence_dicom
     from edge_infer.node.requirements import require
 
@@ -108,7 +117,13 @@ def check(config_path: Path) -> None:
 @click.option("--study", metavar="UID", help="Say where a study is, by its Study Instance UID.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(config_path: Path, study: str | None, as_json: bool) -> None:
-    """Print what the node is doing; ends with 20 if none runs."""
+    """Print what the node is doing; ends with 20 if none runs.
+
+    \b
+    Example:
+      brain-node status --config /etc/brain-node/node.toml
+      brain-node status --config node.toml --study 1.2.840.113619.2.1 --json
+    """
     from edge_infer.node.spool import Spool
     from edge_infer.node.status import read_status, rounds_with
 
@@ -154,12 +169,22 @@ def _status_text(read: dict[str, Any]) -> str:
 @main.command("retry")
 @_config_option
 @click.argument("names", metavar="ROUND...", nargs=-1)
-@click.option("--all", "take_all", is_flag=True, help="Everything that failed.")
+@click.option(
+    "--all",
+    "take_all",
+    is_flag=True,
+    help="Take up everything that failed and that no later round replaced.",
+)
 def retry(config_path: Path, names: tuple[str, ...], take_all: bool) -> None:
     """Take failed studies up again, named as the log and the status name them (KEY or KEY.1).
 
     The node may be running. What was answered is only sent again. A study that failed as incomplete is classified as
     it is, and its result says that it may be incomplete.
+
+    \b
+    Example:
+      brain-node retry --config node.toml 0123456789abcdef.1
+      brain-node retry --config node.toml --all
     """
     if bool(names) == take_all:
         raise click.UsageError("name rounds, or give --all")
@@ -188,6 +213,10 @@ def task(source: Path | None, target: Path | None) -> None:
     """Classify the study in a folder; write *.dcm and result.json into another.
 
     Settings are read from process.settings of task.json in the input folder: bundle, threads, scope, despite.
+
+    \b
+    Example:
+      brain-node task --input study --output results
     """
     from edge_infer.node.quiet import silence_dicom
     from edge_infer.node.requirements import require
