@@ -29,7 +29,15 @@ from edge_infer.names import shown_name
 from edge_infer.quiet_pillow import quiet_pillow
 from edge_infer.standard_input import StandardInput
 
-__all__ = ["ImageSource", "SourceImage", "open_source", "read_file", "read_image", "source_name"]
+__all__ = [
+    "ImageSource",
+    "SourceImage",
+    "open_named",
+    "open_source",
+    "read_file",
+    "read_image",
+    "source_name",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +99,7 @@ def open_source(source: ImageSource) -> SourceImage:
     try:
         return _open_source(source, name)
     except MemoryError as error:  # an error of this image; the run goes on
-        raise InputOverLimit(
-            f"{shown_name(name)}: there is not enough memory for the image"
-        ) from error
+        raise _no_memory(name) from error
 
 
 def source_name(source: ImageSource) -> str:
@@ -172,6 +178,19 @@ def read_file(path: Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
     if len(data) > limit:
         raise InputOverLimit(f"{shown}: file is larger than {limit // 2**20} MiB")
     return data
+
+
+def open_named(content: bytes, name: str) -> SourceImage:
+    """Read an image in memory that has a name, such as a member of an archive; see ``open_source``."""
+    quiet_pillow()
+    try:
+        return _from_bytes(content, name)
+    except MemoryError as error:
+        raise _no_memory(name) from error
+
+
+def _no_memory(name: str) -> InputOverLimit:
+    return InputOverLimit(f"{shown_name(name)}: there is not enough memory for the image")
 
 
 def _from_bytes(

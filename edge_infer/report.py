@@ -14,7 +14,7 @@ from edge_infer.contract import RESEARCH_USE_ONLY, RESULT_SCHEMA_VERSION
 from edge_infer.errors import BrainError
 from edge_infer.image_file import source_name
 from edge_infer.names import shown_name
-from edge_infer.prediction import Prediction
+from edge_infer.prediction import Prediction, shown_classes
 from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
@@ -24,6 +24,7 @@ __all__ = [
     "context_of",
     "csv_header",
     "csv_row",
+    "json_fields",
     "json_line",
     "text_block",
 ]
@@ -76,10 +77,17 @@ def json_line(outcome: Outcome, context: Context, scan: ScanFields | None = None
         context: Of ``context_of``.
         scan: Of a slice.
     """
+    return json.dumps(json_fields(outcome, context, scan), allow_nan=False)
+
+
+def json_fields(
+    outcome: Outcome, context: Context, scan: ScanFields | None = None
+) -> dict[str, Any]:
+    """Return what ``json_line`` renders; arguments as there."""
     fields = {"schema_version": RESULT_SCHEMA_VERSION, **_result(outcome)}
     if scan is not None:
         fields["scan"] = dict(scan)
-    return json.dumps({**fields, **context}, allow_nan=False)
+    return {**fields, **context}
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
@@ -182,7 +190,7 @@ def csv_row(
     decided = [
         prediction.decision,
         " ".join(reason.value for reason in prediction.reasons),
-        " ".join(prediction.prediction_set),
+        _set_cell(prediction.prediction_set, labels),
     ]
     answer = [prediction.label, f"{prediction.score:.6f}", *probabilities]
     row = [prediction.source, "ok", *decided, *answer]
@@ -191,7 +199,8 @@ def csv_row(
 
 def text_block(prediction: Prediction, *, bar: str = "█") -> str:
     """Render one prediction for people: the decision and the answer, then a bar for each class."""
-    labels = {label: shown_name(label) for label in prediction.probabilities}
+    shown, more = shown_classes(prediction.probabilities)
+    labels = {label: shown_name(label) for label in shown}
     width = max(map(len, labels.values()))
     answer = f"{shown_name(prediction.label)} ({prediction.score:.1%})"
     if not prediction.is_accepted:
@@ -203,11 +212,21 @@ def text_block(prediction: Prediction, *, bar: str = "█") -> str:
         lines.append(f"  {prediction.undecided_words}")
     if not prediction.is_accepted:
         lines.append("  not accepted:")
-    for label, probability in prediction.probabilities.items():
+    for label, name in labels.items():
+        probability = prediction.probabilities[label]
         bars = bar * round(probability * _BAR_WIDTH)
-        lines.append(f"  {labels[label]:<{width}}  {probability:>6.1%}  {bars}".rstrip())
+        lines.append(f"  {name:<{width}}  {probability:>6.1%}  {bars}".rstrip())
+    if more:
+        lines.append(f"  and {more} more")
     lines.extend(f"  note: {shown_name(warning)}" for warning in prediction.warnings)
     return "\n".join(lines)
+
+
+def _set_cell(prediction_set: Sequence[str], labels: Sequence[str]) -> str:
+    """Return the set with spaces between its labels; as a list in JSON if a label of the bundle holds a space."""
+    if any(" " in label for label in labels):
+        return json.dumps(list(prediction_set), ensure_ascii=False)
+    return " ".join(prediction_set)
 
 
 def _cell(value: object) -> str | float:

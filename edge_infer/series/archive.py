@@ -5,6 +5,7 @@ no more bytes than the archive's index states (``zipfile`` stops there and check
 the work.
 """
 
+import io
 import stat
 import weakref
 import zipfile
@@ -104,7 +105,8 @@ class Archive:
     """An open ZIP archive.
 
     Args:
-        path: Of a regular file.
+        path: Of a regular file, or only its name, with ``content``.
+        content: The archive itself, where it is in memory.
 
     Raises:
         UnreadableInput: It is missing, no regular file, or may not be read.
@@ -112,12 +114,12 @@ class Archive:
         InputOverLimit: It holds too many files, or too much.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
         shown = shown_name(path)
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
+            if content is None and not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableInput(f"{shown}: is not a regular file")
-            self.zip = zipfile.ZipFile(path)
+            self.zip = zipfile.ZipFile(path if content is None else io.BytesIO(content))
         except InputError:
             raise
         except OSError as error:

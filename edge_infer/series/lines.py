@@ -8,7 +8,14 @@ from edge_infer.classifier import Outcome
 from edge_infer.report import Context, ScanFields
 from edge_infer.series.result import Run, SeriesResult, SliceAnswer, SliceState
 
-__all__ = ["SERIES_SCHEMA_VERSION", "outcome_of", "scan_fields", "series_line", "source_of"]
+__all__ = [
+    "SERIES_SCHEMA_VERSION",
+    "outcome_of",
+    "scan_fields",
+    "series_fields",
+    "series_line",
+    "source_of",
+]
 
 SERIES_SCHEMA_VERSION = 1
 
@@ -42,7 +49,12 @@ def scan_fields(answer: SliceAnswer, result: SeriesResult) -> ScanFields:
 
 def series_line(result: SeriesResult, context: Context) -> str:
     """Render the result for a series as one line of JSON, without NaN and without a line end."""
-    fields = {
+    return json.dumps(series_fields(result, context), allow_nan=False)
+
+
+def series_fields(result: SeriesResult, context: Context) -> dict[str, Any]:
+    """Return what ``series_line`` renders."""
+    return {
         "schema_version": SERIES_SCHEMA_VERSION,
         "kind": "series",
         "number": result.number,
@@ -65,8 +77,8 @@ def series_line(result: SeriesResult, context: Context) -> str:
         "labels": _labels(result),
         "runs": [_run(run, result) for run in result.runs],
         "warnings": list(result.warnings),
+        **context,
     }
-    return json.dumps({**fields, **context}, allow_nan=False)
 
 
 def source_of(result: SeriesResult) -> str:

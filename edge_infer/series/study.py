@@ -16,13 +16,13 @@ from edge_infer.errors import (
 from edge_infer.folder_walk import is_folder
 from edge_infer.inputs import expand_inputs, first_bytes
 from edge_infer.names import shown_name, shown_names
-from edge_infer.scan_files import MAX_SCAN_BYTES, ScanKind, kind_of
+from edge_infer.scan_files import MAX_SCAN_BYTES, START_BYTES, ScanKind, kind_of
 from edge_infer.scan_slice import Plane, ScanFile, ScanSlice
 from edge_infer.series.archive import Archive
 from edge_infer.series.result import Refused
 from edge_infer.series.stacks import Stack, stacks_of
 
-__all__ = ["MAX_SLICES", "Series", "Study", "StudyPaths", "open_study"]
+__all__ = ["MAX_SLICES", "Series", "Study", "StudyPaths", "open_content", "open_study"]
 
 StudyPaths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
@@ -72,11 +72,13 @@ class Study:
         series: In the order in which their first files were found.
         refused: Files that are scans and are not read, and why.
         left_out: Files that are no scans, in words; empty if there are none.
+        others: Names of these, but for what was left out of a folder.
     """
 
     series: tuple[Series, ...]
     refused: tuple[Refused, ...] = ()
     left_out: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def slices(self) -> int:
@@ -109,12 +111,41 @@ def open_study(paths: StudyPaths, *, despite: Collection[str] = ()) -> Study:
     found = _Found()
     for path in _several(paths):
         _add_path(found, path, despite)
+    return _study(found)
+
+
+def open_content(content: bytes, *, name: str, despite: Collection[str] = ()) -> Study:
+    """Read the headers of a scan, or of an archive of scans, that is in memory; nothing is written to the disk.
+
+    Args:
+        content: Of a DICOM or NIfTI file, or of a ZIP archive.
+        name: Shown in results; need not be a path.
+        despite: As for ``open_study``.
+
+    Raises:
+        NoInputs: Nothing there is a scan.
+    """
+    found = _Found()
+    start = content[:START_BYTES]
+    if kind_of(start) == "zip":
+        _add_archive(found, Path(name), despite, content)
+    elif len(content) > MAX_SCAN_BYTES:
+        raise InputOverLimit(
+            f"{shown_name(name)}: file is larger than {MAX_SCAN_BYTES // 2**20} MiB"
+        )
+    else:
+        _add_file(found, ScanFile(name=name, read=lambda: content), start, despite)
+    return _study(found)
+
+
+def _study(found: _Found) -> Study:
     for name, error, count in found.missing.values():
         more = f" (and {count - 1} more of this kind)" if count > 1 else ""
         named = MissingDependency(f"{error.message}{more}", hint=error.hint)
         found.refused.append(Refused(name=name, error=named))
     if found.others:
-        found.left_out.append(f"{len(found.others)} no scans ({shown_names(found.others)})")
+        names = [PurePath(one).name for one in found.others]
+        found.left_out.append(f"{len(names)} no scans ({shown_names(names)})")
     if not found.slices and not found.refused:
         beside = f"; left out: {'; '.join(found.left_out)}" if found.left_out else ""
         raise NoInputs(f"no scan was found{beside}", hint="give DICOM or NIfTI files, or folders")
@@ -122,6 +153,7 @@ def open_study(paths: StudyPaths, *, despite: Collection[str] = ()) -> Study:
         series=tuple(_series_of(found.slices)),
         refused=tuple(found.refused),
         left_out="; ".join(found.left_out),
+        others=tuple(found.others),
     )
 
 
@@ -134,7 +166,7 @@ def _several(paths: StudyPaths) -> list[Path]:
 def _add_path(found: _Found, path: Path, despite: Collection[str]) -> None:
     if is_folder(path):
         listed = expand_inputs([path])
-        found.others += [one.name for one in listed.images]
+        found.others += [str(one) for one in listed.images]
         if listed.left_out:
             found.left_out.append(listed.left_out)
         for scan in listed.scans:
@@ -147,9 +179,11 @@ def _add_path(found: _Found, path: Path, despite: Collection[str]) -> None:
         _add_file(found, ScanFile.at(path, limit=MAX_SCAN_BYTES), start, despite)
 
 
-def _add_archive(found: _Found, path: Path, despite: Collection[str]) -> None:
+def _add_archive(
+    found: _Found, path: Path, despite: Collection[str], content: bytes | None = None
+) -> None:
     try:
-        members = list(Archive(path).members())
+        members = list(Archive(path, content).members())
     except InputError as error:
         found.refused.append(Refused(name=str(path), error=error))
         return
@@ -161,7 +195,7 @@ def _add_archive(found: _Found, path: Path, despite: Collection[str]) -> None:
             continue
         kind = kind_of(start)
         if kind is None:
-            found.others.append(PurePath(member.name).name)
+            found.others.append(member.name)
             continue
         if kind == "zip":
             nested = UnsupportedImage(
