@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
-from edge_infer.bundle_session import open_bundle_session
+from edge_infer.classes import Classes
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.device_choice import open_chosen_session
+from edge_infer.devices.survey import survey_devices
 from edge_infer.errors import BrainError, SelfTestFailed
 from edge_infer.machine import machine_facts, peak_rss_mb
-from edge_infer.names import shown_name
+from edge_infer.names import shown_name, shown_names
 from edge_infer.preprocessing import to_pixel_values
 from edge_infer.runtime import import_onnxruntime
 from edge_infer.saturation import PRECISION_OPTION, needs_precaution, products_saturate
@@ -42,12 +44,14 @@ class Check:
         name: Stable name for machines.
         finding: What was found, in one line.
         facts: The same for machines.
+        lines: More for people, a line each.
         error: What failed; None if nothing did.
     """
 
     name: str
     finding: str
     facts: dict[str, Any] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
     error: BrainError | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -121,14 +125,17 @@ def examine(
     try:
         checks.append(_onnxruntime())
         checks.append(_telemetry())
+        name = "devices"
+        checks.append(_devices())
         name = "saturation"
         checks.append(_saturation())
         name = "bundle"
         bundle = load_bundle(shipped_bundle_path() if path is None else path)
         checks.append(_bundle(bundle))
         name = "session"
-        session = open_bundle_session(bundle, device=device, num_threads=num_threads)
-        checks.append(_session(session, bundle))
+        chosen = open_chosen_session(bundle, device=device, num_threads=num_threads)
+        session = chosen.session
+        checks.append(_session(session, bundle, chosen.choice))
         name = "self_test"
         checks.append(_self_test(replay(bundle, session, "full", tick=tick)))
         if checks[-1].error is None:
@@ -160,6 +167,16 @@ def _telemetry() -> Check:
     )
 
 
+def _devices() -> Check:
+    found = survey_devices(import_onnxruntime())
+    return Check(
+        name="devices",
+        finding=", ".join(device.device for device in found if device.is_there),
+        facts={"devices": [device.as_json() for device in found]},
+        lines=tuple(device.finding for device in found),
+    )
+
+
 def _saturation() -> Check:
     if products_saturate():
         finding = f"8-bit products saturate on this CPU, so {PRECISION_OPTION} is set for weights of 8 bits"
@@ -180,7 +197,7 @@ def _bundle(bundle: Bundle) -> Check:
         finding=(
             f"{shown_name(bundle.path.name)}: {manifest['model']} {manifest['precision']}, {size}, "
             f"{len(manifest['files']) + 1} files as they were written, "
-            f"{'with' if bundle.scope_model else 'without'} a scope check"
+            f"{'with' if bundle.scope_model else 'without'} a scope check{_classes_words(bundle.classes)}"
         ),
         facts={
             "model": manifest["model"],
@@ -188,22 +205,35 @@ def _bundle(bundle: Bundle) -> Check:
             "schema_version": manifest["schema_version"],
             "manifest_sha256": manifest["manifest_sha256"],
             "scope_check": bundle.scope_model is not None,
+            "labels": list(bundle.labels),
+            "negative_label": bundle.classes.negative,
         },
     )
 
 
-def _session(session: Session, bundle: Bundle) -> Check:
+def _classes_words(classes: Classes) -> str:
+    """Say which classes a bundle has, if they are not the four brain classes."""
+    if classes.is_brain:
+        return ""
+    negative = (
+        "no negative class" if classes.negative is None else f"negative class {classes.negative}"
+    )
+    return f"; {len(classes)} classes: {shown_names(classes.names)}; {negative}"
+
+
+def _session(session: Session, bundle: Bundle, choice: str) -> Check:
     precaution = needs_precaution(bundle.largest_weight)
     return Check(
         name="session",
         finding=(
             f"{session.provider}, {session.num_threads} threads"
-            f"{f', {PRECISION_OPTION} set' if precaution else ''}"
+            f"{f', {PRECISION_OPTION} set' if precaution else ''}{f'; {choice}' if choice else ''}"
         ),
         facts={
             "provider": session.provider,
             "num_threads": session.num_threads,
             "x64quantprecision": precaution,
+            "choice": choice,
         },
     )
 

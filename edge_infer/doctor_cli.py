@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from edge_infer.console import (
     results_stream,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.devices.option_cli import device_option
 from edge_infer.names import shown_name
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ No scan and no network is needed, nothing is written, and the report holds nothi
 Example:
   brain-doctor
   brain-doctor --bundle bundles/cvt13-int8 --json
+  brain-doctor --device openvino
 
 \b
 Exit status:
@@ -46,13 +48,7 @@ Exit status:
     type=NamedPath(path_type=Path, readable=False),
     help="Folder of the model bundle; default: the bundle shipped in the package.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda", "auto"]),
-    default="cpu",
-    show_default=True,
-    help="Processor to run on; auto uses CUDA if it works, else the CPU.",
-)
+@device_option
 @click.option(
     "--threads",
     metavar="N",
@@ -62,7 +58,7 @@ Exit status:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
     bundle: Path | None,
-    device: Literal["cpu", "cuda", "auto"],
+    device: str,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -93,7 +89,7 @@ def _text(examination: "Examination") -> str:
         was_skipped = check.facts.get("pictures") == 0
         mark = "FAILED" if check.error is not None else "-" if was_skipped else "ok"
         lines.append(f"{check.name:<12} {mark:<7} {check.finding}")
-        lines += [f"{'':<20} {failure}" for failure in check.facts.get("failures", [])]
+        lines += [f"{'':<20} {line}" for line in (*check.facts.get("failures", []), *check.lines)]
     if examination.error is not None:
         lines.append("This bundle must not be used on this machine as it is.")
     elif examination.answers_were_checked:

@@ -10,11 +10,13 @@ import PIL
 
 from edge_infer.errors import InferenceFailed, MissingDependency
 
-__all__ = ["import_onnxruntime", "versions"]
+__all__ = ["import_onnxruntime", "plugins", "versions"]
 
 #: Packages whose names begin alike but which are no runtimes. All others are onnxruntime for some processor: -gpu,
 #: -directml, -openvino, -qnn, -rocm, -migraphx, -training, ...
 _ADDITIONS = ("onnxruntime-extensions", "onnxruntime-genai", "onnxruntime-tools")
+#: Providers that plug into any onnxruntime: results may depend on them, too.
+_PLUGINS = ("onnxruntime-ep-",)
 _ENDINGS = (".dist-info", ".egg-info")
 
 
@@ -49,7 +51,7 @@ def import_onnxruntime() -> Any:
 
 def versions() -> dict[str, str]:
     """Return the versions a result depends on."""
-    return {**_onnxruntimes(), "numpy": np.__version__, "pillow": PIL.__version__}
+    return {**_onnxruntimes(), **plugins(), "numpy": np.__version__, "pillow": PIL.__version__}
 
 
 def _onnxruntimes() -> dict[str, str]:
@@ -59,10 +61,24 @@ def _onnxruntimes() -> dict[str, str]:
     and compression modules, which takes 30 ms of a start of 700 ms.
     """
     for place in sys.path:
-        found = _installed_in(place)
+        found = {
+            name: version
+            for name, version in _installed_in(place).items()
+            if not name.startswith(_PLUGINS)
+        }
         if found:
             return found
     return {}
+
+
+def plugins() -> dict[str, str]:
+    """Return name and version of each package of a provider that plugs into onnxruntime."""
+    return {
+        name: version
+        for place in reversed(sys.path)  # the first folder counts
+        for name, version in _installed_in(place).items()
+        if name.startswith(_PLUGINS)
+    }
 
 
 def _installed_in(place: str) -> dict[str, str]:

@@ -1,18 +1,23 @@
-"""The only place that talks to onnxruntime: honest about providers, quiet, safe to fork around."""
+"""Sessions of onnxruntime: honest about providers, quiet, safe to fork around."""
 
+import contextlib
 import ctypes
 import importlib
 import os
+import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.contract import INPUT_NAME, LARGEST_INT8, OUTPUT_NAMES
 from edge_infer.deadline import LOAD_SECONDS, within
+from edge_infer.devices.choice import plan_for
+from edge_infer.devices.names import Device
+from edge_infer.devices.plan import Plan
 from edge_infer.errors import (
     BrainError,
     BundleIncompatible,
@@ -26,12 +31,9 @@ from edge_infer.saturation import avoid_saturation
 
 __all__ = ["Device", "Session", "open_session"]
 
-Device = Literal["cpu", "cuda", "auto"]
-
-_CPU = "CPUExecutionProvider"
-_CUDA = "CUDAExecutionProvider"
 # Failures are raised. At a lower level onnxruntime would print them too, with the names of nodes.
 _LOG_NOTHING = 4
+_LOG_WARNINGS = 2  # onnxruntime's own setting
 
 _live_sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 
@@ -45,8 +47,11 @@ class Session:
         pid: The process it was opened in; it works in no other process.
     """
 
-    def __init__(self, inference_session: Any, *, num_threads: int) -> None:
+    def __init__(
+        self, inference_session: Any, *, num_threads: int, one_at_a_time: bool = False
+    ) -> None:
         self._inference_session = inference_session
+        self._turn = threading.Lock() if one_at_a_time else contextlib.nullcontext()
         self.provider: str = inference_session.get_providers()[0]
         self.num_threads = num_threads
         self.pid = os.getpid()
@@ -60,7 +65,7 @@ class Session:
         Args:
             pixel_values: float32, (N, 3, H, W).
             timeout_s: Longest time to wait. The graph stops after the operator that is running then; an operator
-                that does not end soon is left running on its thread.
+                that does not end soon is left running on its thread. To OpenVINO the whole graph is one operator.
 
         Returns:
             logits (N, classes), embeddings (N, dim) and evidence (N, classes, h, w), float32.
@@ -75,9 +80,10 @@ class Session:
         feeds = {INPUT_NAME: pixel_values}
 
         def work() -> Sequence[Any]:
-            answer: Sequence[Any] = self._inference_session.run(
-                list(OUTPUT_NAMES), feeds, run_options
-            )
+            with self._turn:
+                answer: Sequence[Any] = self._inference_session.run(
+                    list(OUTPUT_NAMES), feeds, run_options
+                )
             return answer
 
         try:
@@ -112,7 +118,8 @@ def open_session(
     Args:
         model: What ``ModelFile.open`` gives, or the bytes of a model.onnx. With bytes, onnxruntime needs twice
             the memory while it opens.
-        device: ``cpu``, ``cuda`` or ``auto``: CUDA where it works, otherwise the CPU; the session says which.
+        device: ``cpu``, ``cuda``, ``openvino`` ... (``edge_infer.devices.names``), but not ``auto``, which is chosen
+            with a bundle (``edge_infer.device_choice``).
         providers: onnxruntime's own names instead of a device; all of them must come up.
         num_threads: Threads within one operator; by default the cores this process may use.
         largest_weight: Largest absolute 8-bit weight of the model, 0 without any. Small weights need no guard
@@ -128,49 +135,22 @@ def open_session(
         TimedOut: It takes longer than two minutes.
         ValueError: An unknown device or a thread count below 1.
     """
-    if device not in ("cpu", "cuda", "auto"):
-        raise ValueError(f"device is {device!r}, expected cpu, cuda or auto")
     threads = usable_cores() if num_threads is None else num_threads
     if threads < 1:
         raise ValueError(f"num_threads is {threads}, expected 1 or more")
     onnxruntime = import_onnxruntime()
-    available = onnxruntime.get_available_providers()
-    wanted = _wanted(device, providers, available)
-    may_fall_back = device == "auto" and providers is None and wanted != [_CPU]
-    options = _session_options(onnxruntime, threads, largest_weight, profile_prefix)
-    try:
-        opened = _open(onnxruntime, model, wanted, options)
-    except ProviderUnavailable:
-        if not may_fall_back:
-            raise
-        opened = _open(onnxruntime, model, [_CPU], options)
-    return Session(opened, num_threads=threads)
-
-
-def _wanted(device: Device, providers: Sequence[str] | None, available: Sequence[str]) -> list[str]:
-    if providers is not None:
-        wanted = list(providers)
-    elif device == "cuda" or (device == "auto" and _CUDA in available):
-        wanted = [_CUDA, _CPU]  # the CPU takes the few operators that CUDA lacks
-    else:
-        wanted = [_CPU]
-    absent = [name for name in wanted if name not in available]
-    if absent or not wanted:
-        # onnxruntime itself would take the CPU without an error.
-        raise ProviderUnavailable(
-            f"execution provider {', '.join(absent) or '(none named)'} is not available; "
-            f"this onnxruntime has {', '.join(available)}",
-            hint="choose one of these, or install 'brain-edge[gpu]' for CUDA",
-        )
-    return wanted
+    plan = plan_for(onnxruntime, device, providers, threads=threads)
+    options = _session_options(onnxruntime, plan, threads, largest_weight, profile_prefix)
+    opened = _open(onnxruntime, model, plan, options)
+    return Session(opened, num_threads=threads, one_at_a_time=plan.one_at_a_time)
 
 
 def _session_options(
-    onnxruntime: Any, threads: int, largest_weight: int, profile_prefix: Path | None
+    onnxruntime: Any, plan: Plan, threads: int, largest_weight: int, profile_prefix: Path | None
 ) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_NOTHING
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads if plan.runtime_threads is None else plan.runtime_threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     # With this on, onnxruntime reserves one block for all values of a run, beside the memory of the first run, which it
@@ -181,42 +161,63 @@ def _session_options(
     options.enable_mem_reuse = False
     options.add_session_config_entry("session.load_model_format", "ONNX")
     avoid_saturation(options, largest_weight=largest_weight)
+    for key, value in plan.config.items():
+        options.add_session_config_entry(key, value)
+    if plan.ep_devices:
+        options.add_provider_for_devices(list(plan.ep_devices), dict(plan.ep_options))
     if profile_prefix is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile_prefix)
     return options
 
 
-def _open(onnxruntime: Any, model: Path | bytes, providers: list[str], options: Any) -> Any:
+def _open(onnxruntime: Any, model: Path | bytes, plan: Plan, options: Any) -> Any:
     try:
-        opened = within(
-            LOAD_SECONDS,
-            lambda: onnxruntime.InferenceSession(
-                _readable(model),
-                options,
-                providers=providers,
-                enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
-                read_config_from_model=0,  # a model must not change the options above
-            ),
-            what="opening model.onnx",
-            stop=lambda: options.set_load_cancellation_flag(True),
-        )
+        with _quietly(onnxruntime, plan):
+            opened = within(
+                LOAD_SECONDS,
+                lambda: onnxruntime.InferenceSession(
+                    _readable(model),
+                    options,
+                    providers=list(plan.providers) or None,
+                    enable_fallback=0,  # it would turn to the CPU by itself and say so on stdout
+                    read_config_from_model=0,  # a model must not change the options above
+                ),
+                what="opening model.onnx",
+                stop=lambda: options.set_load_cancellation_flag(True),
+            )
     except BrainError:
         raise
     except Exception as error:  # Fail, InvalidGraph, NotImplemented, UnicodeDecodeError, ...
-        reason = _first_line(error)
+        reason = _first_line(error) if plan.is_cpu_alone else _last_line(error)
         if isinstance(model, Path):
             reason = reason.replace(str(model), "model.onnx")  # folders may be named after patients
-        if providers != [_CPU]:
-            raise _did_not_come_up(providers, f" ({reason})") from error
+        if not plan.is_cpu_alone:
+            raise _did_not_come_up(plan, plan.required, reason) from error
         raise BundleIncompatible(
             f"onnxruntime {onnxruntime.__version__} cannot load model.onnx: {reason}",
             hint="install a newer onnxruntime, or export the bundle again",
         ) from error
-    lost = [name for name in providers if name not in opened.get_providers()]
+    lost = [name for name in plan.required if name not in opened.get_providers()]
     if lost:  # where a provider's libraries are missing, onnxruntime drops it without an error
-        raise _did_not_come_up(lost, "")
+        raise _did_not_come_up(plan, lost, plan.reason)
     return opened
+
+
+@contextlib.contextmanager
+def _quietly(onnxruntime: Any, plan: Plan) -> Iterator[None]:
+    """Keep onnxruntime's log still while a provider may fail: it names folders, and the failure is raised.
+
+    The setting is the process's, and onnxruntime does not tell what it was.
+    """
+    if plan.is_cpu_alone:
+        yield
+        return
+    onnxruntime.set_default_logger_severity(_LOG_NOTHING)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(_LOG_WARNINGS)
 
 
 def _readable(model: Path | bytes) -> str | bytes:
@@ -230,10 +231,10 @@ def _readable(model: Path | bytes) -> str | bytes:
     return str(model)
 
 
-def _did_not_come_up(providers: Sequence[str], reason: str) -> ProviderUnavailable:
+def _did_not_come_up(plan: Plan, providers: Sequence[str], reason: str) -> ProviderUnavailable:
     return ProviderUnavailable(
-        f"{', '.join(providers)} did not come up on this machine{reason}",
-        hint="check the driver and CUDA libraries, or ask for the CPU",
+        f"{', '.join(providers)} did not come up on this machine{f' ({reason})' if reason else ''}",
+        hint=plan.hint,
     )
 
 
@@ -257,6 +258,13 @@ def _in_time(
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _last_line(error: Exception) -> str:
+    """Return the innermost of nested reasons: OpenVINO's begin with where they were thrown."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and "Exception from" not in line]
+    return (told or [_first_line(error)])[-1][:300]
 
 
 def _abandon_sessions() -> None:

@@ -44,6 +44,7 @@ def test_json_says_the_same_for_machines(bundle_path: Path) -> None:
     assert list(checks) == [
         "onnxruntime",
         "telemetry",
+        "devices",
         "saturation",
         "bundle",
         "session",

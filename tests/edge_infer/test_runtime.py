@@ -58,3 +58,21 @@ def test_a_place_that_may_not_be_read_is_passed_by(
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr(sys, "path", [*names, *sys.path])
     assert versions()["onnxruntime"] == version("onnxruntime")
+
+
+def test_a_provider_that_plugs_in_is_no_second_runtime_and_is_named_in_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, base = tmp_path / "own", tmp_path / "base"
+    (own / "onnxruntime_ep_openvino-1.8.1.dist-info").mkdir(parents=True)
+    (base / "onnxruntime-1.28.0.dist-info").mkdir(parents=True)
+    (base / "onnxruntime_ep_openvino-1.7.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(own), str(base)])
+    monkeypatch.setitem(sys.modules, "onnxruntime", sys)
+    assert import_onnxruntime() is sys
+    found = {name: number for name, number in versions().items() if "onnx" in name}
+    assert found == {"onnxruntime": "1.28.0", "onnxruntime-ep-openvino": "1.8.1"}
+    (own / "onnxruntime_gpu-1.28.0.dist-info").mkdir()
+    (own / "onnxruntime-1.28.0.dist-info").mkdir()
+    with pytest.raises(InferenceFailed, match="are both installed"):
+        import_onnxruntime()

@@ -1,4 +1,4 @@
-"""Everything to check on a GPU, in one command of at most seven minutes (docs/gpu.md).
+"""Everything to check on a GPU, in one command of at most seven minutes (docs/devices.md).
 
     python tests/gpu/check.py --output runs/gpu
 
@@ -27,18 +27,27 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the checkout need not be installed
 
 from edge_infer.atomic import write_bytes_atomically  # noqa: E402 -- after the path
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY  # noqa: E402
+from edge_infer.contract import RESEARCH_USE_ONLY  # noqa: E402
 
 __all__ = ["Check", "compared", "recipe_without_masks", "spoken", "timings_of"]
 
-MODEL = "cvt-slim"
+#: The model that ships; its INT8 form is the shipped bundle.
+MODEL = "efficientnet-lite"
 CHECKPOINT = ROOT / "export" / "checkpoints" / MODEL
-SHIPPED = ROOT / "edge_infer" / "shipped"  # INT8 too
+SHIPPED = ROOT / "edge_infer" / "shipped"
+#: The model that is trained: from scratch, so that it needs no weights of others.
+TRAINED = "cvt-slim"
 SCANS = ROOT / "export" / "kit" / "pictures" / "val"
-PRECISIONS = ("fp32", "fp16", "int8")
-INFER, DATA, TRAIN, EXPORT = (
+PRECISIONS = ("fp32", "fp16")  # for a GPU
+INFER, DOCTOR, DATA, TRAIN, EXPORT = (
     (sys.executable, "-P", "-m", module)
-    for module in ("edge_infer", "train.commands.data", "train.cli", "export.cli")
+    for module in (
+        "edge_infer",
+        "edge_infer.doctor_cli",
+        "train.commands.data",
+        "train.cli",
+        "export.cli",
+    )
 )
 TOO_LITTLE_S = 3.0
 PROVIDER_UNAVAILABLE, SELF_TEST_FAILED = 81, 84
@@ -191,6 +200,7 @@ class Check:
             "research_use_only": RESEARCH_USE_ONLY,
             "device": self.device,
             "model": MODEL,
+            "trained": TRAINED,
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.started, 1),
             **self.found,
@@ -269,7 +279,7 @@ def recipe_without_masks(shipped: str) -> str:
     """Return a shipped recipe changed for images without tumour masks, such as phantoms."""
     masked = "[mask]\nweight = 0.5\n"
     if shipped.count(masked) != 1:
-        raise ValueError(f"the recipe of {MODEL} has no {masked!r}")
+        raise ValueError(f"the recipe of {TRAINED} has no {masked!r}")
     return shipped.replace(masked, "[mask]\nweight = 0\n")
 
 
@@ -304,7 +314,7 @@ def compared(cpu: str, device: str) -> dict[str, Any]:
 
 
 def _table(lines: Sequence[Mapping[str, Any]], key: str) -> Any:
-    return np.array([[line[key][label] for label in LABELS] for line in lines])
+    return np.array([list(line[key].values()) for line in lines])  # in the order of the bundle
 
 
 def timings_of(printed: str) -> dict[str, Any]:
@@ -327,28 +337,55 @@ def facts(check: Check) -> None:
         check.save()
 
 
-def refusals(check: Check, scan: Path) -> None:
-    """Check that asking for a missing GPU is refused, not answered by the CPU."""
-    ask = [*INFER, "--device", "cuda", scan]
-    hidden = environment_of_steps(gpu=False)
-    check.run("refused", ask, limit_s=40, expected=PROVIDER_UNAVAILABLE, environment=hidden)
-    if check.device == "cuda":  # as for a user who installs the extra gpu beside torch
-        bare = environment_of_steps(libraries=False)
-        check.run("as-installed", ask, limit_s=40, environment=bare)
-
-
 def export(check: Check, precision: str, limit_s: float) -> None:
-    """Export the shipped checkpoint; INT8 is calibrated and gated on the kit."""
-    folder = check.work / precision
-    more = ["--quick"] if precision == "int8" else []
-    command = [*EXPORT, "--model", MODEL, f"--{precision}", *more, "--checkpoint", CHECKPOINT]
-    check.run(f"export-{precision}", [*command, "--output", folder], limit_s=limit_s)
+    """Export the shipped checkpoint."""
+    command = [*EXPORT, "--model", MODEL, f"--{precision}", "--checkpoint", CHECKPOINT]
+    check.run(
+        f"export-{precision}", [*command, "--output", check.work / precision], limit_s=limit_s
+    )
 
 
-def bundles(check: Check) -> dict[str, Path]:
-    """Return the exported bundles; for INT8 the shipped one if none was exported."""
-    found = {name: check.work / name for name in PRECISIONS if (check.work / name).is_dir()}
-    return {**found, "int8": found.get("int8", SHIPPED)}
+def exported(check: Check) -> dict[str, Path]:
+    """Return the bundles that were exported."""
+    return {name: check.work / name for name in PRECISIONS if (check.work / name).is_dir()}
+
+
+def refusals(check: Check, scan: Path) -> None:
+    """Check what is refused and not answered by the CPU: a missing GPU, and INT8 on a GPU."""
+    ask = [*INFER, "--device", "cuda"]
+    int8 = [*ask, "--bundle", SHIPPED, scan]
+    check.run("refused-int8", int8, limit_s=40, expected=PROVIDER_UNAVAILABLE)
+    if "fp32" not in exported(check):
+        check.skip("refused", "no bundle")
+        return
+    float_bundle = [*ask, "--bundle", exported(check)["fp32"], scan]
+    hidden = environment_of_steps(gpu=False)
+    check.run(
+        "refused", float_bundle, limit_s=40, expected=PROVIDER_UNAVAILABLE, environment=hidden
+    )
+    if check.device == "cuda":  # as for a user who installs the extra gpu
+        bare = environment_of_steps(libraries=False)
+        check.run("as-installed", float_bundle, limit_s=40, environment=bare)
+
+
+def choices(check: Check, scan: Path) -> None:
+    """Note which provider ``auto`` takes: CUDA for float, the CPU for INT8."""
+    for name, bundle in {**exported(check), "int8": SHIPPED}.items():
+        ask = [*INFER, "--json", "--device", "auto", "--bundle", bundle, scan]
+        if printed := check.run(f"auto-{name}", ask, limit_s=40):
+            provider = json.loads(printed.splitlines()[0])["runtime"]["provider"]
+            check.found.setdefault("auto", {})[name] = provider
+            check.save()
+
+
+def examination(check: Check) -> None:
+    """Keep what ``brain-doctor`` finds: devices, libraries, the drift of all golden answers."""
+    for name, bundle in exported(check).items():
+        ask = [*DOCTOR, "--json", "--device", check.device, "--bundle", bundle]
+        check.run(f"doctor-{name}", ask, limit_s=60)
+        if printed := check.printed(f"doctor-{name}"):
+            check.found.setdefault("doctor", {})[name] = json.loads(printed)["checks"]
+            check.save()
 
 
 def answers(check: Check, precision: str, bundle: Path, scans: Sequence[Path]) -> None:
@@ -364,8 +401,7 @@ def answers(check: Check, precision: str, bundle: Path, scans: Sequence[Path]) -
         device = check.run(f"{name}-untested", [*ask, "--self-test", "off", *scans], limit_s=60)
     if cpu is None or device is None:
         return
-    shipped = bundle == SHIPPED
-    found = {"bundle": "shipped" if shipped else "exported", "self_test_passed": passed}
+    found: dict[str, Any] = {"self_test_passed": passed}
     try:
         found.update(compared(cpu, device))
     except (ValueError, KeyError) as error:
@@ -380,8 +416,12 @@ def timings(check: Check, batches: Sequence[int], rounds: int) -> None:
     command: list[object] = [sys.executable, "-P", Path(__file__).with_name("timings.py")]
     command += ["--device", check.device, "--checkpoint", CHECKPOINT, "--rounds", rounds]
     command += ["--seconds", limit_s * check.patience - 25]  # for loading
-    for name, bundle in bundles(check).items():
+    forms = {**exported(check), "int8": SHIPPED}
+    for name, bundle in forms.items():
         command += ["--bundle", f"{name}={bundle}"]
+    if check.device != "cpu":  # does the GPU pay at all
+        for name in {"fp32", "int8"} & set(forms):
+            command += ["--bundle", f"{name}@cpu={forms[name]}"]
     for batch in batches:
         command += ["--batch", batch]
     check.run("timings", command, limit_s=limit_s)
@@ -394,7 +434,7 @@ def training(check: Check, per_class: int) -> None:
     """Draw phantoms, train two epochs on them, and export the result."""
     data, run = check.work / "phantoms", check.work / "run"
     recipe = check.work / "phantoms.toml"
-    shipped = ROOT / "train" / "recipes" / f"{MODEL}-cpu.toml"
+    shipped = ROOT / "train" / "recipes" / f"{TRAINED}-cpu.toml"
     recipe.write_text(recipe_without_masks(shipped.read_text(encoding="utf-8")), encoding="utf-8")
     check.run("phantoms", [*DATA, "phantoms", data, "--per-class", per_class], limit_s=40)
     if not data.is_dir():
@@ -403,7 +443,7 @@ def training(check: Check, per_class: int) -> None:
     command: list[object] = [
         *TRAIN,
         "--model",
-        MODEL,
+        TRAINED,
         "--data",
         data,
         "--manifest",
@@ -414,7 +454,7 @@ def training(check: Check, per_class: int) -> None:
     if not (run / "checkpoint").is_dir():
         check.skip("export-trained", "no checkpoint")
         return
-    command = [*EXPORT, "--model", MODEL, "--fp32", "--checkpoint", run / "checkpoint"]
+    command = [*EXPORT, "--model", TRAINED, "--fp32", "--checkpoint", run / "checkpoint"]
     check.run("export-trained", [*command, "--output", check.work / "trained"], limit_s=60)
     trained = json.loads((run / "checkpoint" / "training.json").read_text(encoding="utf-8"))
     check.found["training"] = {"phantoms_per_class": per_class, **_plain(trained)}
@@ -457,14 +497,16 @@ def main() -> None:
             patience=given.patience,
         )
         facts(check)
+        for precision in PRECISIONS:
+            export(check, precision, 60)
         refusals(check, scans[0])
+        examination(check)
         for precision in PRECISIONS:
-            export(check, precision, 150 if precision == "int8" else 60)
-        for precision in PRECISIONS:
-            if bundle := bundles(check).get(precision):
+            if bundle := exported(check).get(precision):
                 answers(check, precision, bundle, scans)
             else:
                 check.skip(f"answers-{precision}", "no bundle")
+        choices(check, scans[0])
         timings(check, given.batch or [1, 8, 64], given.rounds)
         training(check, given.per_class)
         sys.stdout.write(spoken(check.found, check.steps))
@@ -477,7 +519,9 @@ def spoken(found: Mapping[str, Any], steps: Sequence[Step]) -> str:
     machine = found.get("machine", {})
     lines = [f"{machine.get('gpu') or 'no GPU'}; {machine.get('versions', {})}", ""]
     for precision, row in found.get("answers", {}).items():
-        lines.append(f"{precision} ({row['bundle']}): {_differences(row)}")
+        lines.append(f"{precision}: {_differences(row)}")
+    for precision, provider in found.get("auto", {}).items():
+        lines.append(f"auto took {provider} for {precision}")
     for batch, row in found.get("timings", {}).items():
         lines.append(f"batch {batch}, median ms, {row['rounds']} rounds in turn:")
         for engine, figure in row["engines"].items():

@@ -1,5 +1,6 @@
-"""The check for machines with a GPU, tested as far as possible without one (docs/gpu.md)."""
+"""The check for machines with a GPU, tested as far as possible without one (docs/devices.md)."""
 
+import argparse
 import importlib.util
 import json
 import os
@@ -13,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_bundle import bundle_files, manifest_body
 
-from edge_infer.contract import LABELS
+from edge_infer import write_bundle
 
+LABELS = ("first", "second", "third", "fourth")
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,6 +44,12 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return gpu_check.Check(
         output=tmp_path / "output", work=tmp_path / "work", device="cpu", seconds=60
     )
+
+
+@pytest.fixture
+def bundle_path(tmp_path: Path) -> Path:
+    write_bundle(tmp_path / "bundle", bundle_files(), manifest_body())
+    return tmp_path / "bundle"
 
 
 def written(check: Any) -> Any:
@@ -167,15 +176,41 @@ def test_no_round_begins_when_the_time_is_over() -> None:
 
 
 def test_the_page_says_what_was_never_run_and_names_the_steps() -> None:
-    page = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "devices.md").read_text(encoding="utf-8")
     assert "has never been run on a GPU" in page
-    for step in ("facts", "refused", "as-installed", "answers-fp32", "timings", "train"):
+    for step in ("facts", "refused", "refused-int8", "as-installed", "answers-fp32", "timings"):
         assert f"`{step}`" in page
 
 
+def test_engines_of_bundles_are_loaded_for_their_device(bundle_path: Path) -> None:
+    words = [f"fp32={bundle_path}", f"again@cpu={bundle_path}", f"none@tpu={bundle_path}"]
+    given = argparse.Namespace(checkpoint=bundle_path, device="cpu", bundle=words)
+    engines, failures = timings._loaded(given)
+    assert set(engines) == {"fp32", "again@cpu"}
+    assert "device is 'tpu'" in failures["none@tpu"]
+    assert set(failures) == {"torch fp32", "torch bf16", "none@tpu"}  # a bundle is no checkpoint
+
+
+def test_int8_on_a_gpu_is_timed_by_the_providers_own_names(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_infer import bundle_session
+
+    asked: dict[str, Any] = {}
+
+    def opened(_bundle: Any, **options: Any) -> Any:
+        asked.update(options)
+        return argparse.Namespace(run=None)
+
+    monkeypatch.setattr(bundle_session, "open_bundle_session", opened)
+    monkeypatch.setattr(bundle_session, "is_for_cuda", lambda _bundle: False)
+    timings._bundle_engine(bundle_path, "cuda")
+    assert asked == {"providers": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+
+
 @pytest.mark.slow
-def test_the_shipped_bundle_goes_the_whole_way_on_the_cpu(tmp_path: Path) -> None:
-    steps = ["refused", "answers-int8-cpu", "answers-int8"]
+def test_the_shipped_bundle_is_refused_for_a_gpu_and_auto_takes_the_cpu(tmp_path: Path) -> None:
+    steps = ["refused-int8", "auto-int8"]
     command = [sys.executable, "tests/gpu/check.py", "--device", "cpu", "--images", "4"]
     command += ["--output", str(tmp_path), *(word for step in steps for word in ("--only", step))]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -183,7 +218,5 @@ def test_the_shipped_bundle_goes_the_whole_way_on_the_cpu(tmp_path: Path) -> Non
     result = json.loads((tmp_path / "result.json").read_text())
     assert [step["name"] for step in result["steps"]] == steps
     assert result["steps"][0]["exit_status"] == 81
-    answers = result["answers"]["int8"]
-    assert (answers["bundle"], answers["n"], answers["labels_differ"]) == ("shipped", 4, 0)
-    assert answers["largest_logit_difference"] == 0.0  # the same processor twice
+    assert result["auto"] == {"int8": "CPUExecutionProvider"}
     assert "not as expected: nothing" in done.stdout

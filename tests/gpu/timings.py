@@ -96,10 +96,16 @@ def _torch_engine(checkpoint: Path, device: str, dtype_name: str) -> Engine:
     return run
 
 
-def _bundle_engine(bundle: Path, device: Any) -> Engine:
-    from edge_infer import Classifier
+def _bundle_engine(bundle: Path, device: str) -> Engine:
+    from edge_infer.bundle import load_bundle
+    from edge_infer.bundle_session import is_for_cuda, open_bundle_session
 
-    return Classifier.load(bundle, device=device, self_test="off").session.run
+    verified = load_bundle(bundle)
+    if device == "cuda" and not is_for_cuda(verified):
+        # Refused as a device; by onnxruntime's own names it shows whether the refusal is right.
+        names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        return open_bundle_session(verified, providers=names).run
+    return open_bundle_session(verified, device=device).run
 
 
 def _loaded(given: argparse.Namespace) -> tuple[dict[str, Engine], dict[str, str]]:
@@ -110,7 +116,8 @@ def _loaded(given: argparse.Namespace) -> tuple[dict[str, Engine], dict[str, str
     }
     for word in given.bundle:
         name, _, folder = word.partition("=")
-        loaders[name] = partial(_bundle_engine, Path(folder), given.device)
+        device = name.partition("@")[2] or given.device
+        loaders[name] = partial(_bundle_engine, Path(folder), device)
     engines: dict[str, Engine] = {}
     failures: dict[str, str] = {}
     for name, load in loaders.items():
@@ -126,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--bundle", action="append", default=[], help="NAME=FOLDER")
+    parser.add_argument("--bundle", action="append", default=[], help="NAME[@DEVICE]=FOLDER")
     parser.add_argument("--batch", type=int, action="append", required=True)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=70, help="shared by the batch sizes")
