@@ -1,4 +1,4 @@
-"""What PyInstaller cannot see: the shipped bundle, modules that are imported by name, and the installed versions."""  # noqa: N999 -- PyInstaller asks for this name
+"""What PyInstaller cannot see: data files, modules that are imported by name, and the installed versions."""  # noqa: N999 -- PyInstaller asks for this name
 
 from importlib.metadata import packages_distributions
 
@@ -8,7 +8,8 @@ from PyInstaller.utils.hooks import (  # type: ignore[import-untyped]  # there o
     copy_metadata,
 )
 
-datas = collect_data_files("edge_infer", subdir="shipped")
+# The shipped bundle, and the files of the page that brain-serve shows.
+datas = collect_data_files("edge_infer")
 
 # edge_infer imports its own names lazily and onnxruntime by name (edge_infer/runtime.py).
 hiddenimports = [

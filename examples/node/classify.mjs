@@ -1,8 +1,9 @@
 // node classify.mjs MODEL.onnx SCAN...
-// One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 100 some refused.
+// One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 32 unusable model, 100 some refused.
 
 import { readFileSync } from "node:fs";
 
+import { readContract } from "./contract.mjs";
 import { readImage } from "./image.mjs";
 import { againstSaturation } from "./saturation.mjs";
 
@@ -10,8 +11,6 @@ import { againstSaturation } from "./saturation.mjs";
 process.env.ORT_DISABLE_TELEMETRY = "1";
 const ort = await import("onnxruntime-node");
 
-// The order of `probabilities`, also in the file's metadata (brain_edge.contract), which Node does not show.
-const LABELS = ["glioma", "meningioma", "no_tumor", "pituitary"];
 const RESEARCH_USE_ONLY = "Research use only. Not a medical device. Not for diagnosis.";
 
 const [model, ...files] = process.argv.slice(2);
@@ -19,10 +18,9 @@ if (!model || files.length === 0) {
   console.error(`usage: node classify.mjs MODEL.onnx SCAN...\n${RESEARCH_USE_ONLY}`);
   process.exit(2);
 }
-const session = await ort.InferenceSession.create(model, {
-  executionProviders: ["cpu"],
-  logSeverityLevel: 3,
-  ...(await againstSaturation(ort)),
+const { session, labels } = await open(model).catch((error) => {
+  console.error(`${model}: cannot be used (${error.message})`);
+  process.exit(32);
 });
 let refused = 0;
 for (const file of files) {
@@ -37,13 +35,20 @@ for (const file of files) {
 }
 process.exitCode = refused ? 100 : 0;
 
+async function open(path) {
+  const bytes = readFileSync(path); // once: labels and weights are then of the same file
+  const { labels } = readContract(bytes);
+  const options = { executionProviders: ["cpu"], logSeverityLevel: 3, ...(await againstSaturation(ort)) };
+  return { session: await ort.InferenceSession.create(bytes, options), labels };
+}
+
 async function classify({ height, width, data }) {
   const image = new ort.Tensor("uint8", data, [height, width, 3]);
   const { probabilities } = await session.run({ image }, ["probabilities"]);
   const values = Array.from(probabilities.data);
-  if (values.length !== LABELS.length || !values.every(Number.isFinite)) {
+  if (values.length !== labels.length || !values.every(Number.isFinite)) {
     throw new Error("the model gave no usable probabilities");
   }
-  const label = LABELS[values.indexOf(Math.max(...values))];
-  return { label, probabilities: Object.fromEntries(LABELS.map((name, i) => [name, values[i]])) };
+  const label = labels[values.indexOf(Math.max(...values))];
+  return { label, probabilities: Object.fromEntries(labels.map((name, i) => [name, values[i]])) };
 }

@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from edge_infer import Classifier
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.contract import RESEARCH_USE_ONLY
 from train.data.layouts import load_samples
 from train.data.samples import Sample
 
@@ -95,7 +95,7 @@ def agreement(expected: list[Any], given: list[dict[str, Any]]) -> dict[str, Any
     """Count equal labels and take the largest difference of any probability."""
     pairs = [(want, got) for want, got in zip(expected, given, strict=True) if "error" not in got]
     differences = [
-        max(abs(want.probabilities[name] - got["probabilities"][name]) for name in LABELS)
+        max(abs(value - got["probabilities"][name]) for name, value in want.probabilities.items())
         for want, got in pairs
     ]
     return {

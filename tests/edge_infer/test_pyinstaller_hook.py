@@ -20,9 +20,13 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the hook sets, with functions in the place of PyInstaller's that do what its documentation says."""
     hooks = ModuleType("PyInstaller.utils.hooks")
 
-    def collect_data_files(package: str, subdir: str) -> list[tuple[str, str]]:
-        folder = PACKAGE / subdir
-        return [(str(path), f"{package}/{subdir}") for path in folder.iterdir()]
+    def collect_data_files(package: str) -> list[tuple[str, str]]:
+        files = (path for path in PACKAGE.rglob("*") if path.suffix not in (".py", ".pyc"))
+        return [
+            (str(path), f"{package}/{path.parent.relative_to(PACKAGE).as_posix()}")
+            for path in files
+            if path.is_file()
+        ]
 
     def collect_submodules(package: str, filter: Any) -> list[str]:  # noqa: A002 -- its name
         names = [f"{package}.{path.stem}" for path in PACKAGE.glob("*.py")]
@@ -45,6 +49,11 @@ def test_the_shipped_bundle_is_taken_whole_to_where_it_is_looked_for(hook: dict[
     listed = json.loads((PACKAGE / "shipped" / "manifest.json").read_bytes())["files"]
     assert sorted(bundle) == sorted([*listed, "manifest.json"])
     assert set(BUNDLE_FILES) <= set(bundle)
+
+
+def test_the_page_is_taken_whole_to_where_it_is_looked_for(hook: dict[str, Any]) -> None:
+    page = {Path(file).name for file, place in hook["datas"] if place == "edge_infer/page"}
+    assert {"index.html", "main.js", "page.css"} <= page
 
 
 def test_what_is_imported_by_name_is_taken(hook: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from one_file_models import write_one_file
 from PIL import Image
 
 from edge_infer.bundle import Bundle
@@ -131,12 +132,37 @@ def test_node_gives_no_label_to_what_python_refuses_or_reads_otherwise(
         assert reason in answer["error"]
 
 
-def test_the_example_names_the_labels_in_the_canonical_order() -> None:
-    text = (EXAMPLE / "classify.mjs").read_text()
-    found = re.search(r"LABELS = (\[.*\]);", text)
-    assert found
-    assert json.loads(found[1]) == list(LABELS)
-    assert RESEARCH_USE_ONLY in text
+@with_node
+def test_node_names_the_labels_of_the_file(bundles: dict[str, Bundle], tmp_path: Path) -> None:
+    labels = ("cyst", "größe", "脑", 'a "quoted" name')
+    write_one_file(tmp_path / "own.onnx", bundles["int8"], labels)
+    scan = Image.fromarray(phantom("glioma", np.random.default_rng(1)))
+    scan.save(tmp_path / "scan.png")
+    code, [answer] = classify(tmp_path / "own.onnx", tmp_path / "scan.png")
+    expected = Classifier(bundles["int8"]).predict(scan)
+    assert (code, tuple(answer["probabilities"])) == (0, labels)
+    assert answer["label"] == labels[bundles["int8"].labels.index(expected.label)]
+
+
+@with_node
+def test_node_refuses_a_file_that_does_not_name_its_labels(
+    bundles: dict[str, Bundle], model: Path, tmp_path: Path
+) -> None:
+    for name, content in (
+        ("bundle.onnx", bundles["int8"].model_bytes),
+        ("cut.onnx", model.read_bytes()[:-9]),
+        ("text.onnx", b"no model"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        done = subprocess.run(
+            ["node", EXAMPLE / "classify.mjs", tmp_path / name, "scan.png"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert (done.returncode, done.stdout) == (32, "")
+        assert f"{name}: cannot be used" in done.stderr
 
 
 def test_every_package_of_the_example_is_pinned_by_its_digest() -> None:
