@@ -36,7 +36,10 @@ def import_onnxruntime() -> Any:
         )
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # again: somebody may have cleared the environment
     try:
-        return importlib.import_module("onnxruntime")
+        onnxruntime = importlib.import_module("onnxruntime")
+        # On Windows the variable is not asked; events go to the system's tracing until this is said.
+        getattr(onnxruntime, "disable_telemetry_events", lambda: None)()
+        return onnxruntime
     except ModuleNotFoundError as error:
         raise MissingDependency(
             "onnxruntime is not installed",

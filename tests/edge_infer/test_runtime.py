@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,3 +77,16 @@ def test_a_provider_that_plugs_in_is_no_second_runtime_and_is_named_in_results(
     (own / "onnxruntime-1.28.0.dist-info").mkdir()
     with pytest.raises(InferenceFailed, match="are both installed"):
         import_onnxruntime()
+
+
+def test_tracing_of_windows_is_switched_off_and_a_runtime_without_the_switch_loads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    switched = SimpleNamespace(disable_telemetry_events=lambda: said.append("off"))
+
+    for runtime in (switched, SimpleNamespace()):
+        monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+        assert import_onnxruntime() is runtime
+
+    assert said == ["off"]
