@@ -1,0 +1,145 @@
+"""The socket that the service listens at: on loopback, a unix socket of one user, or an address that was asked for."""
+
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_infer.errors import CannotWrite, OutputLocked
+from edge_infer.lock_file import locked
+from edge_infer.names import shown_name
+
+__all__ = ["Address", "listening"]
+
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen.
+
+    Attributes:
+        host: An address in numbers, or ``localhost``.
+        port: 0 takes a free one.
+        unix_socket: In place of both.
+        for_group: Whether the unix socket's group may connect, too.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    unix_socket: Path | None = None
+    for_group: bool = False
+
+    @property
+    def numbers(self) -> str:
+        """The address in numbers.
+
+        Raises:
+            ValueError: ``host`` is another name.
+        """
+        return str(ipaddress.ip_address("127.0.0.1" if self.host == "localhost" else self.host))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.unix_socket is not None or ipaddress.ip_address(self.numbers).is_loopback
+
+
+@contextlib.contextmanager
+def listening(address: Address) -> Iterator[socket.socket]:
+    """Yield a socket that listens; a unix socket is removed at the end.
+
+    Raises:
+        OutputLocked: Another program listens there.
+        CannotWrite: The address cannot be used.
+    """
+    if address.unix_socket is not None:
+        with _unix_socket(address.unix_socket, for_group=address.for_group) as bound:
+            yield bound
+        return
+    with _tcp_socket(address) as bound:
+        yield bound
+
+
+@contextlib.contextmanager
+def _tcp_socket(address: Address) -> Iterator[socket.socket]:
+    numbers = address.numbers
+    family = socket.AF_INET6 if ":" in numbers else socket.AF_INET
+    shown = f"{numbers} port {address.port}"
+    # With the protocol named, asyncio switches Nagle's algorithm off: headers and body of an answer are two writes, and
+    # the second would wait 40 ms for the client's delayed acknowledgement of the first.
+    kind = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    with contextlib.closing(socket.socket(*kind)) as bound:
+        # On Windows this option would let two programs listen at one port.
+        option = socket.SO_REUSEADDR if os.name == "posix" else socket.SO_EXCLUSIVEADDRUSE  # type: ignore[attr-defined]
+        bound.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            bound.bind((numbers, address.port))
+            bound.listen(_BACKLOG)
+        except OSError as error:
+            raise _cannot(shown, error) from None
+        yield bound
+
+
+@contextlib.contextmanager
+def _unix_socket(path: Path, *, for_group: bool) -> Iterator[socket.socket]:
+    shown = shown_name(path)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.with_name(f".{path.name}.lock"), path))
+            _remove_stale(path, shown)
+            bound = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
+            # The mode is there from the beginning: nobody else can connect before a chmod.
+            former = os.umask(0o117 if for_group else 0o177)
+            try:
+                bound.bind(str(path))
+            finally:
+                os.umask(former)
+            stack.callback(_remove_own, path, path.lstat().st_ino)
+            bound.listen(_BACKLOG)
+        except OSError as error:
+            raise _cannot(shown, error) from None
+        yield bound
+
+
+def _remove_stale(path: Path, shown: str) -> None:
+    """Remove a socket that a killed service left, and nothing else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise CannotWrite(f"{shown}: is there and no socket", hint="name another file")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except TimeoutError:
+            pass  # somebody listens, and is busy
+    raise OutputLocked(f"{shown}: another program listens there", hint="stop it, or name another")
+
+
+def _remove_own(path: Path, inode: int) -> None:
+    with contextlib.suppress(OSError):
+        if path.lstat().st_ino == inode:
+            path.unlink()
+
+
+def _cannot(shown: str, error: OSError) -> Exception:
+
+    if error.errno == errno.EADDRINUSE:
+        return OutputLocked(
+            f"{shown}: another program listens there", hint="stop it, or give --port another"
+        )
+    reason = error.strerror or str(error)
+    return CannotWrite(
+        f"{shown}: cannot be listened at ({reason})", hint="name an address of this machine"
+    )

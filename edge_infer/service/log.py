@@ -1,0 +1,49 @@
+"""The log: one JSON object a line; never a path, a header or a text of an error, which may hold patient data."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["log_to", "place_of"]
+
+_LOGGER = "edge_infer.service"
+#: They say what clients sent, or show tracebacks; what matters of it is counted by the metrics.
+_SILENT = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio", "pydicom")
+
+
+class _JsonLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        fields: dict[str, Any] = {
+            "time": f"{when}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        return json.dumps(fields)
+
+
+def log_to(stream: IO[str]) -> None:
+    """Send the service's log to a stream, and everything else that libraries log nowhere."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_JsonLine())
+    logger = logging.getLogger(_LOGGER)
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    for name in _SILENT:
+        other = logging.getLogger(name)
+        other.handlers[:] = [logging.NullHandler()]
+        other.propagate = False
+        other.setLevel(logging.CRITICAL + 1)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the kind and the place of an error, and not its text."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else "?"
+    return f"{type(error).__name__} in {where}"
