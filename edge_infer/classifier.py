@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from edge_infer.binary_file import BinaryFile
 from edge_infer.bundle import Bundle, load_bundle, shipped_bundle_path
-from edge_infer.bundle_session import open_bundle_session
 from edge_infer.decision import SCOPE_MODES, ScopeMode, decide
+from edge_infer.device_choice import ChosenSession, open_chosen_session
 from edge_infer.doubts import doubts_about
 from edge_infer.errors import BrainError, BundleIntegrity, InputOverLimit, TimedOut
 from edge_infer.image_file import ImageSource, SourceImage, open_source, source_name
@@ -102,7 +102,10 @@ class Classifier:
             "num_threads": num_threads,
         }
         self._self_test: SelfTest = self_test
-        self._session = self._open()
+        chosen = self._open()
+        # A forked or spawned process takes the device that was chosen, so that all of them answer alike.
+        self._options["device"], self._device_choice = chosen.device, chosen.choice
+        self._session = chosen.session
         require_golden_answers(bundle, self._session, self_test)
 
     @classmethod
@@ -121,7 +124,8 @@ class Classifier:
 
         Args:
             bundle: Its folder; None takes the one shipped in this package.
-            device: ``cpu``, ``cuda`` or ``auto``.
+            device: ``cpu``, ``cuda``, ``cuda:N``, ``openvino``, ``directml`` ..., or ``auto``: CUDA for a bundle that
+                is not INT8, if it gives the golden answers, else the CPU (docs/devices.md).
             providers: onnxruntime's own names, instead of a device.
             num_threads: Threads within one operator; by default the usable cores.
             self_test: ``quick`` replays two golden images, ``full`` all of them, ``off`` none.
@@ -171,17 +175,32 @@ class Classifier:
             manifest_sha256=manifest["manifest_sha256"],
         )
 
+    def with_timeout(self, timeout_s: float | None) -> Self:
+        """Return this classifier with another time limit for an image; both share the session.
+
+        Args:
+            timeout_s: As for ``load``.
+        """
+        limited = type(self).__new__(type(self))  # not copy(), which would load the bundle again
+        limited.__dict__.update(self.__dict__, _timeout_s=check_seconds(timeout_s))
+        return limited
+
+    @property
+    def device_choice(self) -> str:
+        """Which device ``auto`` took and why, as a sentence; empty where a device was asked for."""
+        return self._device_choice
+
     @property
     def session(self) -> Session:
         """The session of this process."""
         # Two threads of a forked child may both open one; either one will do, so no lock is needed.
         # edge_infer.session keeps the parent's alive. The parent's self-test holds for the child too.
         if self._session.pid != os.getpid():
-            self._session = self._open()
+            self._session = self._open().session
         return self._session
 
-    def _open(self) -> Session:
-        return open_bundle_session(self.bundle, **self._options)
+    def _open(self) -> ChosenSession:
+        return open_chosen_session(self.bundle, **self._options)
 
     def predict(self, source: ImageSource) -> Prediction:
         """Classify one image.
@@ -376,6 +395,7 @@ class Classifier:
             model=self.model,
             provider=provider,
             warnings=tuple(doubt.note for doubt in item.doubts),
+            negative_label=self.bundle.classes.negative,
         )
 
     def __getstate__(self) -> dict[str, Any]:

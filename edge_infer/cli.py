@@ -4,9 +4,10 @@ import contextlib
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +20,7 @@ from edge_infer.console import (
     say,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
+from edge_infer.devices.option_cli import device_option
 from edge_infer.errors import BrainError
 from edge_infer.refusals import OVERRULABLE
 
@@ -38,7 +40,10 @@ Form = Literal["text", "json", "csv"]
 
 _STDIN = "-"
 
-_HELP = f"""Classify brain MRI images: glioma, meningioma, no_tumor, pituitary.
+#: What a worker for a host program does not use: its requests say what to classify, and its answers are JSON.
+_NOT_SERVED = ("inputs", "as_json", "as_csv", "heatmap", "dicom_out", "codes", "fail_on_abstain")
+
+_HELP = f"""Classify images with a bundle; by default brain MRI: glioma, meningioma, no_tumor, pituitary.
 
 INPUT is a JPEG, PNG, BMP or TIFF file, a folder of them, or - for one image from standard input
 (for a file called -, write ./-). Results go to stdout, everything else to stderr.
@@ -59,6 +64,7 @@ Example:
   brain-infer --json scans/ > results.jsonl
   brain-infer - < scan.jpg
   brain-infer study/ --heatmap sheets/ --dicom-out results/
+  brain-infer --serve-stdio
 
 \b
 Exit status:
@@ -70,7 +76,7 @@ Exit status:
 
 @click.command("brain-infer", cls=Command, help=_HELP, no_args_is_help=True)
 @click.argument(  # a file that may not be read is an error of that image, not of usage
-    "inputs", metavar="INPUT...", nargs=-1, required=True, type=NamedPath(readable=False)
+    "inputs", metavar="INPUT...", nargs=-1, type=NamedPath(readable=False)
 )
 @click.option(
     "--bundle",
@@ -78,13 +84,7 @@ Exit status:
     type=NamedPath(path_type=Path, readable=False),
     help="Folder of the model bundle; default: the bundle shipped in the package.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["cpu", "cuda", "auto"]),
-    default="cpu",
-    show_default=True,
-    help="Processor to run on; auto uses CUDA if it works, else the CPU.",
-)
+@device_option
 @click.option(
     "--threads",
     metavar="N",
@@ -158,10 +158,16 @@ Exit status:
     type=FiniteRange(0, min_open=True),
     help="Stop working on an image that takes longer, reading included; default: no limit.",
 )
+@click.option(
+    "--serve-stdio",
+    is_flag=True,
+    help="Be a worker for a host program, without INPUT: requests on standard input, answers on standard output "
+    "(docs/stdio.md).",
+)
 def main(
     inputs: tuple[str, ...],
     bundle: Path | None,
-    device: Literal["cpu", "cuda", "auto"],
+    device: str,
     threads: int | None,
     as_json: bool,
     as_csv: bool,
@@ -173,17 +179,27 @@ def main(
     fail_on_abstain: bool,
     self_test: Literal["quick", "full", "off"],
     timeout_s: float | None,
+    serve_stdio: bool,
 ) -> None:
     """Classify images."""
-    if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other")
-    form: Form = "json" if as_json else "csv" if as_csv else "text"
+    load = partial(
+        _load,
+        bundle,
+        device=device,
+        num_threads=threads,
+        self_test=self_test,
+        timeout_s=timeout_s,
+        scope=scope,
+    )
+    if serve_stdio:
+        _serve_stdio(load, despite, timeout_s)
+        return
+    form = _form(as_json=as_json, as_csv=as_csv)
+    _check_inputs(inputs)
     warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
-    _check_standard_input(inputs)
     # A terminal needs the locale's encoding; a table that is kept is UTF-8 everywhere.
     encoding = "utf-8" if form == "csv" else None
     with results_stream(encoding=encoding, errors="backslashreplace", must_be_open=True) as results:
-        from edge_infer.classifier import Classifier
         from edge_infer.folder_walk import is_folder
         from edge_infer.heatmap_files import HeatmapFiles
         from edge_infer.inputs import expand_inputs
@@ -213,16 +229,10 @@ def main(
             else None
         )
         sheets = _sheets(heatmap, found.scans, study, is_alone=not images)
-        classifier = Classifier.load(
-            bundle,
-            device=device,
-            num_threads=threads,
-            self_test=self_test,
-            timeout_s=timeout_s,
-            scope=scope,
-        )
+        classifier = load()
         if classifier.bundle.scope_model is None:
-            say("this bundle has no scope check: an image that is no brain MRI gets a class, too")
+            other = "that is no brain MRI" if classifier.bundle.classes.is_brain else "of any kind"
+            say(f"this bundle has no scope check: an image {other} gets a class, too")
         context = context_of(classifier)
         tally = Tally()
         if form == "csv":
@@ -257,7 +267,39 @@ def main(
         raise SystemExit(status)
 
 
-def _check_standard_input(inputs: tuple[str, ...]) -> None:
+def _load(bundle: Path | None, **options: Any) -> "Classifier":
+    from edge_infer.classifier import Classifier
+
+    classifier = Classifier.load(bundle, **options)
+    if classifier.device_choice:
+        say(classifier.device_choice)
+    return classifier
+
+
+def _form(*, as_json: bool, as_csv: bool) -> Form:
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+def _serve_stdio(
+    load: Callable[[], "Classifier"], despite: tuple[str, ...], timeout_s: float | None
+) -> None:
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = parameter.name and context.get_parameter_source(parameter.name)
+        if parameter.name in _NOT_SERVED and given is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--serve-stdio goes without {parameter.get_error_hint(context)}"
+            )
+    from edge_infer.stdio.serving import serve
+
+    serve(load, despite=despite, timeout_s=timeout_s)
+
+
+def _check_inputs(inputs: tuple[str, ...]) -> None:
+    if not inputs:
+        raise click.UsageError("Missing argument 'INPUT...'.")
     if inputs.count(_STDIN) > 1:
         raise click.UsageError("- is one image from standard input, so it can be given once")
     if _STDIN in inputs and sys.stdin is not None and sys.stdin.isatty():

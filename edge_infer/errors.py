@@ -4,7 +4,7 @@
     ├── InputError            what was given to be classified or trained on
     │   ├── UnreadableInput   20   ├── NoInputs        21   ├── CorruptImage   22
     │   ├── UnsupportedImage  23   ├── InputOverLimit  24   ├── ScanRefused    25
-    │   └── DataRefused       26
+    │   ├── DataRefused       26   └── HostOutOfStep   27
     ├── BundleError           the model
     │   ├── BundleIncomplete  30   ├── BundleIntegrity 31
     │   ├── BundleIncompatible 32  ├── ContentRefused  33
@@ -40,6 +40,7 @@ __all__ = [
     "ContentRefused",
     "CorruptImage",
     "DataRefused",
+    "HostOutOfStep",
     "InferenceFailed",
     "InputError",
     "InputOverLimit",
@@ -148,6 +149,13 @@ class DataRefused(InputError):
 
     code = "data_refused"
     exit_code = 26
+
+
+class HostOutOfStep(InputError):
+    """A host program's requests cannot be told apart any more, or host and worker share no version (--serve-stdio)."""
+
+    code = "out_of_step"
+    exit_code = 27
 
 
 class BundleError(BrainError):

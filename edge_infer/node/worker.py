@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from edge_infer.atomic import replace_folder_atomically
 from edge_infer.errors import BrainError
 from edge_infer.node.quiet import silence_dicom
+from edge_infer.private_streams import private_streams
 from edge_infer.system_errors import as_brain_error
 
 __all__ = ["main"]
@@ -28,8 +29,15 @@ _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 
 def main() -> int:
     """Serve until standard input ends."""
-    requests, answers = sys.stdin, _private_stdout()
-    silence_dicom()
+    with private_streams() as (source, target):
+        silence_dicom()
+        return _serve(
+            open(source, encoding="utf-8", closefd=False),
+            open(target, "w", encoding="utf-8", closefd=False),
+        )
+
+
+def _serve(requests: TextIO, answers: TextIO) -> int:
     options = json.loads(requests.readline())
     _die_with(options["parent"])
     try:
@@ -91,15 +99,6 @@ def _error(error: Exception) -> dict[str, Any]:
         where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else ""
         return {"error": "error", "message": f"{type(error).__name__} in {where}", "hint": ""}
     return {"error": named.code, "message": named.message, "hint": named.hint}
-
-
-def _private_stdout() -> TextIO:
-    """Keep standard output for answers; what native libraries print goes nowhere."""
-    private = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    return open(private, "w", encoding="utf-8")  # noqa: PTH123 -- as long as the process
 
 
 def _say(answers: TextIO, value: object) -> None:

@@ -37,6 +37,7 @@ from edge_infer.errors import (
     MissingDependency,
     NonFiniteOutput,
     ProviderUnavailable,
+    TimedOut,
 )
 from edge_infer.prediction import softmax
 from edge_infer.preprocessing import preprocess
@@ -426,3 +427,19 @@ def test_every_error_of_the_package_has_a_code_of_its_own() -> None:
     codes = [kind.exit_code for kind in kinds]
     assert len(set(codes)) == len(codes) == len({kind.code for kind in kinds})
     assert not {0, 1, 2, EXIT_BATCH_WITH_FAILURES, EXIT_ABSTAINED, 130, 141, 143} & set(codes)
+
+
+def test_a_classifier_with_another_time_limit_shares_the_session(
+    bundle_path: Path, scan_path: Path
+) -> None:
+    classifier = Classifier.load(bundle_path)
+    limited = classifier.with_timeout(1e-6)
+
+    assert limited.session is classifier.session
+    with pytest.raises(TimedOut):
+        limited.predict(scan_path)
+    assert (
+        limited.with_timeout(None).predict(scan_path).logits == classifier.predict(scan_path).logits
+    )
+    with pytest.raises(ValueError, match="timeout_s"):
+        classifier.with_timeout(0)
