@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ from edge_infer.console import (
     typed_command,
 )
 from edge_infer.contract import POSSIBLE_BUNDLE_FILES, RESEARCH_USE_ONLY
-from edge_infer.errors import BundleIncompatible, UnreadableInput
-from edge_infer.names import shown_name
+from edge_infer.errors import BundleIncompatible, DataRefused, UnreadableInput
+from edge_infer.names import shown_name, shown_names
 from export.int8.processors import PROCESSORS
 from train.commands.data_options import (
     CACHE_HELP,
@@ -25,17 +26,19 @@ from train.commands.data_options import (
     FOLDER,
     MANIFEST_HELP,
     check_data,
+    class_choice,
 )
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from edge_infer.bundle import Bundle
-    from edge_infer.preprocessing import PreprocessorConfig
+    from edge_infer.classes import Classes
     from export.int8.calibration import ExportImages
     from export.trust.out_of_fold import OutOfFold
     from export.trust.volume_answers import VolumeAnswers
+    from train.checkpoint import Checkpoint
     from train.data.samples import Sample
 
 __all__ = ["main"]
@@ -44,7 +47,12 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
 
 
 @click.command("brain-export", cls=Command, epilog=RESEARCH_USE_ONLY)
-@click.option("--model", required=True, help=f"Model to export: {', '.join(MODEL_NAMES)}.")
+@click.option("--model", help=f"Model to export: {', '.join(MODEL_NAMES)}.")
+@click.option(
+    "--bundle",
+    type=FOLDER,
+    help="A bundle that exists: nothing is exported, and --end-to-end, --triton and --web write its other forms.",
+)
 @click.option(
     "--int8",
     "precision",
@@ -75,6 +83,22 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     help="Also write one ONNX graph from a uint8 image of any size to probabilities, for programs in other languages.",
 )
 @click.option(
+    "--triton",
+    type=FOLDER,
+    help="Also write two models into this model repository of the Triton Inference Server: the bundle's own graph, and "
+    "one that takes images of any size.",
+)
+@click.option(
+    "--web",
+    type=FOLDER,
+    help="Also write this folder: a page that classifies images in the browser, for any static web server and offline.",
+)
+@click.option(
+    "--onnxruntime-web",
+    type=FOLDER,
+    help="The npm package onnxruntime-web that --web copies, such as node_modules/onnxruntime-web; nothing is fetched.",
+)
+@click.option(
     "--checkpoint",
     type=FOLDER,
     help="Checkpoint to export; default: the newest run of the model in runs/, else the one shipped with the project.",
@@ -85,10 +109,16 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
 @click.option(
     "--data",
     type=FOLDER,
-    help="Data set for calibration and gate; default: the kit, a few hundred scans that come with the project.",
+    help="Data set for calibration and gate; default: the kit, a few hundred scans that come with the project. A model "
+    "of other classes needs its own data set.",
 )
 @click.option("--manifest", type=FILE, help=MANIFEST_HELP)
 @click.option("--dataset", default="", help=DATASET_HELP)
+@click.option(
+    "--classes",
+    metavar="FOLDER[=LABEL],...",
+    help="The model's classes in their order, where the folders of --data are named otherwise.",
+)
 @click.option(
     "--cache", type=FOLDER, default=Path("runs/cache"), show_default=True, help=CACHE_HELP
 )
@@ -132,16 +162,21 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     help="Random seed that chooses the calibration images.",
 )
 def main(
-    model: str,
+    model: str | None,
+    bundle: Path | None,
     precision: str,
     target: str,
     portable: bool,
     end_to_end: bool,
+    triton: Path | None,
+    web: Path | None,
+    onnxruntime_web: Path | None,
     checkpoint: Path | None,
     output: Path | None,
     data: Path | None,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
     metrics: tuple[Path, ...],
     out_of_fold: tuple[Path, ...],
@@ -159,10 +194,20 @@ def main(
     \b
     Example:
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
+      brain-export --bundle BUNDLE --web PAGE --onnxruntime-web node_modules/onnxruntime-web
     """
+    others = _Others(end_to_end, triton, web, onnxruntime_web)
+    others.check(bundle is not None)
+    if bundle is not None and model is None:
+        _write_forms_of(bundle, others)
+        return
+    if model is None or bundle is not None:
+        raise click.UsageError("give --model to export one, or --bundle for one that exists")
     check_data(data, manifest, dataset)
     if scope_manifest is not None and data is None:
         raise click.UsageError("--scope-manifest needs --data")
+    if classes is not None and data is None:
+        raise click.UsageError("--classes needs --data")
     with results_stream() as results:
         from edge_infer.atomic import refuse_other_content
         from export.bundling import export_bundle
@@ -174,6 +219,7 @@ def main(
         refuse_other_content(
             target_folder, POSSIBLE_BUNDLE_FILES, what="a bundle"
         )  # before minutes of work
+        others.refuse_targets(target_folder)
         folder, origin = find_checkpoint(model, checkpoint)
         say(f"checkpoint: {folder} ({origin})")
         loaded = load_checkpoint(folder)
@@ -182,12 +228,13 @@ def main(
                 f"checkpoint {folder} is of {loaded.name}, expected {model}",
                 hint=f"pass --model {loaded.name}, or another --checkpoint",
             )
-        answers = _out_of_fold(folder, out_of_fold)
-        volumes = _volumes(folder, volume_answers)
+        _say_classes(loaded.classes)
+        answers = _out_of_fold(folder, out_of_fold, loaded.classes)
+        volumes = _volumes(folder, volume_answers, loaded.classes)
         images = None
         if precision == "int8" or data is not None:
             images = _images(
-                loaded.preprocessor, data, manifest, dataset, scope_manifest, cache, seed, quick
+                loaded, data, manifest, dataset, classes, scope_manifest, cache, seed, quick
             )
         with progress_bar("Judging") as progress, GateLog(target_folder, say) as log:
             report = export_bundle(
@@ -208,12 +255,70 @@ def main(
             )
         size = len(report.bundle.model_bytes)
         results.write(f"bundle: {report.bundle.path} (model.onnx {size / 1e6:.1f} MB)\n")
-        if end_to_end:
-            results.write(_write_end_to_end(report.bundle))
+        for line in others.write(report.bundle):
+            results.write(line)
         results.write(
             f"try it: brain-infer --bundle {shlex.quote(str(report.bundle.path))} scan.jpg\n"
         )
         results.write(f"{RESEARCH_USE_ONLY}\n")
+
+
+def _write_forms_of(folder: Path, others: "_Others") -> None:
+    with results_stream() as results:
+        from edge_infer.bundle import load_bundle
+
+        for line in others.write(load_bundle(folder)):
+            results.write(line)
+        results.write(f"{RESEARCH_USE_ONLY}\n")
+
+
+@dataclass(frozen=True)
+class _Others:
+    """Which other forms of a bundle are asked for."""
+
+    end_to_end: bool
+    triton: Path | None
+    web: Path | None
+    package: Path | None
+
+    def check(self, is_bundle: bool) -> None:
+        if (self.web is None) != (self.package is None):
+            raise click.UsageError("--web and --onnxruntime-web belong together")
+        if is_bundle and not (self.end_to_end or self.triton or self.web):
+            raise click.UsageError("--bundle needs --end-to-end, --triton or --web")
+
+    def refuse_targets(self, bundle: Path) -> None:
+        """Refuse what cannot be written, before minutes of work."""
+        if self.triton is not None:
+            from export.triton.repository import model_folders
+
+            model_folders(bundle, self.triton)
+        if self.web is not None and self.package is not None:
+            from export.web.runtime_files import read_runtime_files
+            from export.web.write import refuse_other_folder
+
+            refuse_other_folder(self.web)
+            read_runtime_files(self.package)
+
+    def write(self, bundle: "Bundle") -> "Iterator[str]":
+        """Write them; yield what to say of each."""
+        if self.end_to_end:
+            yield _write_end_to_end(bundle)
+        if self.triton is not None:
+            yield _write_triton(bundle, self.triton)
+        if self.web is not None and self.package is not None:
+            yield _write_web(bundle, self.web, self.package)
+
+
+def _write_web(bundle: "Bundle", target: Path, package: Path) -> str:
+    from export.web.write import write_web
+
+    written = write_web(bundle, target, package)
+    return (
+        f"page without a server: {target} ({written.size_bytes / 1e6:.1f} MB, {written.gzip_bytes / 1e6:.1f} MB "
+        f"compressed; probabilities within {written.max_probability_difference:.1e} of the bundle's)\n"
+        f"try it: python -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(target))} 8000\n"
+    )
 
 
 def _write_end_to_end(bundle: "Bundle") -> str:
@@ -227,11 +332,28 @@ def _write_end_to_end(bundle: "Bundle") -> str:
     )
 
 
+def _say_classes(classes: "Classes") -> None:
+    if classes.is_brain:
+        return
+    negative = "none" if classes.negative is None else shown_name(classes.negative)
+    say(f"{len(classes)} classes: {shown_names(classes.names)}; negative class: {negative}")
+
+
+def _write_triton(bundle: "Bundle", repository: Path) -> str:
+    from export.triton.repository import write_triton_repository
+
+    models = write_triton_repository(bundle, repository)
+    return "".join(
+        f"Triton: {model.folder} (max_batch_size {model.max_batch_size})\n" for model in models
+    )
+
+
 def _images(
-    preprocessor: "PreprocessorConfig",
+    checkpoint: "Checkpoint",
     data: Path | None,
     manifest: Path | None,
     dataset: str,
+    named: str | None,
     scope_manifest: Path | None,
     cache: Path,
     seed: int,
@@ -239,6 +361,13 @@ def _images(
 ) -> "ExportImages":
     from export.int8.calibration import from_data_set, from_kit
 
+    preprocessor, classes = checkpoint.preprocessor, checkpoint.classes
+    if data is None and not classes.is_brain:
+        raise DataRefused(
+            f"--int8 without --data: the kit that stands in for a data set holds brain scans, and the model has the "
+            f"classes {shown_names(classes.names)}",
+            hint="give the data set that it was trained on with --data (and --manifest), or export it as --fp32",
+        )
     if data is None:
         with progress_bar("Reading") as progress:
             images = from_kit(preprocessor, cache, seed=seed, quick=quick, progress=progress)
@@ -249,11 +378,14 @@ def _images(
         return images
     from train.data.layouts import load_samples
 
+    choice = class_choice(named, model=classes)
     with progress_bar("Reading") as progress:
-        samples = load_samples(data, manifest=manifest, dataset=dataset, verify=False)
+        samples = load_samples(
+            data, manifest=manifest, dataset=dataset, choice=choice, verify=False
+        )
         learnt = None
         if scope_manifest is not None:
-            learnt = load_samples(data, manifest=scope_manifest, verify=False)
+            learnt = load_samples(data, manifest=scope_manifest, choice=choice, verify=False)
         return from_data_set(
             samples,
             preprocessor,
@@ -272,7 +404,9 @@ def _names_of(samples: "Sequence[Sample] | None") -> str:
     return shown_name(" and ".join(sorted(names)))
 
 
-def _out_of_fold(checkpoint: Path, given: tuple[Path, ...]) -> "OutOfFold | None":
+def _out_of_fold(
+    checkpoint: Path, given: tuple[Path, ...], classes: "Classes"
+) -> "OutOfFold | None":
     from export.trust.out_of_fold import OUT_OF_FOLD_FILE, read_out_of_fold
 
     beside = checkpoint / OUT_OF_FOLD_FILE
@@ -282,12 +416,12 @@ def _out_of_fold(checkpoint: Path, given: tuple[Path, ...]) -> "OutOfFold | None
             "no out-of-fold answers: prediction sets come from the validation part, if there is one"
         )
         return None
-    found = read_out_of_fold(paths)
+    found = read_out_of_fold(paths, classes)
     say(f"out-of-fold answers: {found.source}, n {len(found.labels)}")
     return found
 
 
-def _volumes(checkpoint: Path, given: Path | None) -> "VolumeAnswers | None":
+def _volumes(checkpoint: Path, given: Path | None, classes: "Classes") -> "VolumeAnswers | None":
     from export.trust.volume_answers import VOLUME_ANSWERS_FILE, read_volume_answers
 
     beside = checkpoint / VOLUME_ANSWERS_FILE
@@ -295,7 +429,13 @@ def _volumes(checkpoint: Path, given: Path | None) -> "VolumeAnswers | None":
     if path is None:
         say("no answers to volumes: the bundle gets no rule for series")
         return None
-    found = read_volume_answers(path)
+    if classes.negative is None:
+        raise DataRefused(
+            f"{shown_name(path.name)}: a rule for series needs a class that says that nothing is there, and none of "
+            f"{shown_names(classes.names)} is named as such",
+            hint="train with --negative LABEL, or leave out --volume-answers",
+        )
+    found = read_volume_answers(path, classes)
     say(f"answers to volumes: {path.name}, {len(found.volumes)} volumes, n {found.slices}")
     return found
 

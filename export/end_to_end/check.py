@@ -19,7 +19,7 @@ from export.sessions import open_other_graph
 from export.to_onnx import OPSET
 from train.phantoms import phantom
 
-__all__ = ["EVIDENCE_ATOL", "PROBABILITY_ATOL", "check_end_to_end", "open_file"]
+__all__ = ["EVIDENCE_ATOL", "PROBABILITY_ATOL", "check_end_to_end", "check_images", "open_file"]
 
 #: Largest difference of a probability from the bundle's. Preprocessing gives the same bits; the difference that remains
 #: comes from onnxruntime, which may sum in another order.
@@ -64,7 +64,7 @@ def check_end_to_end(data: bytes, bundle: Bundle) -> dict[str, Any]:
     preprocessing.graph.input[0].type.tensor_type.ClearField("shape")
     preprocessing_only = open_file(preprocessing.SerializeToString())
     count, probability, evidence, differing = 0, 0.0, 0.0, []
-    for image in _images(bundle):
+    for image in check_images(bundle):
         count += 1
         expected = classifier.predict(image)
         given, given_evidence = session.run(None, {IMAGE_NAME: image})
@@ -103,7 +103,7 @@ def open_file(data: bytes) -> onnxruntime.InferenceSession:
     return open_other_graph(data, num_threads=1)
 
 
-def _images(bundle: Bundle) -> Iterator[NDArray[np.uint8]]:
+def check_images(bundle: Bundle) -> Iterator[NDArray[np.uint8]]:
     """Draw phantoms, each size once grey and once as tinted RGB, so that the conversion to grey is tested."""
     generator = np.random.default_rng(0)
     size = bundle.preprocessor

@@ -5,6 +5,7 @@ orientation, scaling of 16-bit pixels and refusals are left to the caller (docs/
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.bundle import Bundle
-from edge_infer.contract import INPUT_NAME, LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
+from edge_infer.classes import BRAIN
+from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible
 from edge_infer.graph_facts import graph_facts
 from edge_infer.preprocessing import PreprocessorConfig
@@ -23,7 +25,7 @@ from export.end_to_end.check import check_end_to_end
 from export.end_to_end.preprocessing import IMAGE_NAME, preprocessing_graph
 from export.to_onnx import IR_VERSION, OPSET
 
-__all__ = ["ANSWER_NAMES", "end_to_end_graph", "write_end_to_end"]
+__all__ = ["ANSWER_NAMES", "end_to_end_graph", "graph_of_image", "write_end_to_end"]
 
 #: The outputs: float32 (classes,), summing to 1, and evidence float32 (classes, h, w).
 ANSWER_NAMES = ("probabilities", "evidence")
@@ -65,7 +67,7 @@ def end_to_end_graph(
     preprocessor: PreprocessorConfig,
     *,
     temperature: float,
-    labels: tuple[str, ...] = LABELS,
+    labels: tuple[str, ...] = BRAIN.names,
 ) -> onnx.ModelProto:
     """Put preprocessing before a graph and the softmax after it.
 
@@ -83,6 +85,30 @@ def end_to_end_graph(
     Raises:
         BundleIncompatible: Operators that are not ONNX's own, or a filter other than bilinear.
     """
+    behind = _answer_graph(_output(model, OUTPUT_NAMES[2]), temperature, _opset(model))
+    graph = graph_of_image(model, preprocessor, (OUTPUT_NAMES[0], OUTPUT_NAMES[2]), behind)
+    graph.graph.name = "brain_edge_end_to_end"
+    onnx.helper.set_model_props(graph, _properties(model, temperature, labels))
+    return graph
+
+
+def graph_of_image(
+    model: onnx.ModelProto,
+    preprocessor: PreprocessorConfig,
+    outputs: Sequence[str],
+    behind: onnx.ModelProto,
+) -> onnx.ModelProto:
+    """Put preprocessing before a graph and another graph after it.
+
+    Args:
+        model: From ``pixel_values``; it is not changed.
+        preprocessor: Size, filter and scaling of the bundle.
+        outputs: Names of the model's outputs that ``behind`` takes, in the order of its inputs.
+        behind: Its outputs are those of the whole.
+
+    Raises:
+        BundleIncompatible: Operators that are not ONNX's own, or a filter other than bilinear.
+    """
     _refuse_foreign_operators(model)
     inner = onnx.ModelProto()
     inner.CopyFrom(model)
@@ -93,25 +119,29 @@ def end_to_end_graph(
     del inner.metadata_props[:]
     # The fp16 converter leaves its casts at the end; onnxruntime accepts that, the checker does not.
     OnnxModel.graph_topological_sort(inner.graph, is_deterministic=True)
-    outputs = {output.name: output for output in inner.graph.output}
-    logits, _, evidence = OUTPUT_NAMES
+    kept = [_output(inner, name) for name in outputs]
     del inner.graph.output[:]
-    inner.graph.output.extend([outputs[logits], outputs[evidence]])
+    inner.graph.output.extend(kept)
     before = preprocessing_graph(preprocessor, opset=opset)
-    behind = _answer_graph(outputs[evidence], temperature, opset)
     graph = compose.merge_models(before, inner, io_map=[(INPUT_NAME, INPUT_NAME)], prefix2=_PREFIX)
-    graph = compose.merge_models(
-        graph, behind, io_map=[(_PREFIX + logits, logits), (_PREFIX + evidence, "of_batch")]
-    )
+    taken = [
+        (_PREFIX + name, entry.name)
+        for name, entry in zip(outputs, behind.graph.input, strict=True)
+    ]
+    graph = compose.merge_models(graph, behind, io_map=taken)
     del graph.opset_import[:]  # merging repeats it
     graph.opset_import.add(domain="", version=opset)
     graph.graph.input[0].type.tensor_type.ClearField(
         "shape"
     )  # both ranks are allowed; the shapes were checked by merging
-    graph.graph.name, graph.graph.doc_string = "brain_edge_end_to_end", RESEARCH_USE_ONLY
+    graph.graph.doc_string = RESEARCH_USE_ONLY
     graph.producer_name, graph.producer_version = "brain-edge", __version__
-    onnx.helper.set_model_props(graph, _properties(model, temperature, labels))
     return graph
+
+
+def _output(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto:
+    outputs: dict[str, onnx.ValueInfoProto] = {output.name: output for output in model.graph.output}
+    return outputs[name]
 
 
 def _refuse_foreign_operators(model: onnx.ModelProto) -> None:

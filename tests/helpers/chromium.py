@@ -119,8 +119,8 @@ class Tab:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Tab]:
-    """Start Chromium with a new, empty profile folder."""
+def browser(profile: Path, *flags: str) -> Iterator[Tab]:
+    """Start Chromium with a new, empty profile folder, and with further flags."""
     program = installed()
     assert program
     reads_commands, commands = os.pipe()
@@ -130,7 +130,7 @@ def browser(profile: Path) -> Iterator[Tab]:
     own = ("--remote-debugging-pipe", f"--user-data-dir={profile / 'user-data'}")
     with (profile / "stderr.txt").open("wb") as log:
         process = subprocess.Popen(
-            ["bash", "-c", placed, "bash", program, *FLAGS, *own],
+            ["bash", "-c", placed, "bash", program, *FLAGS, *own, *flags],
             pass_fds=(reads_commands, writes_answers),
             stdout=subprocess.DEVNULL,
             stderr=log,
