@@ -14,6 +14,7 @@ from benchmarks.engines import Engine
 from benchmarks.study import TestPart
 from benchmarks.worker_process import Worker
 from edge_infer.atomic import write_bytes_atomically
+from edge_infer.classes import BRAIN
 from edge_infer.contract import LABELS
 from edge_infer.prediction import softmax
 from train.data.samples import Progress
@@ -89,7 +90,7 @@ def figures(
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
     probabilities = softmax(logits, temperature)
-    metrics = classification_metrics(part.labels, probabilities, LABELS, groups=part.groups)
+    metrics = classification_metrics(part.labels, probabilities, BRAIN, groups=part.groups)
     error = group_bootstrap(
         lambda rows: expected_calibration_error(part.labels[rows], probabilities[rows]),
         len(part.labels),

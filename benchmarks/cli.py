@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_infer.classes import BRAIN
 from edge_infer.console import (
     Group,
     NamedPath,
@@ -15,7 +16,7 @@ from edge_infer.console import (
     typed_command,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.commands.data_options import data_options, given_samples
+from train.commands.data_options import class_choice, data_options, given_samples
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def run(
     data: Path | None,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
 ) -> None:
     """Measure a model beside other engines.
@@ -155,7 +157,8 @@ def run(
         load_before = load_average()
         families = _families(engines)
         counts = threads or tuple(sorted({1, usable_cores()}))
-        samples = None if data is None else given_samples(data, manifest, dataset)
+        choice = class_choice(classes, model=BRAIN)
+        samples = None if data is None else given_samples(data, manifest, dataset, choice)
         name = dataset or (data.resolve().name if data else "")
         with progress_bar("Reading") as progress:
             study = open_study(

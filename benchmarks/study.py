@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.contract import LABELS
-from edge_infer.errors import NoInputs
+from edge_infer.errors import DataRefused, NoInputs
+from edge_infer.names import shown_names
 from export.int8.calibration import from_data_set
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.data.pixel_cache import PixelCache
@@ -106,10 +107,16 @@ def open_study(
 
     Raises:
         BundleError: The checkpoint is damaged, or its weights do not fit the size.
-        DataRefused: A part of the data set lacks a class.
+        DataRefused: A part of the data set lacks a class, or the model has other classes than the four: its rivals
+            answer in those.
     """
     weights = hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()
     loaded = load_checkpoint(checkpoint)
+    if not loaded.classes.is_brain:
+        raise DataRefused(
+            f"the model has the classes {shown_names(loaded.classes.names)}, expected {', '.join(LABELS)}",
+            hint="other classes are not measured beside other engines; brain-doctor shows the latency of a bundle",
+        )
     config = loaded.preprocessor
     if image_size is not None and image_size != config.height:
         config = dataclasses.replace(config, height=image_size, width=image_size)

@@ -17,8 +17,8 @@ from train.evaluation.fold_summary import fold_summary_rows
 from train.metrics.text import markdown
 from train.pointing.text import pointing_notes, pointing_rows
 from train.robustness.text import (
-    GRIDS,
     grid_heading,
+    grids,
     neutralised_rows,
     robustness_grid,
     robustness_summary,
@@ -94,7 +94,7 @@ def _robustness(table: dict[str, Any]) -> str:
         *(f"- {line}." for line in robustness_summary(table)),
         "",
     ]
-    for figure in GRIDS:
+    for figure in grids(table):
         lines.append(f"### {grid_heading(table, figure)}\n")
         lines += markdown(robustness_grid(table, figure))
     lines.append(f"### Cues taken away, n {table['n']}\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.bundle_files import read_bundle_files, while_it_stays
+from edge_infer.classes import NEGATIVE_FIELD, Classes
 from edge_infer.contract import (
     BUNDLE_FILES,
     BUNDLE_SCHEMA_VERSION,
@@ -16,7 +17,12 @@ from edge_infer.contract import (
     RESEARCH_USE_ONLY,
     SCOPE_FILE,
 )
-from edge_infer.contract_check import check_contract, check_embeddings, labels_of_config
+from edge_infer.contract_check import (
+    check_contract,
+    check_embeddings,
+    classes_of_config,
+    labels_of_config,
+)
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.golden import GoldenCase, check_golden, read_golden
 from edge_infer.graph_facts import graph_facts
@@ -25,6 +31,7 @@ from edge_infer.model_file import ModelFile, describe_file
 from edge_infer.plain_json import parse_object, why
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.scope import ScopeModel
+from edge_infer.series_rule import SeriesRule, read_series_rule
 from edge_infer.trust import Trust, read_trust
 
 __all__ = ["Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
@@ -42,7 +49,7 @@ class Bundle:
         config: config.json.
         preprocessor: preprocessor_config.json.
         manifest: manifest.json.
-        id2label: Label of each class id.
+        classes: What it tells apart, and which class says that nothing is there.
         golden_png: golden.png; None in a bundle of schema 1. ``golden_cases`` reads it.
         trust: When an answer is accepted; None where the bundle does not say, as before schema 3.
         scope_model: The scope check; None where the bundle has none.
@@ -54,7 +61,7 @@ class Bundle:
     config: dict[str, Any] = field(repr=False)
     preprocessor: PreprocessorConfig
     manifest: dict[str, Any] = field(repr=False)
-    id2label: dict[int, str]
+    classes: Classes
     golden_png: bytes | None = field(default=None, repr=False)
     trust: Trust | None = None
     scope_model: ScopeModel | None = None
@@ -72,7 +79,17 @@ class Bundle:
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the logits."""
-        return tuple(self.id2label.values())
+        return self.classes.names
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """Label of each class id."""
+        return dict(enumerate(self.classes.names))
+
+    @property
+    def series_rule(self) -> SeriesRule | None:
+        """The rule for series; None where the bundle has none."""
+        return read_series_rule(self.manifest.get("series"))
 
     @property
     def temperature(self) -> float:
@@ -130,6 +147,8 @@ def _load_once(folder: Path) -> Bundle:
     )
     facts = graph_facts(contents["model.onnx"])
     check_contract(manifest, config, preprocessor, facts)
+    classes = classes_of_config(config)
+    _check_series(manifest, classes)
     if GOLDEN_FILE in contents:
         check_golden(manifest)
     trust = manifest.get("trust")
@@ -142,7 +161,7 @@ def _load_once(folder: Path) -> Bundle:
         config=config,
         preprocessor=preprocessor,
         manifest=manifest,
-        id2label=dict(enumerate(labels_of_config(config))),
+        classes=classes,
         golden_png=contents.get(GOLDEN_FILE),
         trust=None if trust is None else read_trust(trust, manifest["labels"]),
         scope_model=scope_model,
@@ -214,6 +233,14 @@ def shipped_bundle_path() -> Path:
             hint="name one with --bundle DIR, or in Python Classifier.load(DIR)",
         )
     return path
+
+
+def _check_series(manifest: Mapping[str, Any], classes: Classes) -> None:
+    if manifest.get("series") is not None and classes.negative is None:
+        raise BundleIncompatible(
+            f"manifest.json: series is a rule, but config.json states no {NEGATIVE_FIELD}",
+            hint="export the bundle again: a score of a series is that of any class but the negative one",
+        )
 
 
 def _check_names(contents: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:

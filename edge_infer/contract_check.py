@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from edge_infer.classes import NEGATIVE_FIELD, Classes
 from edge_infer.contract import INPUT_NAME, METADATA_KEY, OUTPUT_NAMES, SCOPE_FILE
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.graph_facts import GraphFacts
-from edge_infer.plain_json import parse_object, shown_value
+from edge_infer.plain_json import parse_object, shown_value, why
 from edge_infer.preprocessing import PreprocessorConfig
 
-__all__ = ["check_contract", "check_embeddings", "labels_of_config"]
+__all__ = ["check_contract", "check_embeddings", "classes_of_config", "labels_of_config"]
 
 
 def check_contract(
@@ -31,11 +32,17 @@ def check_contract(
             f"labels are {shown_value(manifest['labels'])} in manifest.json "
             f"but {shown_value(labels)} in config.json"
         )
-    in_graph = _labels_of_graph(graph.metadata)
-    if in_graph != labels:
+    in_graph = _graph_contract(graph.metadata)
+    if in_graph["labels"] != labels:
         raise BundleIntegrity(
-            f"labels are {shown_value(in_graph)} in model.onnx "
+            f"labels are {shown_value(in_graph['labels'])} in model.onnx "
             f"but {shown_value(labels)} in config.json"
+        )
+    negative = classes_of_config(config).negative
+    if in_graph.get(NEGATIVE_FIELD, negative) != negative:
+        raise BundleIntegrity(
+            f"{NEGATIVE_FIELD} is {shown_value(in_graph[NEGATIVE_FIELD])} in model.onnx "
+            f"but {shown_value(negative)} in config.json"
         )
     size = {"height": preprocessor.height, "width": preprocessor.width}
     if manifest["image_size"] != size:
@@ -94,11 +101,29 @@ def labels_of_config(config: Mapping[str, Any]) -> list[Any]:
     return [id2label[number] for number in ids]
 
 
-def _labels_of_graph(metadata: Mapping[str, str]) -> list[Any]:
+def classes_of_config(config: Mapping[str, Any]) -> Classes:
+    """Return the classes of config.json.
+
+    Raises:
+        BundleIncomplete: There is no ``id2label``.
+        BundleIntegrity: Its ids are not 0, 1, 2, ...
+        BundleIncompatible: The names or the negative class are none of classes.
+    """
+    try:
+        return Classes.from_config(labels_of_config(config), config)
+    except (ValueError, TypeError) as error:
+        raise BundleIncompatible(
+            f"config.json: id2label and {NEGATIVE_FIELD} are no classes ({why(error)})",
+            hint="export the bundle again",
+        ) from error
+
+
+def _graph_contract(metadata: Mapping[str, str]) -> dict[str, Any]:
     if METADATA_KEY not in metadata:
         raise BundleIncomplete(f"model.onnx: metadata_props lacks {METADATA_KEY}")
     try:
-        return list(parse_object(metadata[METADATA_KEY])["labels"])
+        contract = parse_object(metadata[METADATA_KEY])
+        return {**contract, "labels": list(contract["labels"])}
     except (ValueError, KeyError, TypeError) as error:
         raise BundleIncomplete(
             f"model.onnx: {METADATA_KEY} in metadata_props has no labels"

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.classes import BRAIN, Classes
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.prediction import Prediction
 
-__all__ = ["draw_evidence", "draw_heatmap", "relative_strength", "words_for_no_tumor"]
+__all__ = ["draw_evidence", "draw_heatmap", "fitting", "relative_strength", "words_for_negative"]
 
-_HEALTHY = LABELS.index("no_tumor")
 _MIN_WIDTH = 512
 # The two ends of ColorBrewer's RdYlBu, safe for the colour-blind.
 _FOR = np.array([214, 47, 39], dtype=np.float32)
@@ -30,8 +30,8 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     only differences between classes change a probability. The strongest place of each image has
     full colour, so colours of two images cannot be compared.
 
-    ``no_tumor`` has no place, so nothing is red then: blue marks what looks like a tumour all the
-    same, relative to the tumour class that is strongest there. Often nothing does.
+    The negative class, such as ``no_tumor``, has no place, so nothing is red then: blue marks what looks like another
+    class all the same, relative to the one that is strongest there. Often nothing does.
 
     Args:
         image: The scan, mode ``L``, as read by ``read_image``.
@@ -43,7 +43,7 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
     width = max(_MIN_WIDTH, image.width)
     size = (width, round(image.height * width / image.width))
     row = list(prediction.probabilities).index(prediction.label)
-    drawn = draw_evidence(image, prediction.evidence, row, size)
+    drawn = draw_evidence(image, prediction.evidence, row, size, classes=prediction.classes)
     legend = _legend(width, prediction)
     result = Image.new("RGB", (width, drawn.height + legend.height), _BACKGROUND)
     result.paste(drawn, (0, 0))
@@ -52,7 +52,12 @@ def draw_heatmap(image: Image.Image, prediction: Prediction) -> Image.Image:
 
 
 def draw_evidence(
-    image: Image.Image, evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
+    image: Image.Image,
+    evidence: NDArray[np.float32],
+    label_id: int,
+    size: tuple[int, int],
+    *,
+    classes: Classes = BRAIN,
 ) -> Image.Image:
     """Draw the evidence for one class over the scan, without a legend; see ``draw_heatmap``.
 
@@ -61,12 +66,14 @@ def draw_evidence(
         evidence: float32, (classes, h, w).
         label_id: The class.
         size: (width, height) of the result in pixels.
+        classes: Of the model; the negative one has no place.
 
     Returns:
         Mode RGB.
     """
     scan = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
-    strength = relative_strength(evidence, label_id, size)[:, :, None]  # (H, W, 1), -1..1
+    relative = relative_strength(evidence, label_id, size, classes=classes)
+    strength = relative[:, :, None]  # (H, W, 1), -1..1
     colour = np.where(strength > 0, _FOR, _AGAINST)
     alpha = np.abs(strength) * _OPACITY
     blended = scan[:, :, None] * (1 - alpha) + colour * alpha
@@ -74,46 +81,59 @@ def draw_evidence(
 
 
 def relative_strength(
-    evidence: NDArray[np.float32], label_id: int, size: tuple[int, int]
+    evidence: NDArray[np.float32],
+    label_id: int,
+    size: tuple[int, int],
+    *,
+    classes: Classes = BRAIN,
 ) -> NDArray[np.float32]:
     """Return the evidence for a class relative to the others, scaled and enlarged.
 
-    A tumour class is compared with the mean over all classes. ``no_tumor`` is compared with the
-    strongest tumour class, and only what speaks against it is kept.
+    A class is compared with the mean over all classes. The negative one, such as ``no_tumor``, is compared with the
+    strongest of the others, and only what speaks against it is kept.
 
     Args:
         evidence: float32, (classes, h, w).
         label_id: The class.
         size: (width, height) of the result in pixels.
+        classes: Of the model.
 
     Returns:
-        float32, (H, W), -1..1; of a tumour class, the largest magnitude before enlarging is 1, or 0 if no place says
-        anything.
+        float32, (H, W), -1..1; of a class that is not the negative one, the largest magnitude before enlarging is 1,
+        or 0 if no place says anything.
     """
-    if label_id == _HEALTHY:
-        relative = evidence[_HEALTHY] - np.delete(evidence, _HEALTHY, axis=0).max(axis=0)  # (h, w)
+    if label_id == classes.negative_id:
+        others = np.delete(evidence, label_id, axis=0)
+        relative = evidence[label_id] - others.max(axis=0)  # (h, w)
     else:
         relative = evidence[label_id] - evidence.mean(axis=0)
     largest = float(
         np.abs(relative).max()
     )  # whatever it speaks for: a trace of a tumour is drawn as a trace
     normed = relative / largest if largest > 0 else np.zeros_like(relative)
-    if label_id == _HEALTHY:
+    if label_id == classes.negative_id:
         normed = np.minimum(normed, 0)
     enlarged = Image.fromarray(normed.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(enlarged, dtype=np.float32)
 
 
-def words_for_no_tumor(evidence: NDArray[np.float32]) -> str:
-    """Say what the colours of an image mean that is called ``no_tumor``, and that no colour proves nothing.
+def words_for_negative(prediction: Prediction) -> str:
+    """Say what the colours mean of an image that is called ``no_tumor``, and that no colour proves nothing.
 
     Args:
-        evidence: float32, (classes, h, w).
+        prediction: Whose label is the negative class of the model.
     """
-    strongest = float(-relative_strength(evidence, _HEALTHY, evidence.shape[:0:-1]).min())
+    evidence, classes = prediction.evidence, prediction.classes
+    row = classes.names.index(prediction.label)
+    strongest = float(
+        -relative_strength(evidence, row, evidence.shape[:0:-1], classes=classes).min()
+    )
+    other, any_other = (
+        ("tumour", "a tumour") if classes.is_brain else ("other class", "another class")
+    )
     if strongest * _OPACITY < _VISIBLE:
-        return "no place is marked: the model sees no tumour; there may be one"
-    return "blue: looks like a tumour all the same"
+        return f"no place is marked: the model sees no {other}; there may be one"
+    return f"blue: looks like {any_other} all the same"
 
 
 def _legend(width: int, prediction: Prediction) -> Image.Image:
@@ -129,11 +149,12 @@ def _legend(width: int, prediction: Prediction) -> Image.Image:
         draw.text((margin, top), words, fill=why, font=small)
         top += line
     named = prediction.label if prediction.is_accepted else f"not accepted: {prediction.label}"
-    draw.text((margin, top), named, fill=answer, font=large)
     score = f"{prediction.score:.1%}"
+    room = width - 2 * margin - round(large.getlength(f" {score}"))
+    draw.text((margin, top), fitting(named, large, room), fill=answer, font=large)
     draw.text((width - margin, top), score, fill=answer, font=large, anchor="ra")
-    if prediction.label == LABELS[_HEALTHY]:
-        words = words_for_no_tumor(prediction.evidence)
+    if prediction.is_negative:
+        words = words_for_negative(prediction)
         draw.text((margin, top + line), words, fill=_DIM, font=small)
     else:
         _scale(legend, draw, top=top + line, line=line, font=small)
@@ -151,6 +172,15 @@ def _lines(text: str, font: Font, width: int) -> list[str]:
         else:
             lines[-1] = longer
     return lines
+
+
+def fitting(text: str, font: Font, width: int) -> str:
+    """Return a text, cut where it does not fit into so many pixels."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _scale(

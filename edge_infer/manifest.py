@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from edge_infer.classes import MOST_CLASSES, is_label
 from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
 from edge_infer.plain_json import is_number, is_whole, parse_object, shown_value
@@ -23,7 +24,6 @@ _SELF_DIGEST = "manifest_sha256"
 
 # Above it, all classes are equally likely; below its inverse, one class has probability 1.
 _LARGEST_TEMPERATURE = 1e6
-_LONGEST_LABEL = 200
 
 #: Every field and its JSON type; docs/bundle.md says what they mean.
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
@@ -129,11 +129,13 @@ def _check_fields(manifest: Mapping[str, Any]) -> None:
 def _check_values(manifest: Mapping[str, Any]) -> None:
     if manifest["precision"] not in PRECISIONS:
         raise _unexpected("precision", manifest["precision"], f"{PRECISIONS}")
-    if not _is_label(manifest["model"]):
+    if not is_label(manifest["model"]):
         raise _unexpected("model", manifest["model"], "a name that can be printed")
     labels = manifest["labels"]
-    if not all(map(_is_label, labels)) or len(set(labels)) != len(labels) or len(labels) < 2:
-        raise _unexpected("labels", labels, "two or more names that can be printed")
+    is_many = 2 <= len(labels) <= MOST_CLASSES
+    if not is_many or not all(map(is_label, labels)) or len(set(labels)) != len(labels):
+        expected = f"two or more names that can be printed, at most {MOST_CLASSES}"
+        raise _unexpected("labels", labels, expected)
     temperature = manifest["calibration"].get("temperature")
     if not is_number(temperature, 1 / _LARGEST_TEMPERATURE, _LARGEST_TEMPERATURE):
         raise _unexpected("calibration.temperature", temperature, "a positive number")
@@ -143,7 +145,7 @@ def _check_values(manifest: Mapping[str, Any]) -> None:
     trust = manifest.get("trust")
     if trust is not None:
         _check_trust(trust, manifest)
-    read_series_rule(manifest.get("series"), labels)
+    read_series_rule(manifest.get("series"))
 
 
 def _check_trust(trust: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
@@ -151,10 +153,6 @@ def _check_trust(trust: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
     if version < _SINCE_SCHEMA["trust"]:  # skipping it would accept what the bundle does not
         raise _unexpected("schema_version", version, f"{_SINCE_SCHEMA['trust']} or more with trust")
     read_trust(trust, manifest["labels"])
-
-
-def _is_label(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and 1 <= len(value) <= _LONGEST_LABEL
 
 
 def _unexpected(name: str, value: object, expected: str) -> BundleIncompatible:

@@ -11,9 +11,9 @@ import io
 from PIL import Image
 
 from edge_infer.contract import RESEARCH_USE_ONLY
-from edge_infer.heatmap import draw_evidence, words_for_no_tumor
+from edge_infer.heatmap import draw_evidence, words_for_negative
 from edge_infer.names import shown_name
-from edge_infer.prediction import Prediction
+from edge_infer.prediction import Prediction, shown_classes
 
 __all__ = ["prediction_html"]
 
@@ -29,14 +29,16 @@ def prediction_html(prediction: Prediction) -> str:
     source, label = _text(prediction.source), _text(prediction.label)
     over = "over the scan as the model saw it" if prediction.seen is not None else "alone"
     notes = "".join(f'<p style="{_SMALL}">Note: {_text(x)}</p>' for x in prediction.warnings)
-    rows = "".join(_row(prediction, name) for name in prediction.probabilities)
+    shown, more = shown_classes(prediction.probabilities)
+    rows = "".join(_row(prediction, name) for name in shown) + _more_row(more)
+    of_what = " of a tumour" if prediction.classes.is_brain else ""
     return (
         '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">'
         f'<figure style="margin:0;max-width:{_LONGER_SIDE}px">'
         f'<img src="data:image/png;base64,{_drawn(prediction, (width, height))}" width="{width}" '
         f'height="{height}" alt="Evidence for {label} {over}: {source}">'
         f'<figcaption style="{_SMALL}">Evidence for {label} {over}: {_colours(prediction)}. '
-        f"This is not an outline of a tumour.{_why_alone(prediction)}</figcaption></figure>"
+        f"This is not an outline{of_what}.{_why_alone(prediction)}</figcaption></figure>"
         '<div style="flex:1 1 20em;min-width:0;max-width:32em">'
         '<p style="margin:0 0 .6em;overflow-wrap:anywhere;text-align:left">'
         f"{source}: {_answer(prediction)}</p>"
@@ -80,13 +82,15 @@ def _drawn(prediction: Prediction, size: tuple[int, int]) -> str:
     scan = Image.new("L", size, _FLAT_GREY) if seen is None else Image.fromarray(seen)
     label_id = list(prediction.probabilities).index(prediction.label)
     file = io.BytesIO()
-    draw_evidence(scan, prediction.evidence, label_id, size).save(file, format="PNG")
+    classes = prediction.classes
+    drawn = draw_evidence(scan, prediction.evidence, label_id, size, classes=classes)
+    drawn.save(file, format="PNG")
     return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _colours(prediction: Prediction) -> str:
-    if prediction.label == "no_tumor":  # it has no place: edge_infer.heatmap
-        return words_for_no_tumor(prediction.evidence)
+    if prediction.is_negative:  # it has no place: edge_infer.heatmap
+        return words_for_negative(prediction)
     return "red supports it, blue opposes it"
 
 
@@ -99,6 +103,11 @@ def _row(prediction: Prediction, label: str) -> str:
         f'<td style="{_CELL};font-weight:{weight}">{probability:.1%}</td>'
         f'<td aria-hidden="true" style="{_CELL};width:10em"><div style="{bar}"></div></td></tr>'
     )
+
+
+def _more_row(more: int) -> str:
+    words = f"and {more} more"
+    return f'<tr><td colspan="3" style="{_CELL}">{words}</td></tr>' if more else ""
 
 
 def _why_alone(prediction: Prediction) -> str:

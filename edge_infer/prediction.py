@@ -8,12 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.decision import Verdict
 from edge_infer.errors import InferenceFailed, NonFiniteOutput
 from edge_infer.names import shown_name
 from edge_infer.reasons import Reason
 
-__all__ = ["ModelIdentity", "Prediction", "check_outputs", "softmax"]
+__all__ = [
+    "SHOWN_CLASSES",
+    "ModelIdentity",
+    "Prediction",
+    "check_outputs",
+    "shown_classes",
+    "softmax",
+]
+
+#: More classes are not shown to people, but for the most probable of them.
+SHOWN_CLASSES, _MOST_PROBABLE = 10, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +71,8 @@ class Prediction:
         seen: uint8, (H, W), the image as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
             keeps it, and copies and pickles of the prediction do not: predictions for a thousand images do not hold
             a thousand images, and a prediction that is stored or sent holds none.
+        negative_label: The class that says that nothing is there, so that it has no place in the image; None if no
+            class is such.
     """
 
     decision: Verdict
@@ -80,6 +93,25 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     source_size: tuple[int, int] | None = None
     seen: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+    negative_label: str | None = BRAIN.negative
+
+    @property
+    def classes(self) -> Classes:
+        """The classes that the model tells apart, in their order."""
+        names = tuple(self.probabilities)
+        return Classes(names, self.negative_label if self.negative_label in names else None)
+
+    @property
+    def is_negative(self) -> bool:
+        """Whether the most probable class is the one that says that nothing is there."""
+        return self.label == self.negative_label
+
+    @property
+    def positive_probability(self) -> float | None:
+        """The probability that something is there: of all classes but the negative one; None without such a class."""
+        if self.negative_label is None:
+            return None
+        return 1.0 - self.probabilities.get(self.negative_label, 0.0)
 
     @property
     def is_accepted(self) -> bool:
@@ -105,8 +137,13 @@ class Prediction:
             return ""
         if self.prediction_set == (self.label,):
             return ""
-        names = ", ".join(map(shown_name, self.prediction_set))
-        return f"cannot be excluded: {names}" if names else "no class is likely enough to be kept"
+        if not self.prediction_set:
+            return "no class is likely enough to be kept"
+        shown, more = shown_classes(
+            {one: self.probabilities.get(one, 0.0) for one in self.prediction_set}
+        )
+        names = ", ".join(map(shown_name, shown))
+        return f"cannot be excluded: {names}" + (f" and {more} more" if more else "")
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows; IPython looks for a method of this name."""
@@ -117,6 +154,20 @@ class Prediction:
     def __reduce__(self) -> tuple[Any, ...]:
         kept = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "seen"}
         return partial(type(self), **kept), ()
+
+
+def shown_classes(probabilities: Mapping[str, float]) -> tuple[tuple[str, ...], int]:
+    """Return the classes to show to people, and how many more there are.
+
+    Up to ten are all shown, in the order of the model; of more, the five most probable, the first one first.
+
+    Args:
+        probabilities: By label.
+    """
+    if len(probabilities) <= SHOWN_CLASSES:
+        return tuple(probabilities), 0
+    falling = sorted(probabilities, key=lambda label: -probabilities[label])
+    return tuple(falling[:_MOST_PROBABLE]), len(probabilities) - _MOST_PROBABLE
 
 
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:

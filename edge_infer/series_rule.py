@@ -1,18 +1,20 @@
 """The rule that turns the answers for slices into one score for a series: ``series`` of a bundle's manifest.
 
 "Any slice" does not hold: with an error of 1 % a slice, 78 % of healthy series of 150 slices would have a false alarm.
-The score is the largest mean probability of any tumour over neighbouring slices. Neighbours are counted in slices and
-in millimetres, so that a series of thin slices is not judged by two of them that show nearly the same tissue.
+The score is the largest mean probability of any tumour over neighbouring slices; of other classes, of any but the
+negative one. Neighbours are counted in slices and in millimetres, so that a series of thin slices is not judged by two
+of them that show nearly the same tissue.
 docs/series.md says how the thresholds were chosen, and what was measured.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.classes import Classes
 from edge_infer.plain_json import is_number, is_whole
 from edge_infer.prediction import softmax
 from edge_infer.scope_check import is_text, require
@@ -20,7 +22,6 @@ from edge_infer.scope_check import is_text, require
 __all__ = ["RULE", "RuleScore", "SeriesRule", "read_series_rule", "score_of"]
 
 RULE = "run-mean"
-NO_TUMOUR = "no_tumor"
 
 #: Positions in headers are rounded.
 _TOLERANCE_MM = 0.01
@@ -29,12 +30,12 @@ _MOST_SLICES, _LONGEST_MM, _MOST_COUNTED, _LARGEST_TEMPERATURE = 1000, 1000.0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRule:
-    """When a series is said to hold evidence of a tumour.
+    """When a series is said to hold evidence of a tumour; of other classes, of any but the negative one.
 
     Attributes:
         slices: A run has at least as many neighbouring slices.
         length_mm: And reaches at least as far, from the first slice to the last.
-        positive: A score above it is evidence of a tumour.
+        positive: A score above it is evidence.
         negative: A score below it is no evidence; between the two the series abstains.
         temperature: What logits are divided by. The rule has its own, so that its thresholds stay right when those of
             single images are fitted to a site (``brain-refit``).
@@ -50,12 +51,17 @@ class SeriesRule:
     planes: tuple[str, ...]
     fitted_on: str
 
-    @property
-    def words(self) -> str:
-        """The rule in words."""
+    def words(self, classes: Classes) -> str:
+        """Return the rule in words.
+
+        Args:
+            classes: Of the bundle.
+        """
+        any_other = "any tumour" if classes.is_brain else f"any class but {classes.negative}"
+        evidence = "tumour evidence" if classes.is_brain else "evidence"
         return (
-            f"the largest mean probability of any tumour over {self.slices} or more neighbouring slices "
-            f"that reach {self.length_mm:g} mm; above {self.positive:.3f} tumour evidence, below "
+            f"the largest mean probability of {any_other} over {self.slices} or more neighbouring slices "
+            f"that reach {self.length_mm:g} mm; above {self.positive:.3f} {evidence}, below "
             f"{self.negative:.3f} none"
         )
 
@@ -68,7 +74,7 @@ class RuleScore:
         score: 0..1.
         first: Index of the first slice of the run with the largest mean.
         last: Index of its last slice.
-        label: The tumour with the largest summed probability in that run.
+        label: The tumour, or the class but for the negative one, with the largest summed probability in that run.
     """
 
     score: float
@@ -77,12 +83,11 @@ class RuleScore:
     label: str
 
 
-def read_series_rule(fields: Mapping[str, Any] | None, labels: Sequence[str]) -> SeriesRule | None:
-    """Check ``series`` of a manifest.
+def read_series_rule(fields: Mapping[str, Any] | None) -> SeriesRule | None:
+    """Check ``series`` of a manifest; that there is a negative class, the bundle checks.
 
     Args:
         fields: The object; None if the manifest has none.
-        labels: All labels of the bundle.
 
     Returns:
         None without a rule.
@@ -94,7 +99,6 @@ def read_series_rule(fields: Mapping[str, Any] | None, labels: Sequence[str]) ->
         return None
     require(isinstance(fields, dict), "series", fields, "an object or null")
     require(fields.get("rule") == RULE, "series.rule", fields.get("rule"), RULE)
-    require(NO_TUMOUR in labels, "series", list(labels), f"labels with {NO_TUMOUR}")
     slices, length = fields.get("slices"), fields.get("length_mm")
     require(is_whole(slices, 1, _MOST_SLICES), "series.slices", slices, "a number of slices")
     require(is_number(length, 0, _LONGEST_MM), "series.length_mm", length, "millimetres")
@@ -128,7 +132,7 @@ def read_series_rule(fields: Mapping[str, Any] | None, labels: Sequence[str]) ->
 def score_of(
     logits: NDArray[np.floating[Any]],
     positions_mm: NDArray[np.floating[Any]],
-    labels: Sequence[str],
+    classes: Classes,
     rule: SeriesRule,
     *,
     gaps: Collection[int] = (),
@@ -138,11 +142,16 @@ def score_of(
     Args:
         logits: float, (N, classes), of the slices with brain, in order of position.
         positions_mm: float, (N,), rising.
-        labels: In the order of the classes.
+        classes: One is the negative class.
         rule: The bundle's.
         gaps: Indices of slices that are no neighbours of the one before: no run reaches over them.
+
+    Raises:
+        ValueError: No class is the negative one.
     """
-    healthy = list(labels).index(NO_TUMOUR)
+    healthy = classes.negative_id
+    if healthy is None:
+        raise ValueError("no class is the negative one, and a score is of any other")
     probabilities = softmax(np.asarray(logits), rule.temperature)  # (N, classes)
     tumour = 1.0 - probabilities[:, healthy]  # (N,)
     sums = np.concatenate([[0.0], np.cumsum(tumour)])
@@ -157,7 +166,7 @@ def score_of(
     summed = probabilities[first : last + 1].sum(axis=0)
     summed[healthy] = -np.inf
     score = min(max(score, 0.0), 1.0)  # sums of many slices round
-    return RuleScore(score=score, first=first, last=last, label=labels[int(summed.argmax())])
+    return RuleScore(score=score, first=first, last=last, label=classes.names[int(summed.argmax())])
 
 
 def _runs(

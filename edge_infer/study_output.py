@@ -19,7 +19,7 @@ from edge_infer.series.lines import outcome_of, scan_fields, series_line, source
 from edge_infer.series.result import SeriesResult, SliceState
 from edge_infer.series.sheet_files import SheetFiles
 from edge_infer.series.study import Study
-from edge_infer.series.text import FINDINGS, finding_words, series_block, taken_for
+from edge_infer.series.text import finding_name, finding_words, series_block, taken_for
 from edge_infer.series.wrapping import USUAL_WIDTH
 from edge_infer.study_run import Codes, write_dicom
 from edge_infer.tally import Tally
@@ -144,7 +144,7 @@ class StudyOutput:
                 self.tally.add(outcome_of(answer))
         # A slice alone cannot make a series: its own answer counts.
         abstains = result.finding == "abstain" and len(result.slices) > 1
-        self.tally.add_series(FINDINGS[result.finding], abstains=abstains)
+        self.tally.add_series(finding_name(result), abstains=abstains)
         errors = [one.outcome.error for one in result.slices if one.outcome and one.outcome.error]
         if errors:
             self._first_error = self._first_error or errors[0]

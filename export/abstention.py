@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.prediction import softmax
 from export.answers import answers_one_by_one
 from export.int8.calibration import ExportImages
@@ -56,6 +56,7 @@ def fit_abstention(
     images: ExportImages | None,
     out_of_fold: OutOfFold | None,
     *,
+    classes: Classes = BRAIN,
     progress: Progress = lambda _done, _total: None,
 ) -> Abstention:
     """Fit what there are images or answers for; drawn phantoms would give wrong numbers and are not used.
@@ -67,6 +68,7 @@ def fit_abstention(
         graph: That ships.
         images: None for no images.
         out_of_fold: Answers of the same model trained on folds; None if there are none.
+        classes: Of the model.
         progress: Called with (done, total) while the graph is asked.
     """
     real = images if images is not None and not images.synthetic else None
@@ -77,18 +79,21 @@ def fit_abstention(
         learnt = [trusted.train, mildly_corrupted(trusted.train)] if trusted else []
         gate, *train = _asked(graph, [real.gate, *learnt], progress)
     calibration = _calibration(real, gate, out_of_fold)
-    trust = _sets(real, gate, out_of_fold, calibration["temperature"])
+    trust = _sets(real, gate, out_of_fold, calibration["temperature"], classes)
     scope: ScopeFit | None = None
     if real is not None and trusted is not None and gate is not None:
         part = f"validation part of {real.source}, one of each copy"
         if trust is not None and out_of_fold is not None:
-            calibration["check"] = _check(trusted, real, gate, trust, calibration["temperature"])
+            calibration["check"] = _check(
+                trusted, real, gate, trust, calibration["temperature"], classes
+            )
         scope = fit_scope(
             np.concatenate([answers.embeddings for answers in train]),
             np.tile(trusted.train_labels, len(train)),
             gate.embeddings[trusted.gate_rows],
             train_source=f"{trusted.train_source}, one of each copy, and each again with a mild corruption",
             threshold_source=part,
+            classes=len(classes),
         )
     if trust is not None:
         trust["scope"] = scope.description if scope else None
@@ -149,6 +154,7 @@ def _sets(
     gate: _Answers | None,
     out_of_fold: OutOfFold | None,
     temperature: float,
+    classes: Classes,
 ) -> dict[str, Any] | None:
     """Return ``trust`` of the manifest without ``scope``."""
     if out_of_fold is not None:
@@ -158,6 +164,7 @@ def _sets(
             out_of_fold.groups,
             source=_origin(out_of_fold),
             way="out-of-fold",
+            classes=classes,
         )
     if images is None or gate is None or images.trust is None:
         return None
@@ -168,6 +175,7 @@ def _sets(
         separate_groups(images.trust.gate_groups),
         source=f"validation part of {images.source}, one of each copy",
         way="validation",
+        classes=classes,
         best_of_few=True,
     )
 
@@ -182,14 +190,15 @@ def _check(
     gate: _Answers,
     trust: dict[str, Any],
     temperature: float,
+    classes: Classes,
 ) -> dict[str, Any]:
     """Ask the very graph whether what was fitted on other models' answers holds for its own; nothing is fitted here."""
     rows = trusted.gate_rows
     probabilities, labels = softmax(gate.logits[rows], temperature), images.gate_labels[rows]
     groups = separate_groups(trusted.gate_groups)
-    thresholds = [trust["set_thresholds"][label] for label in LABELS]
+    thresholds = [trust["set_thresholds"][label] for label in classes.names]
     shares = coverage(probabilities, labels, groups, thresholds)
-    counts = group_counts(labels, groups, len(LABELS))
+    counts = group_counts(labels, groups, len(classes))
     return {
         "source": f"validation part of {images.source}, one of each copy",
         "n": len(rows),
@@ -199,6 +208,6 @@ def _check(
         ),
         "coverage": {
             label: {"value": None if share is None else round(share, 4), "groups": count}
-            for label, share, count in zip(LABELS, shares, counts, strict=True)
+            for label, share, count in zip(classes.names, shares, counts, strict=True)
         },
     }

@@ -12,6 +12,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import nn
 
 from edge_infer.bundle import Bundle, write_bundle
+from edge_infer.classes import Classes
 from edge_infer.contract import GOLDEN_FILE, SCOPE_FILE
 from edge_infer.manifest import canonical_json
 from edge_infer.session import Session
@@ -24,7 +25,7 @@ from export.int8.choice import Chosen, Tried, choose
 from export.int8.processors import PROCESSORS
 from export.int8.variants import quantized_variants
 from export.metadata import with_metadata
-from export.model_card import INTENDED_USE, model_card
+from export.model_card import intended_use, model_card
 from export.parity import FP16_SHARE, check_parity
 from export.provenance import provenance
 from export.sessions import largest_weight, open_graph
@@ -116,13 +117,17 @@ def export_bundle(
     Raises:
         ParityFailed: The graph's outputs differ from PyTorch's.
         QualityGateFailed: No quantization is good enough; nothing is written.
-        ValueError: INT8 without images, or images that are preprocessed otherwise than the checkpoint's.
+        ValueError: INT8 without images, or images of other classes or that are preprocessed otherwise than the
+            checkpoint's.
     """
     preprocessor = checkpoint.preprocessor
     if images is not None and any(
         part.preprocessor != preprocessor for part in (images.calibration, images.gate)
     ):
         raise ValueError("the images are preprocessed otherwise than the checkpoint's")
+    classes = checkpoint.classes
+    if images is not None and images.classes != classes:
+        raise ValueError("the images are of other classes than the checkpoint's")
     graph, reference, parity = _exported(checkpoint, step)
     if precision == "fp16":
         shipped = _in_half_precision(checkpoint, graph, parity)
@@ -144,9 +149,17 @@ def export_bundle(
     else:
         shipped = _Shipped(graph=graph, parity=parity)
     step("drawing golden images for the self-test")
-    golden = make_golden(reference, open_graph(shipped.graph), preprocessor, precision=precision)
+    golden = make_golden(
+        reference,
+        open_graph(shipped.graph),
+        preprocessor,
+        precision=precision,
+        labels=classes.names,
+    )
     step("fitting when it abstains")
-    abstention = fit_abstention(shipped.graph, images, out_of_fold, progress=progress)
+    abstention = fit_abstention(
+        shipped.graph, images, out_of_fold, classes=classes, progress=progress
+    )
     body: dict[str, Any] = {
         "model": checkpoint.name,
         "precision": precision,
@@ -156,18 +169,18 @@ def export_bundle(
         "metrics": metrics,
         "calibration": abstention.calibration,
         "trust": abstention.trust,
-        "series": _series_rule(volumes, abstention.calibration["temperature"]),
+        "series": _series_rule(volumes, abstention.calibration["temperature"], classes),
         "golden": golden.entries,
         "self_test": golden.self_test,
         "provenance": provenance(checkpoint, command),
-        "intended_use": INTENDED_USE,
+        "intended_use": intended_use(classes),
     }
     files = {
         "model.onnx": with_metadata(shipped.graph, checkpoint, precision),
         "config.json": canonical_json({**checkpoint.config, "torch_dtype": "float32"}),
         GOLDEN_FILE: golden.sheet,
         "preprocessor_config.json": preprocessor.to_json().encode(),
-        "README.md": model_card(body).encode(),
+        "README.md": model_card(body, classes).encode(),
     }
     if abstention.scope is not None:
         files[SCOPE_FILE] = abstention.scope
@@ -175,10 +188,14 @@ def export_bundle(
     return Report(bundle=write_bundle(folder, files, body), tried=shipped.tried)
 
 
-def _series_rule(volumes: VolumeAnswers | None, temperature: float) -> dict[str, Any] | None:
+def _series_rule(
+    volumes: VolumeAnswers | None, temperature: float, classes: Classes
+) -> dict[str, Any] | None:
     if volumes is None:
         return None
-    return fit_series_rule(volumes.volumes, temperature=temperature, source=volumes.source)
+    return fit_series_rule(
+        volumes.volumes, temperature=temperature, source=volumes.source, classes=classes
+    )
 
 
 def float_graph(model: nn.Module, *, height: int, width: int) -> onnx.ModelProto:

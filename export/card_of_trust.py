@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from edge_infer.classes import BRAIN, Classes
+from export.markdown import plain
 from export.trust.set_fit import least_groups
 
 __all__ = ["series_section", "trust_section"]
@@ -17,27 +19,41 @@ _WAYS = {
 }
 
 
-def trust_section(manifest: Mapping[str, Any]) -> str:
+def trust_section(manifest: Mapping[str, Any], classes: Classes = BRAIN) -> str:
     """Render the section; what was not fitted is said."""
+    count = "four" if classes.is_brain else str(len(classes))
     trust = manifest.get("trust")
     sections = ["## When it abstains\n"]
     if trust is None:
         sections.append(
-            "This bundle has neither a scope check nor prediction sets: it gives one of the four classes, whatever the "
-            "image shows.\n"
+            "This bundle has neither a scope check nor prediction sets: it gives one of the "
+            f"{count} classes, whatever the image shows.\n"
         )
     else:
-        sections += [_sets(trust, manifest["calibration"].get("check")), _scope(trust["scope"])]
+        sections += [
+            _sets(trust, manifest["calibration"].get("check")),
+            _scope(trust["scope"], classes),
+        ]
     sections.append(_refits(manifest["provenance"].get("refits", [])))
     return "\n".join(section for section in sections if section)
 
 
-def series_section(manifest: Mapping[str, Any]) -> str:
+def series_section(manifest: Mapping[str, Any], classes: Classes = BRAIN) -> str:
     """Render what the rule for series is and what it was fitted on; empty where there is none."""
     series = manifest.get("series")
     if series is None:
         return ""
     fitted = series["fitted_on"]
+    if not classes.is_brain:
+        negative = plain(classes.negative or "")
+        return (
+            "## A series of slices\n\n"
+            f"The score of a series is the largest mean probability of any class but {negative} over "
+            f"{series['slices']} or more neighbouring slices that reach {series['length_mm']:g} mm. Above "
+            f"{series['positive']:.3f} it is called evidence, below {series['negative']:.3f} no evidence; between the "
+            f"two the series abstains. Fitted on {fitted['volumes']} volumes of {fitted['patients']} patients, and on "
+            f"their slices of {negative}: {fitted['source']}.\n"
+        )
     return (
         "## A series of slices\n\n"
         f"The score of a series is the largest mean probability of any tumour over {series['slices']} or more "
@@ -72,14 +88,14 @@ def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:
         "|---|---|---|" + ("---|" if check else ""),
     ]
     for label, threshold in trust["set_thresholds"].items():
-        row = f"| {label} | {1 - threshold:.3f} | {fitted['groups'][label]} |"
+        row = f"| {plain(label)} | {1 - threshold:.3f} | {fitted['groups'][label]} |"
         if check:
             found = check["coverage"][label]
             share = "-" if found["value"] is None else _percent(found["value"], 1)
             row += f" {share} of {found['groups']} groups |"
         lines.append(row)
     needed = least_groups(trust["alpha"])
-    few = [label for label, count in fitted["groups"].items() if count < needed]
+    few = [plain(label) for label, count in fitted["groups"].items() if count < needed]
     if few:
         lines.append(
             f"\n**Fewer than {needed} patient groups of {', '.join(few)}: with K groups no more than K/(K + 1) can be "
@@ -94,20 +110,29 @@ def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scope(scope: Mapping[str, Any] | None) -> str:
+def _scope(scope: Mapping[str, Any] | None, classes: Classes) -> str:
     if scope is None:
         return "There is no scope check: the bundle was made without images.\n"
     fitted = scope["fitted_on"]
     count = next(array["shape"][1] for array in scope["arrays"] if array["name"] == "basis")
+    near = (
+        "another sequence, or another lesion in a brain, can look near enough"
+        if classes.is_brain
+        else "other things can look near enough"
+    )
     few = " (few, because there were few images)" if fitted["n_train"] < 512 else ""
     return (
         f"An image is out of scope if its score is above {scope['threshold']:.3f}. The score is how far its embedding "
         f"lies from those of {fitted['n_train']} training images ({fitted['train']}), in {count} directions{few} and "
         f"outside of them. The threshold accepts {_percent(scope['accepted'])} of {fitted['n_threshold']} images "
         f"({fitted['threshold']}), "
-        "so of images just like them one in twenty is refused. It does not know what it was not asked about: another "
-        "sequence, or another lesion in a brain, can look near enough. Measured: docs/trust.md.\n"
+        "so of images just like them one in twenty is refused. It does not know what it was not asked about: "
+        f"{near}. Measured{_where(classes)}.\n"
     )
+
+
+def _where(classes: Classes) -> str:
+    return ": docs/trust.md" if classes.is_brain else " for brain scans: docs/trust.md"
 
 
 def _refits(records: list[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ can change.
 
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,24 +60,34 @@ class Golden:
 
 
 def make_golden(
-    reference: Answering, shipped: Answering, preprocessor: PreprocessorConfig, *, precision: str
+    reference: Answering,
+    shipped: Answering,
+    preprocessor: PreprocessorConfig,
+    *,
+    precision: str,
+    labels: Sequence[str] = LABELS,
 ) -> Golden:
-    """Draw images, let both graphs answer them one by one, and take up to four of each class.
+    """Draw images, let both graphs answer them one by one, and take as many of each class, of four up to four.
 
-    A class that the model gives to no drawn image with a sure lead is left out; other classes take its places.
+    A class that the model gives to no drawn image with a sure lead is left out; other classes take its places. Of more
+    than sixteen classes, not all have a place. The images are heads whatever the classes are: they are there to be
+    answered again, not rightly.
 
     Args:
         reference: Of the FP32 graph.
         shipped: Of the graph in the bundle, opened as the runtime opens it.
         preprocessor: The model's.
         precision: Of the shipped graph: ``fp32``, ``fp16`` or ``int8``.
+        labels: Of the model.
     """
     nudged = _drawn(preprocessor, 0)[:_NUDGED_IMAGES]
     tolerance = max(_LEAST_TOLERANCE[precision], _NUDGE_FACTOR * _rounding(shipped, nudged))
-    grey, logits, fp32_logits, chosen = _answered(reference, shipped, preprocessor, tolerance)
+    grey, logits, fp32_logits, chosen = _answered(
+        reference, shipped, preprocessor, tolerance, len(labels)
+    )
     entries = [
         {
-            "label": LABELS[int(logits[row].argmax())],
+            "label": labels[int(logits[row].argmax())],
             "logits": [float(value) for value in logits[row]],
             "fp32_logits": [float(value) for value in fp32_logits[row]],
         }
@@ -97,19 +107,24 @@ def make_golden(
 
 
 def _answered(
-    reference: Answering, shipped: Answering, preprocessor: PreprocessorConfig, tolerance: float
+    reference: Answering,
+    shipped: Answering,
+    preprocessor: PreprocessorConfig,
+    tolerance: float,
+    classes: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], list[int]]:
     """Draw and ask until each class has its share; return images, the logits of both graphs and the rows taken."""
     grey = np.empty((0, preprocessor.height, preprocessor.width), dtype=np.uint8)
-    logits = fp32_logits = np.empty((0, len(LABELS)), dtype=np.float32)
+    logits = fp32_logits = np.empty((0, classes), dtype=np.float32)
+    share = max(1, GOLDEN_COUNT // classes)
     for start in range(0, CANDIDATES, _CHUNK):
         drawn = _drawn(preprocessor, start)
         grey = np.concatenate([grey, drawn.grey])
         logits = np.concatenate([logits, logits_one_by_one(shipped, drawn)])
         fp32_logits = np.concatenate([fp32_logits, logits_one_by_one(reference, drawn)])
         sure = _sure(logits, fp32_logits, tolerance)
-        found = np.bincount(logits[sure].argmax(axis=1), minlength=len(LABELS))
-        if (found >= GOLDEN_COUNT // len(LABELS)).all():
+        found = np.bincount(logits[sure].argmax(axis=1), minlength=classes)
+        if np.minimum(found, share).sum() >= min(GOLDEN_COUNT, share * classes):
             break
     return grey, logits, fp32_logits, _chosen(logits, _sure(logits, fp32_logits, tolerance))
 

@@ -5,7 +5,8 @@ import json
 
 import onnx
 
-from edge_infer.contract import LABELS, METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
+from edge_infer.classes import NEGATIVE_FIELD
+from edge_infer.contract import METADATA_KEY, OUTPUT_NAMES, RESEARCH_USE_ONLY
 from edge_infer.version import __version__
 from train.checkpoint import Checkpoint
 
@@ -20,21 +21,22 @@ def with_metadata(graph: onnx.ModelProto, checkpoint: Checkpoint, precision: str
         checkpoint: That it was made from.
         precision: ``fp32``, ``fp16`` or ``int8``.
     """
-    preprocessor = checkpoint.preprocessor
+    preprocessor, classes = checkpoint.preprocessor, checkpoint.classes
     contract = {
         "version": 1,
-        "labels": list(LABELS),
+        "labels": list(classes.names),
         "model": checkpoint.name,
         "precision": precision,
         "outputs": list(OUTPUT_NAMES),
         "preprocessing": dataclasses.asdict(preprocessor),
         "research_use_only": RESEARCH_USE_ONLY,
+        **({} if classes.is_brain else {NEGATIVE_FIELD: classes.negative}),
     }
     properties = {
         METADATA_KEY: json.dumps(contract, sort_keys=True),
         # Ultralytics' keys, as JSON
         "task": "classify",
-        "names": json.dumps({str(index): label for index, label in enumerate(LABELS)}),
+        "names": json.dumps({str(index): label for index, label in enumerate(classes.names)}),
         "imgsz": json.dumps([preprocessor.height, preprocessor.width]),
         "license": "Apache-2.0",
         "description": RESEARCH_USE_ONLY,

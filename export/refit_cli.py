@@ -15,6 +15,7 @@ from edge_infer.console import (
 from edge_infer.contract import POSSIBLE_BUNDLE_FILES, RESEARCH_USE_ONLY
 
 if TYPE_CHECKING:
+    from edge_infer.classes import Classes
     from export.refit.site_images import SiteImage
 
 __all__ = ["main"]
@@ -40,7 +41,8 @@ _FILE = NamedPath(path_type=Path, dir_okay=False, readable=False)
 @click.option(
     "--by-folder",
     is_flag=True,
-    help="The images are labelled: subfolders are named as the classes (glioma, meningioma, no_tumor, pituitary).",
+    help="The images are labelled: subfolders are named as the bundle's classes (of the shipped one: glioma, "
+    "meningioma, no_tumor, pituitary).",
 )
 @click.option(
     "--manifest",
@@ -83,7 +85,7 @@ def main(
         refuse_mixed_folders(old_path, folder, output)
         refuse_other_content(output, POSSIBLE_BUNDLE_FILES, what="a bundle")
         old = load_bundle(old_path)
-        images = _images(folder, manifest, by_folder=by_folder)
+        images = _images(folder, manifest, old.classes, by_folder=by_folder)
         labelled = by_folder or manifest is not None
         check_bundle(old, labelled=labelled)
         contents = bundle_contents(old)
@@ -114,7 +116,9 @@ def main(
         results.write(f"{RESEARCH_USE_ONLY}\n")
 
 
-def _images(folder: Path, manifest: Path | None, *, by_folder: bool) -> "list[SiteImage]":
+def _images(
+    folder: Path, manifest: Path | None, classes: "Classes", *, by_folder: bool
+) -> "list[SiteImage]":
     from export.refit.site_images import (
         folder_images,
         has_class_folders,
@@ -123,11 +127,11 @@ def _images(folder: Path, manifest: Path | None, *, by_folder: bool) -> "list[Si
     )
 
     if manifest is not None:
-        return listed_images(folder, manifest)
+        return listed_images(folder, manifest, classes)
     if by_folder:
-        return labelled_images(folder)
+        return labelled_images(folder, classes)
     images = folder_images(folder)
-    if has_class_folders(images, folder):
+    if has_class_folders(images, folder, classes):
         say("subfolders are named as classes; to use them as labels, add --by-folder")
     return images
 

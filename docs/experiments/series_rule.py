@@ -61,7 +61,7 @@ def fitted(volumes: Sequence[Volume], temperature: float, slices: int) -> Series
     fields = fit_series_rule(
         volumes, temperature=temperature, source="folds", slices=slices, length_mm=length
     )
-    rule = read_series_rule(fields, LABELS)
+    rule = read_series_rule(fields)
     assert rule is not None  # noqa: S101 -- for the type checker
     return rule
 

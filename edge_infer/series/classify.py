@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from edge_infer.classes import Classes
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.errors import BrainError, InputOverLimit, UnreadableInput
 from edge_infer.image_file import SourceImage
@@ -29,9 +30,10 @@ from edge_infer.series.result import (
 )
 from edge_infer.series.runs import runs_of
 from edge_infer.series.sequence import guess_sequence
+from edge_infer.series.stacks import UNSEEN_TUMOUR
 from edge_infer.series.study import Series
 from edge_infer.series.verdict import judge
-from edge_infer.series_rule import SeriesRule, read_series_rule
+from edge_infer.series_rule import SeriesRule
 
 __all__ = ["Progress", "Shown", "classify_series"]
 
@@ -178,11 +180,10 @@ def _ask(
 
 
 def _result(classifier: Classifier, series: Series, answers: Sequence[SliceAnswer]) -> SeriesResult:
-    labels = classifier.bundle.labels
-    rule = read_series_rule(classifier.bundle.manifest.get("series"), labels)
+    classes, rule = classifier.bundle.classes, classifier.bundle.series_rule
     sequence = guess_sequence(_usual([one.acquisition for one in series.slices]))
     runs = runs_of(answers, series.gaps)
-    verdict = judge(series, answers, sequence=sequence.name, rule=rule, labels=labels)
+    verdict = judge(series, answers, sequence=sequence.name, rule=rule, classes=classes)
     return SeriesResult(
         number=series.number,
         study_instance_uid=series.study_instance_uid,
@@ -193,17 +194,34 @@ def _result(classifier: Classifier, series: Series, answers: Sequence[SliceAnswe
         runs=runs,
         label=verdict.label,
         score=verdict.score,
-        rule="" if rule is None else rule.words,
+        rule="" if rule is None else rule.words(classes),
         finding=verdict.finding,
         reasons=verdict.reasons,
         warnings=(
-            *series.warnings,
-            *_called_all_the_same(verdict.finding, runs),
-            *_warnings(sequence, answers),
+            *_of_places(series, classes),
+            *_no_negative(classes),
+            *_called_all_the_same(verdict.finding, runs, classes),
+            *_warnings(sequence, answers, classes),
             *_other_plane(series, rule),
         ),
         scored=verdict.scored,
+        classes=classes,
     )
+
+
+def _no_negative(classes: Classes) -> Iterator[str]:
+    if classes.negative is None:
+        yield "none of the classes says that nothing is there, so the slices have answers and the series has no finding"
+
+
+def _of_places(series: Series, classes: Classes) -> Iterator[str]:
+    """Yield what is amiss with the positions; the files were read before it was known which classes there are."""
+    for warning in series.warnings:
+        yield (
+            warning
+            if classes.is_brain
+            else warning.replace(UNSEEN_TUMOUR, "what lies between two is not seen")
+        )
 
 
 def _other_plane(series: Series, rule: SeriesRule | None) -> Iterator[str]:
@@ -212,7 +230,7 @@ def _other_plane(series: Series, rule: SeriesRule | None) -> Iterator[str]:
         yield f"the rule was fitted on {fitted} slices; for {series.plane} ones nothing is measured"
 
 
-def _called_all_the_same(finding: Finding, runs: Sequence[Run]) -> Iterator[str]:
+def _called_all_the_same(finding: Finding, runs: Sequence[Run], classes: Classes) -> Iterator[str]:
     """Yield what slices say that are called a tumour in a series without evidence of one."""
     if finding != "no_tumour_evidence" or not runs:
         return
@@ -225,7 +243,8 @@ def _called_all_the_same(finding: Finding, runs: Sequence[Run]) -> Iterator[str]
     if slices == 1:
         words = f"1 slice alone is called {shown_name(runs[0].label)} (slice {runs[0].first})"
     else:
-        words = f"{counted(slices, 'slice')} are called a tumour ({', '.join(parts)}{more})"
+        what = "a tumour" if classes.is_brain else "other classes"
+        words = f"{counted(slices, 'slice')} are called {what} ({', '.join(parts)}{more})"
     yield f"{words}; by the rule that is no evidence"
 
 
@@ -238,12 +257,15 @@ def _usual(acquisitions: Sequence[Acquisition]) -> Acquisition:
     return Counter(acquisitions).most_common(1)[0][0]
 
 
-def _warnings(sequence: SequenceGuess, answers: Sequence[SliceAnswer]) -> Iterator[str]:
-    if sequence.name == "unknown":
+def _warnings(
+    sequence: SequenceGuess, answers: Sequence[SliceAnswer], classes: Classes
+) -> Iterator[str]:
+    if sequence.name == "unknown" and classes.is_brain:
         yield "the header does not say which sequence it is; the model learnt T1-weighted slices"
     failed = sum(one.state is SliceState.FAILED for one in answers)
     if failed:
-        yield f"{counted(failed, 'slice')} without an answer: a tumour there would be missed"
+        missed = "a tumour there" if classes.is_brain else "what it shows"
+        yield f"{counted(failed, 'slice')} without an answer: {missed} would be missed"
     common = Counter(words for one in answers for words in one.warnings)
     for words, count in common.items():
         yield words if count == len(answers) else f"{counted(count, 'slice')}: {words}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from edge_infer.classes import Classes
 from edge_infer.contract import RESEARCH_USE_ONLY
-from edge_infer.heatmap import draw_evidence, draw_heatmap
+from edge_infer.heatmap import draw_evidence, draw_heatmap, fitting
 from edge_infer.names import shown_name
 from edge_infer.prediction import Prediction
 from edge_infer.scan_slice import Plane
@@ -26,7 +27,6 @@ _BACKGROUND, _CELL = (18, 18, 20), (30, 30, 34)
 _BRIGHT, _DIM, _FAINT = (240, 240, 240), (178, 178, 184), (132, 132, 138)
 _TUMOUR, _HEALTHY = (240, 112, 86), (150, 190, 225)
 _DIMMED = 0.35
-_NO_TUMOUR = "no_tumor"
 #: The side of the patient that is left, as a radiologist sees the plane: right, or front.
 _LEFT_SIDES: dict[Plane, str] = {"axial": "R", "coronal": "R", "sagittal": "A"}
 
@@ -75,7 +75,7 @@ class ContactSheet:
         answers = result.slices[:: self._every]
         plan = _Plan.of(self.side, len(answers))
         head = _head(result, plan.width, self._every)
-        foot = _foot(plan.width, has_red=_has_tumour(answers))
+        foot = _foot(plan.width, result.classes, has_red=_has_positive(answers))
         sheet = Image.new("RGB", (plan.width, head.height + plan.height + foot.height), _BACKGROUND)
         sheet.paste(head, (0, 0))
         for place, answer in enumerate(answers):
@@ -135,11 +135,12 @@ def _cell(
         draw.line((0, side - 1, side - 1, 0), fill=_FAINT)
     if small is not None:
         _mark(draw, answer, (side - small.width) // 2, side // 2, side)
-    tumour = 0.0 if prediction is None else 1 - prediction.probabilities.get(_NO_TUMOUR, 1.0)
     draw.rectangle((0, side, side - 1, side + 3), fill=_BACKGROUND)
     if prediction is not None:
         colour = _TUMOUR if prediction.is_accepted else _FAINT
-        draw.rectangle((0, side, round(tumour * (side - 1)), side + 3), fill=colour)
+        present = prediction.positive_probability
+        length = prediction.score if present is None else present
+        draw.rectangle((0, side, round(length * (side - 1)), side + 3), fill=colour)
     if side > _SMALLEST:
         _caption(draw, answer, prediction, plan)
     if _is_scored(answer, result):
@@ -150,7 +151,8 @@ def _cell(
 def _drawn(small: Image.Image, prediction: Prediction | None, answer: SliceAnswer) -> Image.Image:
     if prediction is not None:
         row = list(prediction.probabilities).index(prediction.label)
-        return draw_evidence(small, prediction.evidence, row, small.size)
+        classes = prediction.classes
+        return draw_evidence(small, prediction.evidence, row, small.size, classes=classes)
     if answer.state is SliceState.END_SLICE:
         return small.point([round(level * _DIMMED) for level in range(256)]).convert("RGB")
     return small.convert("RGB")
@@ -209,7 +211,7 @@ def _caption(
         score = f"{prediction.score:.0%}"
         draw.text((right, top), score, fill=colour, font=font, anchor="ra")
         room -= round(draw.textlength(f"{score} ", font=font))
-    draw.text((margin, top), _fitting(words, font, room), fill=colour, font=font)
+    draw.text((margin, top), fitting(words, font, room), fill=colour, font=font)
 
 
 def _answer_words(answer: SliceAnswer, prediction: Prediction | None) -> tuple[str, Colour]:
@@ -220,7 +222,9 @@ def _answer_words(answer: SliceAnswer, prediction: Prediction | None) -> tuple[s
     name = shown_name(prediction.label)
     if not prediction.is_accepted:
         return f"? {name}", _FAINT
-    return name, _HEALTHY if prediction.label == _NO_TUMOUR else _TUMOUR
+    if prediction.negative_label is None:
+        return name, _BRIGHT
+    return name, _HEALTHY if prediction.is_negative else _TUMOUR
 
 
 def _is_scored(answer: SliceAnswer, result: SeriesResult) -> bool:
@@ -233,9 +237,9 @@ def _is_scored(answer: SliceAnswer, result: SeriesResult) -> bool:
     )
 
 
-def _has_tumour(answers: tuple[SliceAnswer, ...]) -> bool:
+def _has_positive(answers: tuple[SliceAnswer, ...]) -> bool:
     predictions = [one.outcome.prediction for one in answers if one.outcome]
-    return any(one is not None and one.label != _NO_TUMOUR for one in predictions)
+    return any(one is not None and not one.is_negative for one in predictions)
 
 
 def _capital(words: str) -> str:
@@ -271,14 +275,10 @@ def _head(result: SeriesResult, width: int, every: int) -> Image.Image:
     return head
 
 
-def _foot(width: int, *, has_red: bool) -> Image.Image:
+def _foot(width: int, classes: Classes, *, has_red: bool) -> Image.Image:
     size, margin = _text_size(width), 10
     font, step = ImageFont.load_default(size), round(1.4 * size)
-    red = "red: evidence for the tumour that is named; " if has_red else ""
-    words = (
-        f"{red}blue: against it, or under no_tumor what looks like a tumour all the same. Colours of two slices "
-        "cannot be compared. The bar is the probability of any tumour. ?: not accepted."
-    )
+    words = _legend(classes, has_red=has_red)
     lines = _wrapped(words[0].upper() + words[1:], font, width - 2 * margin)
     foot = Image.new("RGB", (width, (len(lines) + 1) * step + margin), _BACKGROUND)
     draw = ImageDraw.Draw(foot)
@@ -286,6 +286,25 @@ def _foot(width: int, *, has_red: bool) -> Image.Image:
         draw.text((margin, number * step), line, fill=_FAINT, font=font)
     draw.text((margin, len(lines) * step), RESEARCH_USE_ONLY, fill=_BRIGHT, font=font)
     return foot
+
+
+def _legend(classes: Classes, *, has_red: bool) -> str:
+    """Say what colours and bars mean."""
+    named, other, any_other = ("class that is named", "another class", "")
+    if classes.is_brain:
+        named, other, any_other = "tumour that is named", "a tumour", "any tumour"
+    elif classes.negative is not None:
+        any_other = f"any class but {classes.negative}"
+    red = f"red: evidence for the {named}; " if has_red else ""
+    under = (
+        ""
+        if classes.negative is None
+        else f", or under {classes.negative} what looks like {other} all the same"
+    )
+    return (
+        f"{red}blue: against it{under}. Colours of two slices "
+        f"cannot be compared. The bar is the probability of {any_other or f'the {named}'}. ?: not accepted."
+    )
 
 
 def _text_size(width: int) -> float:
@@ -302,12 +321,3 @@ def _wrapped(text: str, font: Font, width: int) -> list[str]:
         else:
             lines[-1] = longer
     return lines
-
-
-def _fitting(text: str, font: Font, width: int) -> str:
-    """Return a text, cut where it does not fit."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text}…"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.classifier import Outcome
 from edge_infer.errors import BrainError
 from edge_infer.scan_slice import Plane, ScanSlice
@@ -19,7 +20,8 @@ __all__ = [
     "SliceState",
 ]
 
-#: What the rule says of a series. Neither is a diagnosis.
+#: What the rule says of a series. Neither is a diagnosis. Of classes of one's own, a tumour is any class but the
+#: negative one: the names are those that programs know, and text for people says "evidence".
 Finding = Literal["tumour_evidence", "no_tumour_evidence", "abstain"]
 
 
@@ -38,7 +40,7 @@ class SeriesReason(StrEnum):
     """Why a series abstains; its value is what JSON shows."""
 
     NO_RULE = "no_series_rule"
-    """The bundle has no rule for series: counts only."""
+    """The bundle has no rule for series, or no negative class, which a rule needs: counts only."""
     TOO_FEW_SLICES = "too_few_slices"
     """Fewer slices with brain than the rule needs."""
     SEVERAL_PATIENTS = "several_patients"
@@ -98,10 +100,10 @@ class SliceAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Neighbouring slices that are all called the same tumour.
+    """Neighbouring slices that are all called the same tumour; of other classes, the same but for the negative one.
 
     Attributes:
-        label: The tumour.
+        label: The class.
         first: Number of the first slice.
         last: Number of the last slice.
         length_mm: From the first slice to the last; None without positions.
@@ -145,6 +147,7 @@ class SeriesResult:
         reasons: Why it abstains; empty otherwise.
         warnings: What to know about the series.
         scored: Numbers of the first and the last slice of the run that the score is of; None without a score.
+        classes: That the model tells apart.
     """
 
     number: int
@@ -161,6 +164,7 @@ class SeriesResult:
     reasons: tuple[SeriesReason, ...] = ()
     warnings: tuple[str, ...] = ()
     scored: tuple[int, int] | None = None
+    classes: Classes = BRAIN
 
     @property
     def classified(self) -> tuple[SliceAnswer, ...]:

@@ -1,12 +1,10 @@
-"""Runs of neighbouring slices that are called the same tumour, and accepted."""
+"""Runs of neighbouring slices that are called the same tumour, or class but for the negative one, and accepted."""
 
 from collections.abc import Collection, Sequence
 
 from edge_infer.series.result import Run, SliceAnswer, SliceState
 
-__all__ = ["runs_of", "tumour_of"]
-
-_NO_TUMOUR = "no_tumor"
+__all__ = ["positive_of", "runs_of"]
 
 
 def runs_of(answers: Sequence[SliceAnswer], gaps: Collection[int]) -> tuple[Run, ...]:
@@ -18,7 +16,7 @@ def runs_of(answers: Sequence[SliceAnswer], gaps: Collection[int]) -> tuple[Run,
     """
     runs: list[tuple[str, int, int]] = []
     for index, answer in enumerate(answers):
-        label = tumour_of(answer)
+        label = positive_of(answer)
         if not label:
             continue
         if runs and runs[-1][0] == label and runs[-1][2] == index - 1 and index not in gaps:
@@ -37,12 +35,12 @@ def runs_of(answers: Sequence[SliceAnswer], gaps: Collection[int]) -> tuple[Run,
     return tuple(sorted(made, key=lambda run: -run.slices))
 
 
-def tumour_of(answer: SliceAnswer) -> str:
-    """Return the tumour that a slice is called, and accepted; empty for any other."""
+def positive_of(answer: SliceAnswer) -> str:
+    """Return the tumour, or class but the negative one, that a slice is called, and accepted; empty for any other."""
     prediction = answer.outcome.prediction if answer.outcome else None
     if answer.state is not SliceState.CLASSIFIED or prediction is None:
         return ""
-    is_called = prediction.is_accepted and prediction.label != _NO_TUMOUR
+    is_called = prediction.is_accepted and not prediction.is_negative
     return prediction.label if is_called else ""
 
 

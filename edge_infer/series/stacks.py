@@ -14,7 +14,10 @@ from edge_infer.names import counted
 from edge_infer.scan_slice import ScanSlice
 from edge_infer.series.places import GAP, steps_mm, usual_step_mm
 
-__all__ = ["Stack", "stacks_of"]
+__all__ = ["UNSEEN_TUMOUR", "Stack", "stacks_of"]
+
+#: What a warning about wide steps says; of classes that are no tumours it is said otherwise.
+UNSEEN_TUMOUR = "a tumour between two is not seen"
 
 #: Directions that differ by less than a degree are one.
 _SAME_DIRECTION = float(np.cos(np.radians(1.0)))
@@ -198,7 +201,7 @@ def _in_order(group: list[ScanSlice], groups: list[list[ScanSlice]]) -> Stack:
             f"the usual step is {usual:.4g} mm"
         )
     if usual > _WIDE_STEP_MM:
-        warnings.append(f"slices lie {usual:.4g} mm apart: a tumour between two is not seen")
+        warnings.append(f"slices lie {usual:.4g} mm apart: {UNSEEN_TUMOUR}")
     return Stack(
         slices=tuple(ordered),
         has_places=not doubles,

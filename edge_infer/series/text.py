@@ -13,7 +13,7 @@ from edge_infer.series.result import Finding, Run, SeriesResult, SliceAnswer, Sl
 from edge_infer.series.wrapping import USUAL_WIDTH, wrapped
 
 __all__ = [
-    "FINDINGS",
+    "finding_name",
     "finding_words",
     "sequence_words",
     "series_block",
@@ -21,9 +21,15 @@ __all__ = [
     "taken_for",
 ]
 
-FINDINGS: dict[Finding, str] = {
+_FINDINGS: dict[Finding, str] = {
     "tumour_evidence": "tumour evidence",
     "no_tumour_evidence": "no tumour evidence",
+    "abstain": "abstains",
+}
+#: Of a bundle of other classes.
+_OTHER_FINDINGS: dict[Finding, str] = {
+    "tumour_evidence": "evidence",
+    "no_tumour_evidence": "no evidence",
     "abstain": "abstains",
 }
 _CONTRAST = {
@@ -36,7 +42,7 @@ _SHOWN_RUNS = 3
 _SHOWN_DIGITS = 12
 #: What a row of the table begins with: number, place and head.
 _BEFORE_BARS = 25
-_NO_TUMOUR = "no_tumor"
+_LONGEST_HEAD = 20
 
 
 def series_block(result: SeriesResult, *, bar: str = "█", width: int = USUAL_WIDTH) -> str:
@@ -96,9 +102,14 @@ def sequence_words(result: SeriesResult) -> str:
     return f"{named}{why}, {_CONTRAST[guess.contrast]}"
 
 
+def finding_name(result: SeriesResult) -> str:
+    """Say what the rule says of a series, in two words."""
+    return (_FINDINGS if result.classes.is_brain else _OTHER_FINDINGS)[result.finding]
+
+
 def finding_words(result: SeriesResult) -> str:
     """Say what the rule says of a series, in a line."""
-    words = FINDINGS[result.finding]
+    words = finding_name(result)
     if result.reasons:
         words = f"{words} ({', '.join(reason.value for reason in result.reasons)})"
     elif result.label:
@@ -155,7 +166,7 @@ def _slices(first: int, last: int) -> str:
 
 
 def _table(result: SeriesResult, bar: str) -> Iterator[str]:
-    yield "  slice  position  head  tumour"
+    yield f"  slice  position  head  {_bar_head(result)}"
     is_end = [(one.state is SliceState.END_SLICE, one) for one in result.slices]
     for ends, group in groupby(is_end, key=lambda pair: pair[0]):
         members = [one for _, one in group]
@@ -164,6 +175,14 @@ def _table(result: SeriesResult, bar: str) -> Iterator[str]:
             continue
         for one in members:
             yield f"  {_row(one, bar)}"
+
+
+def _bar_head(result: SeriesResult) -> str:
+    """Say whose probability the bars show."""
+    if result.classes.is_brain:
+        return "tumour"
+    negative = result.classes.negative
+    return "score" if negative is None else f"not {negative}"[:_LONGEST_HEAD]
 
 
 def _places(members: Sequence[SliceAnswer]) -> str:
@@ -183,9 +202,10 @@ def _row(one: SliceAnswer, bar: str) -> str:
     if prediction is None:
         code = one.outcome.error.code if one.outcome and one.outcome.error else "no answer"
         return f"{start}  failed: {code}"
-    tumour = 1.0 - prediction.probabilities.get(_NO_TUMOUR, 0.0)
-    bars = bar * round(tumour * _BAR_WIDTH)
+    present = prediction.positive_probability
+    shown = prediction.score if present is None else present
+    bars = bar * round(shown * _BAR_WIDTH)
     named = shown_name(prediction.label)
     if not prediction.is_accepted:
         named = f"{prediction.decision_words}, nearest {named}"
-    return f"{start}  {tumour:>6.1%}  {bars:<{_BAR_WIDTH}}  {named} {prediction.score:.1%}"
+    return f"{start}  {shown:>6.1%}  {bars:<{_BAR_WIDTH}}  {named} {prediction.score:.1%}"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_infer.classes import Classes
 from edge_infer.series.places import GAP, usual_step_mm
 from edge_infer.series.result import Finding, SeriesReason, SliceAnswer, SliceState
-from edge_infer.series.runs import tumour_of
+from edge_infer.series.runs import positive_of
 from edge_infer.series.sequence import OTHER_SEQUENCES
 from edge_infer.series.study import Series
 from edge_infer.series_rule import RuleScore, SeriesRule, score_of
@@ -25,7 +26,7 @@ class Verdict:
     Attributes:
         finding: What the rule says.
         score: None without a rule, or without a run that is long enough.
-        label: The tumour; empty without evidence.
+        label: The tumour, or class but the negative one; empty without evidence.
         scored: Numbers of the first and the last slice of the run that the score is of.
         reasons: Why it abstains.
     """
@@ -43,7 +44,7 @@ def judge(
     *,
     sequence: str,
     rule: SeriesRule | None,
-    labels: Sequence[str],
+    classes: Classes,
 ) -> Verdict:
     """Apply the rule.
 
@@ -52,14 +53,14 @@ def judge(
         answers: To all its slices, in order.
         sequence: What it is taken for.
         rule: None if the bundle has none.
-        labels: Of the bundle.
+        classes: Of the bundle.
     """
     reasons = []
     if rule is None:
         reasons.append(SeriesReason.NO_RULE)
     if series.names_several_patients:
         reasons.append(SeriesReason.SEVERAL_PATIENTS)
-    if sequence in OTHER_SEQUENCES:
+    if classes.is_brain and sequence in OTHER_SEQUENCES:  # what others learnt is not known
         reasons.append(SeriesReason.OTHER_SEQUENCE)
     if not series.has_places:
         reasons.append(SeriesReason.UNKNOWN_POSITIONS)
@@ -70,7 +71,7 @@ def judge(
     has_lone = False
     if rule is not None and series.has_places:
         gaps = _gaps(series, asked)
-        found = _score(asked, rule, labels, gaps)
+        found = _score(asked, rule, classes, gaps)
         has_lone = _is_called_beside(gaps, asked)
         if found is None:
             reasons.append(SeriesReason.TOO_FEW_SLICES)
@@ -113,12 +114,12 @@ def _mostly_not_accepted(asked: Sequence[SliceAnswer]) -> bool:
 
 
 def _score(
-    asked: Sequence[SliceAnswer], rule: SeriesRule, labels: Sequence[str], gaps: Collection[int]
+    asked: Sequence[SliceAnswer], rule: SeriesRule, classes: Classes, gaps: Collection[int]
 ) -> RuleScore | None:
     if not asked:
         return None
-    logits = np.array([[_logits(one)[label] for label in labels] for one in asked])
-    return score_of(logits, np.array(_places(asked)), labels, rule, gaps=gaps)
+    logits = np.array([[_logits(one)[label] for label in classes.names] for one in asked])
+    return score_of(logits, np.array(_places(asked)), classes, rule, gaps=gaps)
 
 
 def _gaps(series: Series, asked: Sequence[SliceAnswer]) -> frozenset[int]:
@@ -144,7 +145,7 @@ def _places(asked: Sequence[SliceAnswer]) -> list[float]:
 def _is_called_beside(gaps: Collection[int], asked: Sequence[SliceAnswer]) -> bool:
     """Whether a slice beside a gap is called a tumour, and accepted."""
     beside = {*gaps, *(index - 1 for index in gaps)}
-    return any(tumour_of(asked[index]) for index in beside)
+    return any(positive_of(asked[index]) for index in beside)
 
 
 def _logits(one: SliceAnswer) -> dict[str, float]:

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_infer.classes import Classes
 from edge_infer.names import counted
 from edge_infer.prediction import Prediction
 from edge_infer.series.result import SeriesResult, SliceAnswer
 
-__all__ = ["MOST_SLICES", "NO_TUMOUR", "Selection", "prediction_of", "select_slices"]
-
-NO_TUMOUR = "no_tumor"
+__all__ = ["MOST_SLICES", "Selection", "prediction_of", "select_slices"]
 
 #: A report of 24 slices is of some 150 kB, and nobody reads more.
 MOST_SLICES = 24
@@ -50,10 +49,15 @@ def select_slices(result: SeriesResult, *, most: int = MOST_SLICES) -> Selection
     evidence = [answer for answer in classified if _is_evidence(answer, result)]
     if evidence:
         chosen = _highest(evidence, most)
-        words = f"{len(chosen)} of {counted(len(evidence), 'slice')} called a tumour and accepted, or scored as one"
+        slices = f"{len(chosen)} of {counted(len(evidence), 'slice')}"
+        words = f"{slices} {_called(result.classes)} and accepted, or scored as one"
+        if result.classes.negative is None:
+            words = f"{slices} accepted"
     else:
         chosen = _highest(classified, min(_NEAREST, most))
-        words = f"no slice is called a tumour and accepted; the {counted(len(chosen), 'slice')} nearest to it"
+        words = f"no slice is {_called(result.classes)} and accepted; the {counted(len(chosen), 'slice')} nearest to it"
+        if result.classes.negative is None:
+            words = f"no slice is accepted; the {counted(len(chosen), 'slice')} most sure"
     others = len(classified) - len(chosen)
     return Selection(
         slices=tuple(chosen),
@@ -62,9 +66,13 @@ def select_slices(result: SeriesResult, *, most: int = MOST_SLICES) -> Selection
     )
 
 
+def _called(classes: Classes) -> str:
+    return "called a tumour" if classes.is_brain else "called another class"
+
+
 def _is_evidence(answer: SliceAnswer, result: SeriesResult) -> bool:
     prediction = prediction_of(answer)
-    if prediction.is_accepted and prediction.label != NO_TUMOUR:
+    if prediction.is_accepted and not prediction.is_negative:
         return True
     if result.finding != "tumour_evidence" or result.scored is None:
         return False
@@ -78,4 +86,8 @@ def _highest(answers: Sequence[SliceAnswer], most: int) -> list[SliceAnswer]:
 
 
 def _healthy(answer: SliceAnswer) -> float:
-    return prediction_of(answer).probabilities.get(NO_TUMOUR, 0.0)
+    """Return the probability of the negative class; without one, that the answer is wrong."""
+    prediction = prediction_of(answer)
+    if prediction.negative_label is None:
+        return 1.0 - prediction.score
+    return prediction.probabilities.get(prediction.negative_label, 0.0)

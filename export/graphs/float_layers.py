@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
-from edge_infer.contract import INPUT_NAME, LABELS
+from edge_infer.contract import INPUT_NAME
 from export.graphs.builder import GraphBuilder
 from export.graphs.weights import (
     Grid,
@@ -391,7 +391,7 @@ class FloatLayers:
         def number(value: float, name: str) -> str:
             return builder.constant(np.array(value, np.float32), name)
 
-        types = len(LABELS) - 1
+        types = classifier.out_features - 1
         present, per_place = builder.nodes(
             "Split",
             judged,
@@ -414,18 +414,18 @@ class FloatLayers:
             "Mul", where, number(length, "evidence.places"), name="evidence.factor"
         )
         of_types = builder.node("Mul", both, factor, name="evidence.types")
-        healthy = LABELS.index("no_tumor")
+        negative = classifier.negative_id
         before, after = builder.nodes(
             "Split",
             of_types,
-            builder.constant(np.array([healthy, types - healthy]), "evidence.parts"),
+            builder.constant(np.array([negative, types - negative]), "evidence.parts"),
             names=("evidence.before", "evidence.after"),
             axis=1,
         )
         none = builder.node("Mul", where, number(0, "zero"), name="evidence.no_tumor")
         joined = builder.node("Concat", before, none, after, name="evidence.flat", axis=1)
         builder.node("ReduceMean", joined, builder.integers(2), name="logits", keepdims=0)
-        places = builder.reshape(joined, (0, len(LABELS), *grid), "evidence.coarse")
+        places = builder.reshape(joined, (0, types + 1, *grid), "evidence.coarse")
         finer = (ENLARGED * grid[0], ENLARGED * grid[1])
         self._resized(
             places,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader
 from PIL import Image
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.contract import INPUT_NAME, LABELS
 from edge_infer.errors import DataRefused, UnreadableInput
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
@@ -26,7 +27,7 @@ from export.trust.images import (
 )
 from train.data.layouts import load_samples
 from train.data.pixel_cache import PixelCache
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.phantoms import phantom
 from train.splits.sample_rows import part_rows
 
@@ -58,6 +59,7 @@ class ExportImages:
         synthetic: Whether they are phantoms.
         corrupted: Number of corrupted variants of the gate's images that are judged too.
         trust: What scope check and prediction sets are fitted on; None for phantoms.
+        classes: Of the images.
     """
 
     calibration: ModelInputs = field(repr=False)
@@ -67,6 +69,7 @@ class ExportImages:
     synthetic: bool
     corrupted: int
     trust: TrustImages | None = None
+    classes: Classes = BRAIN
 
 
 class PixelReader(CalibrationDataReader):  # type: ignore[misc, unused-ignore] # untyped for mypy
@@ -104,17 +107,24 @@ def from_data_set(
 
     Raises:
         DataRefused: The train or val part lacks a class, or the train part of ``learnt`` holds images or groups of the
-            val part.
+            val part, or is of other classes.
     """
+    classes = classes_of(samples)
     train = part_rows(samples, "train", one_of_each_copy=True)
     val = part_rows(samples, "val")
     if learnt is not None:
+        if classes_of(learnt) != classes:
+            raise DataRefused(
+                f"the scope manifest has the classes {', '.join(classes_of(learnt).names)}, expected those of the "
+                f"data set: {', '.join(classes.names)}",
+                hint="give manifests that name the same classes in the same order",
+            )
         _refuse_known(learnt, [samples[row] for row in val])
     generator = np.random.default_rng(seed)
     chosen: list[int] = []
-    for label in range(len(LABELS)):
+    for label in range(len(classes)):
         of_class = [row for row in train if samples[row].label == label]
-        count = min(len(of_class), _CALIBRATION_IMAGES // len(LABELS))
+        count = min(len(of_class), _CALIBRATION_IMAGES // len(classes))
         chosen += generator.choice(of_class, count, replace=False).tolist()
     pixels = PixelCache.build(samples, config, cache_folder, progress).pixels
     return ExportImages(
@@ -134,6 +144,7 @@ def from_data_set(
             most=MOST_STATISTICS_QUICK if quick else MOST_STATISTICS,
             seed=seed,
         ),
+        classes=classes,
     )
 
 

@@ -12,6 +12,7 @@ import onnx
 from edge_infer.errors import QualityGateFailed
 from edge_infer.session import Session
 from export.answers import logits_one_by_one
+from export.gate_tables import flips_by_class
 from export.int8.calibration import ExportImages
 from export.int8.corrupted_gate import CorruptedReport, judge_corrupted
 from export.int8.gate import MAX_PROBABILITY_DIFFERENCE, GateReport, judge
@@ -126,7 +127,7 @@ class Chosen:
         ]
         for entry in self.tried:
             table = entry.report.table
-            flips = "/".join(str(row["flips"]) for row in table["per_class"].values())
+            flips = flips_by_class(table["per_class"])
             latency = "-" if entry.p50_ms is None else f"{entry.p50_ms:.1f}"
             lines.append(
                 f"{entry.variant.name:<24}{'passed' if entry.passed else 'FAILED':>8}"
@@ -187,7 +188,7 @@ def choose(
     for variant in variants:
         session = open_graph(variant.graph, num_threads=1)
         quantized = logits_one_by_one(session, images.gate)
-        report = judge(images.gate_labels, answers, quantized)
+        report = judge(images.gate_labels, answers, quantized, images.classes)
         entry = Tried(variant=variant, report=report, size_bytes=variant.graph.ByteSize())
         tried.append(entry)
         sessions.append(session)

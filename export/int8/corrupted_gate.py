@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
 from edge_infer.machine import usable_cores
 from edge_infer.prediction import softmax
 from export.answers import Answering, logits_one_by_one
@@ -29,6 +28,7 @@ from export.int8.margins import (
     too_close_table,
     too_close_text,
 )
+from export.int8.negative_flips import NegativeFlips
 from export.model_inputs import ModelInputs
 from train.corruption.corruptions import cells, corrupt
 from train.data.samples import Progress
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 
 MIN_CORRUPTED_AGREEMENT = 0.99
 
-_HEALTHY = LABELS.index("no_tumor")
 _SEED = 0  # the variants are the same for every model, so that gates can be compared
 _CHUNK = 256  # variants whose FP32 answers are kept at a time
 
@@ -52,28 +51,31 @@ class CorruptedReport(Verdict):
 
     def text(self) -> str:
         """Render as a table for the terminal."""
-        flips, images = (self.table[key] for key in ("flips", "flipped_pictures"))
+        negative = NegativeFlips.of(self.classes)
+        to_negative = "" if negative is None else f"{f'to {negative.label}':>13}"
         stopped = f", stopped of {self.table['planned']}" if self.table["stopped_early"] else ""
         lines = [
             (
                 f"agreement with FP32 on corrupted images: {_percent(self.table['agreement'])}, "
                 f"n {self.table['agreement']['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
             ),
-            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{'to no_tumor':>13}",
+            f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{to_negative}",
         ]
         for kind, row in self.table["per_corruption"].items():
             by_severity = "".join(f"{100 * share:>7.1f}" for share in row["by_severity"])
             lines.append(
                 f"{kind:<18}{row['agreement']['n']:>5}{100 * row['agreement']['value']:>10.2f}%"
-                f"  {by_severity:<35}{row['flips']:>13}"
+                f"  {by_severity:<35}" + ("" if negative is None else f"{row['flips']:>13}")
             )
-        lines += [
-            (
-                f"tumour -> no_tumor flips where FP32 was right: {flips['count']} of {flips['n']} variants, "
+        if negative is not None:
+            flips, images = (self.table[key] for key in ("flips", "flipped_pictures"))
+            lines.append(
+                f"{negative.words} flips where FP32 was right: {flips['count']} of {flips['n']} variants, "
                 f"95 % bound {_bound(flips)}; {images['count']} of {images['n']} images, "
                 f"95 % bound {_bound(images)}"
-            ),
-            too_close_text(self.table["too_close"]),
+            )
+        lines += [
+            too_close_text(self.table["too_close"], negative),
             *(f"FAILED: {failure}" for failure in self.failures),
         ]
         return "\n".join(lines)
@@ -174,9 +176,20 @@ def _verdict(
     reference, quantized = before.argmax(axis=1), after.argmax(axis=1)
     same = reference == quantized
     close = too_close(before)
-    at_stake = (labels != _HEALTHY) & (reference == labels)
-    flipped = at_stake & (quantized == _HEALTHY)
-    lost = (labels != _HEALTHY) & (reference != _HEALTHY) & (quantized == _HEALTHY)
+    negative = NegativeFlips.of(images.classes)
+    flipped: NDArray[np.bool_] | None = None
+    flips: dict[str, Any] = {}
+    if negative is not None:
+        at_stake = negative.at_stake(labels, reference)
+        flipped = negative.flipped(labels, reference, quantized)
+        flips = {
+            "flips": _share(int(flipped.sum()), int(at_stake.sum())),
+            "flipped_pictures": _share(
+                len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))
+            ),
+            # These include images for which FP32 named a wrong tumour: the answer "tumour" was lost there too.
+            negative.lost_key: int(negative.lost(labels, reference, quantized).sum()),
+        }
     finite = bool(np.isfinite(before).all() and np.isfinite(after).all())
     table = {
         "n": judged,
@@ -186,11 +199,8 @@ def _verdict(
         "synthetic": images.synthetic,
         "agreement": _share(int(same[~close].sum()), int((~close).sum())),
         "min_agreement": MIN_CORRUPTED_AGREEMENT,
-        "too_close": too_close_table(labels, before, after),
-        "flips": _share(int(flipped.sum()), int(at_stake.sum())),
-        "flipped_pictures": _share(len(np.unique(rows[flipped])), len(np.unique(rows[at_stake]))),
-        # These include images for which FP32 named a wrong tumour: the answer "tumour" was lost there too.
-        "tumor_answers_lost": int(lost.sum()),
+        "too_close": too_close_table(labels, before, after, images.classes),
+        **flips,
         "mean_abs_probability_difference": (
             float(np.abs(softmax(before) - softmax(after)).mean()) if finite else None
         ),
@@ -198,11 +208,13 @@ def _verdict(
         "accuracy_int8": _share(int((quantized == labels).sum()), judged),
         "per_corruption": _per_corruption(cell, same, flipped),
     }
-    return CorruptedReport(failures=_failures(table, finite=finite), table=table)
+    return CorruptedReport(
+        failures=_failures(table, finite=finite), table=table, classes=images.classes
+    )
 
 
 def _per_corruption(
-    cell: NDArray[np.int64], same: NDArray[np.bool_], flipped: NDArray[np.bool_]
+    cell: NDArray[np.int64], same: NDArray[np.bool_], flipped: NDArray[np.bool_] | None
 ) -> dict[str, Any]:
     every = cells()
     table: dict[str, Any] = {}
@@ -212,7 +224,7 @@ def _per_corruption(
         table[kind] = {
             "agreement": _share(int(same[of_kind].sum()), int(of_kind.sum())),
             "by_severity": [float(same[cell == number].mean()) for number in numbers],
-            "flips": int(flipped[of_kind].sum()),
+            **({} if flipped is None else {"flips": int(flipped[of_kind].sum())}),
         }
     return table
 

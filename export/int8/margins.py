@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
+from export.gate_tables import flips_of
+from export.int8.negative_flips import NegativeFlips
 
 __all__ = [
     "MAX_TOO_CLOSE",
@@ -29,8 +31,6 @@ TOO_CLOSE_LOGITS = 0.02
 
 #: Share of the judged images that may be too close to call.
 MAX_TOO_CLOSE = 0.01
-
-_HEALTHY = LABELS.index("no_tumor")
 
 
 def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -50,6 +50,7 @@ def too_close_table(
     labels: NDArray[np.int64],
     fp32_logits: NDArray[np.float32],
     int8_logits: NDArray[np.float32],
+    classes: Classes = BRAIN,
 ) -> dict[str, Any]:
     """Count the images that are too close to call, and how INT8 answers them.
 
@@ -57,26 +58,37 @@ def too_close_table(
         labels: (N,), true class ids.
         fp32_logits: (N, classes).
         int8_logits: (N, classes).
+        classes: Of the model.
     """
     close = too_close(fp32_logits)
     reference, quantized = fp32_logits.argmax(axis=1), int8_logits.argmax(axis=1)
-    lost = (labels != _HEALTHY) & (reference == labels) & (quantized == _HEALTHY)
+    negative = NegativeFlips.of(classes)
+    flips: dict[str, int] = {}
+    if negative is not None:
+        flipped = negative.flipped(labels, reference, quantized)
+        flips = {negative.key: int((close & flipped).sum())}
     return {
         "count": int(close.sum()),
         "n": len(labels),
         "flips": int((close & (reference != quantized)).sum()),
-        "tumor_to_no_tumor_flips": int((close & lost).sum()),
+        **flips,
         "margin_logits": TOO_CLOSE_LOGITS,
         "max_share": MAX_TOO_CLOSE,
     }
 
 
-def too_close_text(table: dict[str, Any]) -> str:
-    """Render a ``too_close_table`` as one line for the terminal."""
+def too_close_text(table: dict[str, Any], negative: NegativeFlips | None) -> str:
+    """Render a ``too_close_table`` as one line for the terminal.
+
+    Args:
+        table: Of ``too_close_table``.
+        negative: The flips that count most; None without a negative class.
+    """
+    of_them = "" if negative is None else f", {flips_of(table)} of them {negative.words}"
     return (
         f"too close to call (FP32 leads by less than {table['margin_logits']:g}), judged apart: {table['count']} of "
-        f"n {table['n']}, allowed {100 * table['max_share']:g} %; {table['flips']} answered otherwise, "
-        f"{table['tumor_to_no_tumor_flips']} of them tumour -> no_tumor"
+        f"n {table['n']}, allowed {100 * table['max_share']:g} %; {table['flips']} answered otherwise"
+        f"{of_them}"
     )
 
 

@@ -8,7 +8,7 @@ from edge_infer.bundle_files import read_bundle_files
 from edge_infer.errors import BundleIntegrity, CannotWrite
 from edge_infer.model_file import describe_file
 from edge_infer.names import shown_name
-from export.model_card import INTENDED_USE, model_card
+from export.model_card import intended_use, model_card
 from export.refit.refitting import Refit
 
 __all__ = ["bundle_contents", "refuse_mixed_folders", "write_refit"]
@@ -75,11 +75,12 @@ def write_refit(target: Path, bundle: Bundle, contents: dict[str, bytes], fitted
     body: dict[str, Any] = {
         **{key: value for key, value in bundle.manifest.items() if key not in _FILLED_IN},
         "calibration": fitted.calibration,
-        "intended_use": INTENDED_USE,
+        "intended_use": intended_use(bundle.classes),
         "provenance": {
             **provenance,
             "refits": [*provenance.get("refits", []), fitted.record],
         },
         "trust": fitted.trust,
     }
-    return write_bundle(target, {**contents, "README.md": model_card(body).encode()}, body)
+    card = model_card(body, bundle.classes)
+    return write_bundle(target, {**contents, "README.md": card.encode()}, body)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_infer.bundle import Bundle
-from edge_infer.contract import LABELS
 from edge_infer.errors import BundleIncompatible, DataRefused
 from edge_infer.prediction import softmax
 from edge_infer.scope import ScopeModel
@@ -56,12 +55,8 @@ def check_bundle(bundle: Bundle, *, labelled: bool) -> None:
     """Refuse a bundle that cannot be refitted, before minutes of work.
 
     Raises:
-        BundleIncompatible: It has other classes, no golden images, or without labels no scope check.
+        BundleIncompatible: It has no golden images, or without labels no scope check.
     """
-    if bundle.labels != LABELS:
-        raise BundleIncompatible(
-            f"bundle has the classes {', '.join(bundle.labels)}, expected {', '.join(LABELS)}"
-        )
     if bundle.golden_png is None:
         raise BundleIncompatible(
             "bundle is of schema 1, which has no golden images",
@@ -104,7 +99,9 @@ def refit(
     trust = dict(bundle.manifest.get("trust") or {})
     described, scope = _scope_of(bundle), None
     if described is not None and scope_bin is not None:
-        scores = ScopeModel.from_bundle(described, scope_bin, len(LABELS)).score(site.embeddings)
+        scores = ScopeModel.from_bundle(described, scope_bin, len(bundle.classes)).score(
+            site.embeddings
+        )
         scope = refit_scope(described, scores, labelled=site.labels is not None, source=source)
         record["in_scope_before"] = round(scope.before, 4)
         record["in_scope_after"] = round(scope.after, 4)
@@ -118,6 +115,7 @@ def refit(
             site.groups,
             source=source,
             way="site",
+            classes=bundle.classes,
             alpha=trust.get("alpha", ALPHA),
             target=trust.get("target_accuracy", TARGET_ACCURACY),
         )
@@ -146,9 +144,11 @@ def _check_amount(bundle: Bundle, site: SiteAnswers) -> None:
         return
     alpha = (bundle.manifest.get("trust") or {}).get("alpha", ALPHA)
     needed = least_groups(alpha)
-    counts = group_counts(site.labels, site.groups, len(LABELS))
+    counts = group_counts(site.labels, site.groups, len(bundle.classes))
     few = [
-        f"{label} {count}" for label, count in zip(LABELS, counts, strict=True) if count < needed
+        f"{label} {count}"
+        for label, count in zip(bundle.labels, counts, strict=True)
+        if count < needed
     ]
     if few:
         raise DataRefused(

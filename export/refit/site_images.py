@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.errors import DataRefused, NoInputs
 from edge_infer.folder_walk import is_folder
 from edge_infer.inputs import expand_inputs
 from edge_infer.names import shown_name
-from train.data.class_names import label_id
+from train.data.class_choice import ClassChoice
+from train.data.labelling import Labelling, labelling
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
 
@@ -48,8 +49,12 @@ def folder_images(folder: Path) -> list[SiteImage]:
     ]
 
 
-def labelled_images(folder: Path) -> list[SiteImage]:
+def labelled_images(folder: Path, classes: Classes = BRAIN) -> list[SiteImage]:
     """List the images of a folder whose subfolders are named as classes, such as ``glioma`` or ``no_tumor``.
+
+    Args:
+        folder: Of the subfolders.
+        classes: Of the bundle.
 
     Raises:
         NoInputs: It has no image.
@@ -57,30 +62,32 @@ def labelled_images(folder: Path) -> list[SiteImage]:
         DataRefused: An image lies in no subfolder, or a subfolder is not named as a class.
     """
     found, problems = [], dict[str, str]()
+    known = _known(classes)
     for image in folder_images(folder):
         below = image.path.relative_to(folder).parts
         if len(below) < 2:
             problems[below[0]] = f"{shown_name(below[0])}: lies in no folder of a class"
             continue
         try:
-            found.append(SiteImage(path=image.path, label=label_id(below[0])))
+            found.append(SiteImage(path=image.path, label=known.id_of(below[0])))
         except DataRefused as error:
             problems[below[0]] = error.message
     refuse(
         list(problems.values()),
         what=f"{shown_name(folder)}: labels cannot be read",
-        hint=f"one subfolder for each class: {', '.join(LABELS)}",
+        hint=f"one subfolder for each class: {', '.join(classes.names)}",
     )
     return found
 
 
-def listed_images(folder: Path, table: Path) -> list[SiteImage]:
+def listed_images(folder: Path, table: Path, classes: Classes = BRAIN) -> list[SiteImage]:
     """Read images and labels from a CSV file.
 
     Args:
         folder: Only images below it are used.
         table: Columns ``path`` (from the table's folder) and ``label``; ``group`` or ``patient_id`` says which images
             are of one patient. Rows that state ``label_conflict`` 1 or ``first_of_copies`` 0 are left out.
+        classes: Of the bundle.
 
     Raises:
         UnreadableInput: The table is missing, may not be read or is not UTF-8 text.
@@ -89,6 +96,7 @@ def listed_images(folder: Path, table: Path) -> list[SiteImage]:
     """
     found: list[SiteImage] = []
     problems: list[str] = []
+    known = _known(classes)
     root = folder.resolve()
     rows = read_table(
         table, _COLUMNS, required=_REQUIRED, hint="it needs at least path and label", what="table"
@@ -102,7 +110,7 @@ def listed_images(folder: Path, table: Path) -> list[SiteImage]:
         if not (is_used and path.resolve().is_relative_to(root)):
             continue
         try:
-            label = label_id(cell["label"])
+            label = known.id_of(cell["label"])
         except DataRefused as error:
             problems.append(f"line {line}: {error.message}")
             continue
@@ -117,14 +125,20 @@ def listed_images(folder: Path, table: Path) -> list[SiteImage]:
     return found
 
 
-def has_class_folders(images: Sequence[SiteImage], folder: Path) -> bool:
+def has_class_folders(images: Sequence[SiteImage], folder: Path, classes: Classes = BRAIN) -> bool:
     """Whether all images lie in subfolders that are named as classes."""
+    known = _known(classes)
     try:
         for image in images:
             below = image.path.relative_to(folder).parts
             if len(below) < 2:
                 return False
-            label_id(below[0])
+            known.id_of(below[0])
     except DataRefused:
         return False
     return True
+
+
+def _known(classes: Classes) -> Labelling:
+    """Return what is known of the names of classes: of the four brain classes every spelling, of others their names."""
+    return labelling((), ClassChoice(model=classes))

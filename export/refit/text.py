@@ -1,9 +1,9 @@
 """What a refit changed, as a table for people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from edge_infer.bundle import Bundle
-from edge_infer.contract import LABELS
 
 __all__ = ["refit_text"]
 
@@ -12,11 +12,12 @@ def refit_text(old: Bundle, new: Bundle) -> str:
     """Render what is different between two bundles, and how many images the figures come from."""
     record = new.manifest["provenance"]["refits"][-1]
     rows = [("", "before", "after")]
+    labels = old.labels
+    names = (*_FIRST, *(f"set threshold {label}" for label in labels), _LAST)
+    befores, afters = _figures(old.manifest, labels), _figures(new.manifest, labels)
     rows += [
         (name, _number(before), _number(after))
-        for name, before, after in zip(
-            _NAMES, _figures(old.manifest), _figures(new.manifest), strict=True
-        )
+        for name, before, after in zip(names, befores, afters, strict=True)
     ]
     if "in_scope_after" in record:
         rows.append(
@@ -26,7 +27,8 @@ def refit_text(old: Bundle, new: Bundle) -> str:
                 f"{100 * record['in_scope_after']:.1f} %",
             )
         )
-    lines = [f"{name:<24}{before:>10}{after:>10}" for name, before, after in rows]
+    width = max(_NAME_WIDTH, *(len(name) + 1 for name, _, _ in rows))
+    lines = [f"{name:<{width}}{before:>10}{after:>10}" for name, before, after in rows]
     lines.append(f"fitted on {record['n']} images")
     if record["labelled"]:
         lines.append(
@@ -37,21 +39,18 @@ def refit_text(old: Bundle, new: Bundle) -> str:
     return "\n".join(lines)
 
 
-_NAMES = (
-    "scope threshold",
-    "temperature",
-    *(f"set threshold {label}" for label in LABELS),
-    "least score",
-)
+_FIRST, _LAST = ("scope threshold", "temperature"), "least score"
+#: Of the table's first column, in letters.
+_NAME_WIDTH = 24
 
 
-def _figures(manifest: dict[str, Any]) -> list[float | None]:
+def _figures(manifest: dict[str, Any], labels: Sequence[str]) -> list[float | None]:
     trust = manifest.get("trust") or {}
     thresholds = trust.get("set_thresholds", {})
     return [
         (trust.get("scope") or {}).get("threshold"),
         manifest["calibration"]["temperature"],
-        *(thresholds.get(label) for label in LABELS),
+        *(thresholds.get(label) for label in labels),
         trust.get("least_score"),
     ]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
-from export.trust.logit_cells import LOGIT_COLUMNS, answer_problem
+from export.trust.logit_cells import answer_problem, logit_columns
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
 
@@ -24,7 +24,7 @@ __all__ = ["OUT_OF_FOLD_FILE", "OutOfFold", "read_out_of_fold"]
 #: Beside a checkpoint's weights.
 OUT_OF_FOLD_FILE = "out_of_fold.csv"
 
-_COLUMNS = ("group", "label", *LOGIT_COLUMNS)
+_COLUMNS = ("group", "label")
 _HINT = "give predictions.csv of brain-train evaluate, one for each fold"
 
 
@@ -45,11 +45,12 @@ class OutOfFold:
     source: str
 
 
-def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
+def read_out_of_fold(paths: Sequence[Path], classes: Classes = BRAIN) -> OutOfFold:
     """Read predictions.csv of ``brain-train evaluate``, or files with its columns ``group label logit_*``.
 
     Args:
         paths: One or more files; no patient group may be in two of them.
+        classes: Of the model.
 
     Raises:
         UnreadableInput: A file is missing, may not be read or is not UTF-8 text.
@@ -60,17 +61,19 @@ def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
     labels: list[int] = []
     groups: list[str] = []
     file_of: dict[str, int] = {}
+    of_logits = logit_columns(classes)
+    columns = (*_COLUMNS, *of_logits)
     for number, path in enumerate(paths):
         shared: set[str] = set()
-        for line, cell in read_table(path, _COLUMNS, required=_COLUMNS, hint=_HINT, what="answers"):
-            problem = _problem(cell)
+        for line, cell in read_table(path, columns, required=columns, hint=_HINT, what="answers"):
+            problem = _problem(cell, classes)
             if problem:
                 problems.append(f"{shown_name(path.name)}, line {line}: {problem}")
                 continue
             if file_of.setdefault(cell["group"], number) != number:
                 shared.add(cell["group"])
-            logits.append([float(cell[column]) for column in LOGIT_COLUMNS])
-            labels.append(LABELS.index(cell["label"]))
+            logits.append([float(cell[column]) for column in of_logits])
+            labels.append(classes.names.index(cell["label"]))
             groups.append(cell["group"])
         if shared:
             problems.append(
@@ -78,7 +81,7 @@ def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
                 f"{shown_name(min(shared))}"
             )
     refuse(problems, what="out-of-fold answers cannot be used", hint=_HINT)
-    absent = sorted(set(LABELS) - {LABELS[label] for label in labels})
+    absent = sorted(set(classes.names) - {classes.names[label] for label in labels})
     if absent:
         raise DataRefused(f"out-of-fold answers: none for {', '.join(absent)}", hint=_HINT)
     return OutOfFold(
@@ -89,7 +92,7 @@ def read_out_of_fold(paths: Sequence[Path]) -> OutOfFold:
     )
 
 
-def _problem(cell: dict[str, str]) -> str:
+def _problem(cell: dict[str, str], classes: Classes) -> str:
     if not cell["group"]:
         return "group is empty: thresholds are fitted by patient"
-    return answer_problem(cell)
+    return answer_problem(cell, classes)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN
 from edge_infer.plain_json import LARGEST_LOGIT
 from edge_infer.scope import ScopeModel
 from edge_infer.scope_check import METHOD
@@ -77,6 +77,7 @@ def fit_scope(
     *,
     train_source: str,
     threshold_source: str,
+    classes: int = len(BRAIN),
 ) -> ScopeFit:
     """Fit directions and distances on training images, and the threshold on others.
 
@@ -86,15 +87,16 @@ def fit_scope(
         validation: Embeddings of images that the model did not learn from: (M, dim).
         train_source: What ``train`` is, for the manifest.
         threshold_source: What ``validation`` is, for the manifest.
+        classes: Number of classes.
 
     Raises:
         ValueError: A class has no image, or an embedding is not finite.
     """
-    if set(labels.tolist()) != set(range(len(LABELS))):
+    if set(labels.tolist()) != set(range(classes)):
         raise ValueError("statistics need training images of every class")
     if not (np.isfinite(train).all() and np.isfinite(validation).all()):
         raise ValueError("an embedding is not finite")
-    arrays = _statistics(train, labels, dimensions(*train.shape))
+    arrays = _statistics(train, labels, classes, dimensions(*train.shape))
     data = b"".join(
         array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values()
     )
@@ -114,13 +116,13 @@ def fit_scope(
             "n_threshold": len(validation),
         },
     }
-    description["scales"] = _scales(description, data, train)
-    scores = ScopeModel.from_bundle(description, data, len(LABELS)).score(validation)
+    description["scales"] = _scales(description, data, train, classes)
+    scores = ScopeModel.from_bundle(description, data, classes).score(validation)
     return ScopeFit(description={**description, "threshold": threshold_at(scores)}, data=data)
 
 
 def _statistics(
-    train: NDArray[np.float32], labels: NDArray[np.int64], count: int
+    train: NDArray[np.float32], labels: NDArray[np.int64], classes: int, count: int
 ) -> dict[str, NDArray[Any]]:
     """Return mean (dim,), basis (dim, k), centres (classes, k) and whitening (k, k), each fitted on rounded ones."""
     unit = _unit(train)
@@ -130,7 +132,7 @@ def _statistics(
     _, directions = np.linalg.eigh(centred.T @ centred)
     basis = directions[:, ::-1][:, :count].astype(np.float16)
     inside = centred @ basis.astype(np.float64)  # (N, k)
-    of_class = np.stack([inside[labels == label].mean(axis=0) for label in range(len(LABELS))])
+    of_class = np.stack([inside[labels == label].mean(axis=0) for label in range(classes)])
     within = inside - of_class[labels]
     covariance = within.T @ within / len(within)
     ridge = max(_RIDGE * np.trace(covariance) / count, _LEAST_SCALE)
@@ -141,14 +143,14 @@ def _statistics(
 
 
 def _scales(
-    description: Mapping[str, Any], data: bytes, train: NDArray[np.float32]
+    description: Mapping[str, Any], data: bytes, train: NDArray[np.float32], classes: int
 ) -> dict[str, float]:
     """Return the median of each squared distance over the training images."""
     medians = {}
     for name in ("mahalanobis", "residual"):
         # With the other distance divided by very much, the score is the root of this one.
         alone = {"mahalanobis": LARGEST_LOGIT, "residual": LARGEST_LOGIT, name: 1.0}
-        model = ScopeModel.from_bundle({**description, "scales": alone}, data, len(LABELS))
+        model = ScopeModel.from_bundle({**description, "scales": alone}, data, classes)
         medians[name] = max(float(np.median(model.score(train) ** 2)), _LEAST_SCALE)
     return medians
 

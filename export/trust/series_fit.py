@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.series_rule import RULE, SeriesRule, read_series_rule, score_of
 from export.trust.set_fit import group_weights
 from export.trust.volume_answers import Volume
@@ -39,6 +39,7 @@ def fit_series_rule(
     *,
     temperature: float,
     source: str,
+    classes: Classes = BRAIN,
     alpha: float = ALPHA,
     slices: int = SLICES,
     length_mm: float = LENGTH_MM,
@@ -49,6 +50,7 @@ def fit_series_rule(
         volumes: Answers to volumes; those with a tumour, and the tumour-free slices of all of them.
         temperature: Of the bundle.
         source: Where the volumes come from, for the manifest.
+        classes: Of the model; one of them is the negative class.
         alpha: Share that may lie on the wrong side of a threshold.
         slices: Least number of slices of a run.
         length_mm: Least length of a run.
@@ -71,12 +73,12 @@ def fit_series_rule(
             "planes": sorted({volume.plane for volume in volumes}),
         },
     }
-    rule = read_series_rule(described, LABELS)
+    rule = read_series_rule(described)
     assert rule is not None  # noqa: S101 -- for the type checker
     ill = [volume for volume in volumes if volume.shows_tumour.any()]
     healthy = [volume.without_tumour() for volume in volumes]
-    above = _threshold(healthy, rule, alpha, lambda score: score)
-    below = 1 - _threshold(ill, rule, alpha, lambda score: 1 - score)
+    above = _threshold(healthy, rule, classes, alpha, lambda score: score)
+    below = 1 - _threshold(ill, rule, classes, alpha, lambda score: 1 - score)
     positive = math.ceil(above * _DIGITS) / _DIGITS
     negative = math.floor(below * _DIGITS) / _DIGITS
     if (
@@ -86,17 +88,21 @@ def fit_series_rule(
     return {**described, "positive": positive, "negative": negative}
 
 
-def score(volume: Volume, rule: SeriesRule) -> float | None:
+def score(volume: Volume, rule: SeriesRule, classes: Classes = BRAIN) -> float | None:
     """Return the score of a volume, or None if it has no run of slices that is long enough."""
-    found = score_of(volume.logits, volume.numbers * SPACING_MM, LABELS, rule)
+    found = score_of(volume.logits, volume.numbers * SPACING_MM, classes, rule)
     return None if found is None else found.score
 
 
 def _threshold(
-    volumes: Sequence[Volume], rule: SeriesRule, alpha: float, badness: Callable[[float], float]
+    volumes: Sequence[Volume],
+    rule: SeriesRule,
+    classes: Classes,
+    alpha: float,
+    badness: Callable[[float], float],
 ) -> float:
     """Return the badness that at most a share alpha of new patients' volumes exceeds."""
-    scored = [(volume.patient, score(volume, rule)) for volume in volumes]
+    scored = [(volume.patient, score(volume, rule, classes)) for volume in volumes]
     kept = [(patient, badness(found)) for patient, found in scored if found is not None]
     if not kept:
         raise ValueError("no volume has a run of slices that is long enough")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from export.trust.set_fit import (
     ALPHA,
     TARGET_ACCURACY,
@@ -28,6 +28,7 @@ def sets_fields(
     *,
     source: str,
     way: Way,
+    classes: Classes = BRAIN,
     alpha: float = ALPHA,
     target: float = TARGET_ACCURACY,
     best_of_few: bool = False,
@@ -35,11 +36,12 @@ def sets_fields(
     """Fit thresholds and the least score.
 
     Args:
-        probabilities: (N, classes), in the order of ``LABELS``.
+        probabilities: (N, classes), in the order of ``classes``.
         labels: (N,), class ids.
         groups: N patient groups.
         source: What the images are.
         way: How they were kept from the model.
+        classes: Of the model.
         alpha: Share of images whose class may be missing from the set.
         target: Accuracy that the least score is to reach among accepted images.
         best_of_few: As for ``fit_thresholds``.
@@ -48,15 +50,16 @@ def sets_fields(
         ``trust`` of the manifest; its ``scope`` is None.
     """
     thresholds = fit_thresholds(probabilities, labels, groups, alpha=alpha, best_of_few=best_of_few)
+    counts = group_counts(labels, groups, len(classes))
     return {
         "alpha": alpha,
-        "set_thresholds": dict(zip(LABELS, thresholds, strict=True)),
+        "set_thresholds": dict(zip(classes.names, thresholds, strict=True)),
         "least_score": least_score(probabilities, labels, groups, thresholds, target=target),
         "target_accuracy": target,
         "fitted_on": {
             "source": source,
             "n": len(labels),
-            "groups": dict(zip(LABELS, group_counts(labels, groups, len(LABELS)), strict=True)),
+            "groups": dict(zip(classes.names, counts, strict=True)),
             "way": way,
         },
         "scope": None,

@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.names import shown_name
 from edge_infer.scan_slice import Plane
-from export.trust.logit_cells import LOGIT_COLUMNS, answer_problem
+from export.trust.logit_cells import answer_problem, logit_columns
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
 
@@ -20,8 +20,7 @@ __all__ = ["VOLUME_ANSWERS_FILE", "Volume", "VolumeAnswers", "read_volume_answer
 #: Beside a checkpoint's weights.
 VOLUME_ANSWERS_FILE = "volumes_out_of_fold.csv"
 
-_HEALTHY = LABELS.index("no_tumor")
-_COLUMNS = ("group", "volume", "plane", "slice", "label", *LOGIT_COLUMNS)
+_COLUMNS = ("group", "volume", "plane", "slice", "label")
 _HINT = "write it with docs/experiments/volume_answers.py"
 _MOST_DIGITS = 6
 
@@ -35,7 +34,7 @@ class Volume:
         patient: The patient group.
         plane: ``axial``, ``coronal`` or ``sagittal``.
         numbers: (N,), places in the volume, counted in slices, rising.
-        shows_tumour: (N,), whether a slice shows one.
+        shows_tumour: (N,), whether a slice shows one; of other classes, whether it is of any but the negative one.
         logits: float64, (N, classes).
     """
 
@@ -72,18 +71,24 @@ class VolumeAnswers:
         return sum(len(volume.numbers) for volume in self.volumes)
 
 
-def read_volume_answers(path: Path) -> VolumeAnswers:
+def read_volume_answers(path: Path, classes: Classes = BRAIN) -> VolumeAnswers:
     """Read a table with the columns ``group volume plane slice label logit_*``.
+
+    Args:
+        path: The file.
+        classes: Of the model; one of them is the negative class.
 
     Raises:
         UnreadableInput: The file is missing, may not be read or is not UTF-8 text.
         DataRefused: A column is missing, a row is wrong, a slice is there twice, or a volume has two patients.
     """
     problems: list[str] = []
+    of_logits = logit_columns(classes)
+    columns = (*_COLUMNS, *of_logits)
     rows: dict[str, dict[int, tuple[bool, list[float]]]] = {}
     origins: dict[str, tuple[str, str]] = {}
-    for line, cell in read_table(path, _COLUMNS, required=_COLUMNS, hint=_HINT, what="answers"):
-        found = _problem(cell)
+    for line, cell in read_table(path, columns, required=columns, hint=_HINT, what="answers"):
+        found = _problem(cell, classes)
         volume = cell["volume"]
         origin = (cell["group"], cell["plane"])
         if not found and origins.setdefault(volume, origin) != origin:
@@ -94,8 +99,8 @@ def read_volume_answers(path: Path) -> VolumeAnswers:
             problems.append(f"{shown_name(path.name)}, line {line}: {found}")
             continue
         answer = (
-            cell["label"] != LABELS[_HEALTHY],
-            [float(cell[column]) for column in LOGIT_COLUMNS],
+            cell["label"] != classes.negative,
+            [float(cell[column]) for column in of_logits],
         )
         rows.setdefault(volume, {})[int(cell["slice"])] = answer
     refuse(problems, what="the answers to volumes cannot be used", hint=_HINT)
@@ -121,7 +126,7 @@ def _volume(
     )
 
 
-def _problem(cell: dict[str, str]) -> str:
+def _problem(cell: dict[str, str], classes: Classes) -> str:
     for column in ("group", "volume"):
         if not cell[column]:
             return f"{column} is empty"
@@ -130,4 +135,4 @@ def _problem(cell: dict[str, str]) -> str:
     number = cell["slice"]
     if not (number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS):
         return f"slice is {shown_name(number)}, expected a whole number"
-    return answer_problem(cell)
+    return answer_problem(cell, classes)

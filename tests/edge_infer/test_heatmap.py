@@ -10,7 +10,7 @@ from tiny_bundle import scan
 from edge_infer.classifier import Classifier
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite, UnreadableInput
-from edge_infer.heatmap import draw_heatmap, words_for_no_tumor
+from edge_infer.heatmap import draw_heatmap, words_for_negative
 from edge_infer.heatmap_files import HeatmapFiles
 from edge_infer.prediction import Prediction
 from edge_infer.reasons import Reason
@@ -104,12 +104,13 @@ def test_a_trace_of_a_tumour_is_drawn_as_a_trace(prediction: Prediction) -> None
     assert np.ptp(drawn[:512], axis=2).max() <= 2
 
 
-def test_a_map_without_marks_says_that_it_proves_nothing() -> None:
+def test_a_map_without_marks_says_that_it_proves_nothing(prediction: Prediction) -> None:
     evidence = np.full((4, 4, 4), -9.0, dtype=np.float32)
     evidence[2] = 0
-    assert "there may be one" in words_for_no_tumor(evidence)
+    healthy = replace(prediction, label="no_tumor", evidence=evidence)
+    assert "there may be one" in words_for_negative(healthy)
     evidence[0, 0, 0] = 9.0
-    assert words_for_no_tumor(evidence).startswith("blue: looks like a tumour")
+    assert words_for_negative(healthy).startswith("blue: looks like a tumour")
 
 
 def test_a_flat_map_leaves_the_scan_grey(prediction: Prediction) -> None:

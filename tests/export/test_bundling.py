@@ -341,9 +341,9 @@ def test_the_gate_sees_what_brain_infer_will_see(
     # Dynamic quantization takes its ranges over a whole batch, and brain-infer runs one by one.
     seen: list[NDArray[np.float32]] = []
 
-    def judged(labels: Any, fp32: Any, int8: Any) -> Any:
+    def judged(labels: Any, fp32: Any, int8: Any, classes: Any) -> Any:
         seen.append(int8)
-        return verdict(labels, fp32, int8)
+        return verdict(labels, fp32, int8, classes)
 
     def dynamic_alone(*arguments: Any, **options: Any) -> Iterator[Variant]:
         return (entry for entry in every(*arguments, **options) if entry.name == "dynamic")

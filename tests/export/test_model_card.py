@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from edge_infer.bundle import Bundle
+from edge_infer.classes import BRAIN
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from export.model_card import INTENDED_USE, model_card
 from train.metrics.figures import classification_metrics
@@ -15,8 +16,8 @@ def evaluation() -> dict[str, Any]:
     generator = np.random.default_rng(0)
     labels = np.arange(40) % 4
     answers = np.where(generator.random(40) < 0.8, labels, 3)
-    model = classification_metrics(labels, np.eye(4)[answers], LABELS)
-    floor = classification_metrics(labels, np.eye(4)[np.zeros(40, dtype=int)], LABELS)
+    model = classification_metrics(labels, np.eye(4)[answers], BRAIN)
+    floor = classification_metrics(labels, np.eye(4)[np.zeros(40, dtype=int)], BRAIN)
     return {
         "title": "a model on forty images",
         "model": model,

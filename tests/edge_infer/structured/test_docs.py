@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_infer.classes import BRAIN
 from edge_infer.structured import codes, groups
 from edge_infer.structured.identity import COPIED
 from edge_infer.structured.uids import CODING_SCHEME_UID
@@ -31,5 +32,5 @@ def test_the_page_names_every_private_code() -> None:
 @pytest.mark.parametrize("label", ["glioma", "meningioma", "pituitary"])
 def test_the_page_has_the_codes_of_the_classes(label: str) -> None:
     for scheme in codes.SCHEMES:
-        code = codes.class_code(label, scheme)
+        code = codes.class_code(label, BRAIN, scheme)
         assert f"{code.value} {code.meaning}" in PAGE

@@ -133,6 +133,30 @@ def test_the_head_of_two_questions_gives_what_pytorch_gives(name: str, inputs: M
         assert np.abs(given - reference).max() < 0.15 * np.abs(reference).max()
 
 
+@pytest.mark.parametrize(("classes", "negative_id"), [(2, 0), (2, 1), (3, 0), (10, 9), (100, 42)])
+def test_two_questions_are_asked_of_any_classes_with_a_negative_one(
+    classes: int, negative_id: int
+) -> None:
+    kind, sizes = MODELS["vit"]
+    torch.manual_seed(3)
+    model = create_model(
+        kind,
+        classes,
+        image_size=SIZE,
+        sizes={**sizes, "head": "two-questions"},
+        negative_id=negative_id,
+    ).eval()
+    with torch.no_grad():
+        model.classifier.offset.fill_(2.0)  # type: ignore[operator, union-attr]
+    graph = build_graph(model, FloatLayers(), height=SIZE, width=SIZE)
+    session = open_session(graph.SerializeToString())
+    check_parity(model, session, height=SIZE, width=SIZE)
+    given, _, evidence = session.run(np.full((1, 3, SIZE, SIZE), 0.5, np.float32))
+    assert not given[:, negative_id].any()
+    assert not evidence[:, negative_id].any()
+    assert np.delete(given, negative_id, axis=1).all()
+
+
 def test_a_changed_weight_is_a_changed_answer(
     float_graph: onnx.ModelProto, inputs: ModelInputs
 ) -> None:

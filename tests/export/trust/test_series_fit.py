@@ -31,7 +31,7 @@ def volume(patient: str, healthy: float, ill: float) -> Volume:
 
 
 def read(fields: dict[str, object]) -> SeriesRule:
-    rule = read_series_rule(fields, LABELS)
+    rule = read_series_rule(fields)
     assert rule is not None
     return rule
 
