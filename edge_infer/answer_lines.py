@@ -257,6 +257,7 @@ def bundle_facts(classifier: Classifier) -> Mapping[str, Any]:
     return {
         "model": context["model"],
         "runtime": context["runtime"],
+        "device_choice": classifier.device_choice,
         "labels": list(bundle.labels),
         "negative": bundle.classes.negative,
         "temperature": bundle.temperature,

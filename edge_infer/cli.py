@@ -22,7 +22,7 @@ from edge_infer.console import (
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
 from edge_infer.errors import BrainError
-from edge_infer.refusals import OVERRULABLE
+from edge_infer.options_cli import bundle_option, despite_option, scope_option
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier, Outcome
@@ -68,7 +68,7 @@ Example:
 
 \b
 Exit status:
-  0 done, 2 usage, 20-26 input, 30-34 bundle, 40-41 output, 80-87 run,
+  0 done, 2 usage, 20-27 input, 30-34 bundle, 40-41 output, 80-87 run,
   100 some of several files failed, 101 not accepted (--fail-on-abstain);
   docs/cli.md lists them all.
 """
@@ -78,12 +78,7 @@ Exit status:
 @click.argument(  # a file that may not be read is an error of that image, not of usage
     "inputs", metavar="INPUT...", nargs=-1, type=NamedPath(readable=False)
 )
-@click.option(
-    "--bundle",
-    metavar="DIR",
-    type=NamedPath(path_type=Path, readable=False),
-    help="Folder of the model bundle; default: the bundle shipped in the package.",
-)
+@bundle_option
 @device_option
 @click.option(
     "--threads",
@@ -124,21 +119,8 @@ Exit status:
     show_default=True,
     help="Codes of the tumours in DICOM objects: NCI Thesaurus, or SNOMED CT where you hold a licence.",
 )
-@click.option(
-    "--despite",
-    metavar="REASON",
-    multiple=True,
-    type=click.Choice(sorted(refusal.value for refusal in OVERRULABLE)),
-    help="Read DICOM files that are refused for this reason, with a warning: "
-    f"{', '.join(sorted(refusal.value for refusal in OVERRULABLE))}. May be repeated.",
-)
-@click.option(
-    "--scope",
-    type=click.Choice(["enforce", "report", "off"]),
-    default="enforce",
-    show_default=True,
-    help="enforce abstains for every reason; report lists reasons and accepts; off leaves out the scope check.",
-)
+@despite_option
+@scope_option
 @click.option(
     "--fail-on-abstain",
     is_flag=True,

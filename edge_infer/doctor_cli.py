@@ -8,13 +8,13 @@ import click
 
 from edge_infer.console import (
     Command,
-    NamedPath,
     progress_bar,
     results_stream,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
 from edge_infer.names import shown_name
+from edge_infer.options_cli import bundle_option
 
 if TYPE_CHECKING:
     from edge_infer.doctor import Examination
@@ -42,12 +42,7 @@ Exit status:
 
 
 @click.command("brain-doctor", cls=Command, help=_HELP)
-@click.option(
-    "--bundle",
-    metavar="DIR",
-    type=NamedPath(path_type=Path, readable=False),
-    help="Folder of the model bundle; default: the bundle shipped in the package.",
-)
+@bundle_option
 @device_option
 @click.option(
     "--threads",

@@ -13,7 +13,7 @@ import click
 from edge_infer.console import Command, FiniteRange, NamedPath, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
-from edge_infer.refusals import OVERRULABLE
+from edge_infer.options_cli import bundle_option, despite_option, scope_option
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier
@@ -46,12 +46,7 @@ _BYTES = click.IntRange(1024, 2**36)
 
 
 @click.command("brain-serve", cls=Command, help=_HELP)
-@click.option(
-    "--bundle",
-    metavar="DIR",
-    type=NamedPath(path_type=Path, readable=False),
-    help="Folder of the model bundle; default: the bundle shipped in the package.",
-)
+@bundle_option
 @device_option
 @click.option(
     "--host",
@@ -176,20 +171,8 @@ _BYTES = click.IntRange(1024, 2**36)
     show_default=True,
     help="Time after a signal in which requests that were accepted are still answered.",
 )
-@click.option(
-    "--scope",
-    type=click.Choice(["enforce", "report", "off"]),
-    default="enforce",
-    show_default=True,
-    help="enforce abstains for every reason; report lists reasons and accepts; off leaves out the scope check.",
-)
-@click.option(
-    "--despite",
-    metavar="REASON",
-    multiple=True,
-    type=click.Choice(sorted(refusal.value for refusal in OVERRULABLE)),
-    help="Read DICOM files that are refused for this reason, with a warning. May be repeated.",
-)
+@scope_option
+@despite_option
 @click.option(
     "--self-test",
     type=click.Choice(["quick", "full"]),

@@ -160,6 +160,7 @@ def _facts(settings: Settings, state: State) -> dict[str, Any]:
         "workers": settings.limits.workers,
         "threads": state.facts["runtime"]["num_threads"],
         "provider": state.facts["runtime"]["provider"],
+        "device_choice": state.facts["device_choice"],
         "token": settings.token_file is not None,
         "tls": settings.tls_files is not None,
         "research_use_only": RESEARCH_USE_ONLY,
