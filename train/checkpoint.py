@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from edge_infer.atomic import replace_folder_atomically
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.classes import BRAIN, Classes
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import (
     BundleIncompatible,
     BundleIncomplete,
@@ -44,6 +45,7 @@ class Checkpoint:
         path: The folder.
         name: The model's name in ``train.models.MODELS``.
         model: With float32 weights, in evaluation mode.
+        classes: What it tells apart.
         config: Parsed config.json.
         preprocessor: Parsed preprocessor_config.json.
         training: Parsed training.json: recipe, seed, data hash, metrics; empty if there is none.
@@ -52,22 +54,25 @@ class Checkpoint:
     path: Path
     name: str
     model: nn.Module
+    classes: Classes
     config: dict[str, Any]
     preprocessor: PreprocessorConfig
     training: dict[str, Any]
 
 
 def model_config(
-    name: str, preprocessor: PreprocessorConfig, sizes: Mapping[str, Any] | None = None
+    name: str,
+    preprocessor: PreprocessorConfig,
+    sizes: Mapping[str, Any] | None = None,
+    classes: Classes = BRAIN,
 ) -> dict[str, Any]:
     """Return config.json's fields for a model of this project."""
     return {
         **({"brain_edge_sizes": dict(sizes)} if sizes else {}),
         "architectures": [f"brain-edge/{name}"],
         "brain_edge_model": name,
-        "id2label": {str(index): label for index, label in enumerate(LABELS)},
         "image_size": preprocessor.height,
-        "label2id": {label: index for index, label in enumerate(LABELS)},
+        **classes.config_fields(),
         "model_type": MODEL_TYPES.get(name, name),
         "num_channels": 3,
         "problem_type": "single_label_classification",
@@ -82,6 +87,7 @@ def save_checkpoint(
     model: nn.Module,
     preprocessor: PreprocessorConfig,
     training: dict[str, Any],
+    classes: Classes = BRAIN,
     sizes: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float32,
     more_files: Mapping[str, bytes] | None = None,
@@ -94,6 +100,7 @@ def save_checkpoint(
         model: The model whose weights are written.
         preprocessor: Written to preprocessor_config.json.
         training: Written to training.json.
+        classes: What the model tells apart.
         sizes: Sizes the model was built with, as ``create_model`` takes them.
         dtype: Of the weights; float16 halves the size, for shipping.
         more_files: Contents of further files to write into the folder, by name.
@@ -105,7 +112,7 @@ def save_checkpoint(
         for key, value in model.state_dict().items()
     }
     config = {
-        **model_config(name, preprocessor, sizes),
+        **model_config(name, preprocessor, sizes, classes),
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
     with replace_folder_atomically(target) as folder:
@@ -136,15 +143,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     preprocessor = PreprocessorConfig.from_dict(read_json_object(path / "preprocessor_config.json"))
     training = read_json_object(path / "training.json") if _is_file(path / "training.json") else {}
     name = str(config.get("brain_edge_model", ""))
-    labels = tuple(config.get("id2label", {}).get(str(index)) for index in range(len(LABELS)))
-    if labels != LABELS:
-        raise BundleIncompatible(f"checkpoint {path}: id2label is {labels}, expected {LABELS}")
+    classes = _classes(path, config)
     try:
         model = create_model(
             name,
-            len(LABELS),
+            len(classes),
             image_size=preprocessor.height,
             sizes=config.get("brain_edge_sizes"),
+            negative_id=classes.negative_id,
         )
     except UnknownModel as error:  # nobody typed that name: the checkpoint is of another version
         raise BundleIncompatible(
@@ -170,10 +176,35 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path=path,
         name=name,
         model=model.eval(),
+        classes=classes,
         config=config,
         preprocessor=preprocessor,
         training=training,
     )
+
+
+def _classes(path: Path, config: Mapping[str, Any]) -> Classes:
+    """Read the classes of config.json: ``id2label`` with ids from 0 without a gap, and its reverse if there is one."""
+    named = config.get("id2label")
+    labels = (
+        tuple(named.get(str(number), "") for number in range(len(named)))
+        if isinstance(named, dict)
+        else ()
+    )
+    try:
+        classes = Classes.from_config(labels, config)
+    except (ValueError, TypeError) as error:
+        raise BundleIncompatible(
+            f"checkpoint {path}: config.json: id2label names no classes ({error})",
+            hint="pass a checkpoint that brain-train wrote",
+        ) from error
+    ids = config.get("label2id")
+    if ids is not None and ids != classes.config_fields()["label2id"]:
+        raise BundleIncompatible(
+            f"checkpoint {path}: config.json: label2id is not the reverse of id2label",
+            hint="pass a checkpoint that brain-train wrote",
+        )
+    return classes
 
 
 def _json(fields: dict[str, Any]) -> str:

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite, InputError
 from edge_infer.image_file import read_image
 from edge_infer.names import shown_name
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from train.data.problems import refuse
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.plots import plot_class_counts
 from train.plots.dataset import plot_images, plot_means
 from train.splits.division_text import class_counts
@@ -76,9 +75,12 @@ def show(
     rows = [
         [(Path(samples[row].name).name, images[row]) for row in of_class] for of_class in chosen
     ]
-    plot_images(rows, f"{what}: {which}", files[1])
-    counts = np.bincount([samples[row].label for row in looked_at], minlength=len(LABELS))
-    plot_means(means, counts.tolist(), f"{what}: mean image, stretched to a square", files[2])
+    names = classes_of(samples).names
+    plot_images(rows, names, f"{what}: {which}", files[1])
+    counts = np.bincount([samples[row].label for row in looked_at], minlength=len(names))
+    plot_means(
+        means, counts.tolist(), names, f"{what}: mean image, stretched to a square", files[2]
+    )
     return files
 
 
@@ -88,7 +90,7 @@ def _choose(
     """Choose rows of each class, the first or random ones, in the order of the data set."""
     chosen = []
     generator = None if seed is None else np.random.default_rng(seed)
-    for label in range(len(LABELS)):
+    for label in range(len(classes_of(samples))):
         of_class = [row for row in rows if samples[row].label == label]
         if generator is not None:
             of_class = sorted(generator.permutation(of_class)[:per_class].tolist())
@@ -105,8 +107,9 @@ def _decode(
     """Decode every image once; return the chosen ones by row, and the mean of each class."""
     wanted = {row for of_class in chosen for row in of_class}
     images: dict[int, Image.Image] = {}
-    sums = np.zeros((len(LABELS), _MEAN.height, _MEAN.width))
-    counts = np.zeros(len(LABELS))
+    classes = len(classes_of(samples))
+    sums = np.zeros((classes, _MEAN.height, _MEAN.width))
+    counts = np.zeros(classes)
     unreadable: list[str] = []
     for row, sample in enumerate(samples):
         try:

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import save_checkpoint
 from train.data.manifest_csv import manifest_hash
 from train.data.pixel_cache import PixelCache
-from train.data.samples import Sample
+from train.data.samples import Sample, classes_of
 from train.evaluation.evaluate import evaluate
 from train.evaluation.predictors import predictor
 from train.models import create_model
@@ -42,13 +41,15 @@ def make_run(
         "weights": None,
         "teacher": None,
     }
+    classes = classes_of(samples)
     run.mkdir(parents=True)
     (run / "run.json").write_text(json.dumps(asked))
     torch.manual_seed(seed)
     save_checkpoint(
         run / "checkpoint",
         name="cvt_test",
-        model=create_model("cvt_test", len(LABELS)),
+        model=create_model("cvt_test", len(classes)),
+        classes=classes,
         preprocessor=CONFIG,
         training={**asked, "history": history(), **training},
     )

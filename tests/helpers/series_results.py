@@ -10,8 +10,8 @@ import pydicom
 from dicom_files import drawn_volume, file_bytes, mr_series, scan_file
 from PIL import Image
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.classifier import Outcome
-from edge_infer.contract import LABELS
 from edge_infer.image_file import SourceImage
 from edge_infer.prediction import ModelIdentity, Prediction
 from edge_infer.reasons import Reason
@@ -47,13 +47,17 @@ ALGORITHM = Algorithm(
 
 
 def prediction(
-    label: str, probability: float = 0.91, *, reasons: Sequence[Reason] = ()
+    label: str,
+    probability: float = 0.91,
+    *,
+    reasons: Sequence[Reason] = (),
+    classes: Classes = BRAIN,
 ) -> Prediction:
     """An answer; it abstains if there are reasons."""
-    rest = (1 - probability) / (len(LABELS) - 1)
-    probabilities = {one: probability if one == label else rest for one in LABELS}
-    evidence = np.zeros((len(LABELS), 4, 4), dtype=np.float32)
-    evidence[LABELS.index(label), 1, 2] = 3.0
+    rest = (1 - probability) / (len(classes) - 1)
+    probabilities = {one: probability if one == label else rest for one in classes.names}
+    evidence = np.zeros((len(classes), 4, 4), dtype=np.float32)
+    evidence[classes.names.index(label), 1, 2] = 3.0
     return Prediction(
         decision="abstain" if reasons else "accept",
         reasons=tuple(reasons),
@@ -68,6 +72,7 @@ def prediction(
         source_sha256="0" * 64,
         model=ModelIdentity(name="drawn-model", precision="int8", manifest_sha256="0" * 64),
         provider="CPUExecutionProvider",
+        negative_label=classes.negative,
     )
 
 

@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import Classes
+from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import (
     BundleIncompatible,
     BundleIncomplete,
     BundleIntegrity,
+    UnknownModel,
     UnreadableInput,
 )
 from edge_infer.preprocessing import PreprocessorConfig
@@ -141,3 +143,93 @@ def test_a_checkpoint_of_an_unknown_model_says_which_file_names_it(folder: Path)
 def test_a_folder_whose_name_is_too_long_is_unreadable_for_that_reason() -> None:
     with pytest.raises(UnreadableInput, match=r"cannot be read \(File name too long\)"):
         load_checkpoint(Path("x" * 300))
+
+
+def test_config_of_the_brain_classes_is_what_it_always_was(
+    model: nn.Module, tmp_path: Path
+) -> None:
+    config = PreprocessorConfig(height=32, width=32)
+    save_checkpoint(tmp_path / "c", name="cvt_test", model=model, preprocessor=config, training={})
+    # As version 0.2.0 wrote it: digests of bundles and of the report depend on it.
+    assert (tmp_path / "c" / "config.json").read_text() == (
+        '{\n  "architectures": [\n    "brain-edge/cvt_test"\n  ],\n  "brain_edge_model": "cvt_test",\n'
+        '  "id2label": {\n    "0": "glioma",\n    "1": "meningioma",\n    "2": "no_tumor",\n'
+        '    "3": "pituitary"\n  },\n  "image_size": 32,\n  "label2id": {\n    "glioma": 0,\n'
+        '    "meningioma": 1,\n    "no_tumor": 2,\n    "pituitary": 3\n  },\n  "model_type": "cvt",\n'
+        '  "num_channels": 3,\n  "problem_type": "single_label_classification",\n'
+        f'  "research_use_only": "{RESEARCH_USE_ONLY}",\n  "torch_dtype": "float32"\n}}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        Classes(("yes", "no")),
+        Classes(("größer", "a, b", "no_tumor")),
+        Classes(tuple(f"k{number}" for number in range(100)), "k42"),
+    ],
+)
+def test_own_classes_travel_in_a_checkpoint(classes: Classes, tmp_path: Path) -> None:
+    save_checkpoint(
+        tmp_path / "c",
+        name="cvt_test",
+        model=create_model("cvt_test", len(classes)),
+        classes=classes,
+        preprocessor=PreprocessorConfig(height=32, width=32),
+        training={},
+    )
+    assert load_checkpoint(tmp_path / "c").classes == classes
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id2label": {"0": "a"}, "label2id": {"a": 0}},
+        {"id2label": {"0": "a", "2": "b"}, "label2id": {"a": 0, "b": 2}},
+        {"id2label": {"0": "a", "1": "a"}},
+        {"id2label": {"0": "a", "1": 7}},
+        {"id2label": ["a", "b"]},
+        {"id2label": None},
+        {"label2id": {"a": 1, "b": 0}},
+        {"negative_label": "c"},
+        {"negative_label": ["a"]},
+    ],
+)
+def test_a_config_without_usable_classes_is_refused(
+    changed: dict[str, object], tmp_path: Path
+) -> None:
+    save_checkpoint(
+        tmp_path / "c",
+        name="cvt_test",
+        model=create_model("cvt_test", 2),
+        classes=Classes(("a", "b")),
+        preprocessor=PreprocessorConfig(height=32, width=32),
+        training={},
+    )
+    path = tmp_path / "c" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+    with pytest.raises(BundleIncompatible, match="id2label"):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_head_of_two_questions_knows_the_negative_class(tmp_path: Path) -> None:
+    classes = Classes(("none", "some", "more"), "none")
+    sizes = {"head": "two-questions"}
+    model = create_model("cvt_test", 3, sizes=sizes, negative_id=classes.negative_id)
+    save_checkpoint(
+        tmp_path / "c",
+        name="cvt_test",
+        model=model,
+        classes=classes,
+        sizes=sizes,
+        preprocessor=PreprocessorConfig(height=32, width=32),
+        training={},
+    )
+    loaded = load_checkpoint(tmp_path / "c")
+    with torch.inference_mode():
+        output = loaded.model(torch.rand(2, 3, 32, 32))
+    assert (output.logits[:, 0] == 0).all()
+    assert (output.logits[:, 1:] != 0).all()
+    with pytest.raises(UnknownModel, match="asks two questions") as caught:
+        create_model("cvt_test", 3, sizes=sizes, negative_id=None)
+    assert "--negative" in str(caught.value.hint)

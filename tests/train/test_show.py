@@ -50,14 +50,14 @@ def test_images_and_means_are_of_the_train_part_without_copies(
     samples[1] = replace(samples[1], is_copy=True)
     files = show(samples, tmp_path / "shown", name="set", per_class=5)
     assert [file.name for file in files] == ["classes.png", "images.png", "means.png"]
-    rows, title, _ = drawn["plot_images"]
+    rows, _, title, _ = drawn["plot_images"]
     assert title == "set, train part: first images"
     assert isinstance(rows, list)
     assert [[name for name, _ in row] for row in rows] == [
         ["glioma_0.png"],
         *([f"{name}_0.png", f"{name}_1.png"] for name in LABELS[1:]),
     ]
-    means, counts, _, _ = drawn["plot_means"]
+    means, counts, _, _, _ = drawn["plot_means"]
     assert counts == [1, 2, 2, 2]
     assert isinstance(means, np.ndarray)
     assert [mean[64, 64] for mean in means] == [40, 90, 130, 170]  # rows below the black margin
@@ -69,7 +69,7 @@ def test_an_undivided_set_is_shown_whole(
     samples = [replace(sample, split="") for sample in make_samples(tmp_path)]
     show(samples, tmp_path / "shown", name="set")
     assert drawn["plot_means"][1] == [3, 3, 3, 3]
-    assert drawn["plot_images"][1] == "set: first images"
+    assert drawn["plot_images"][2] == "set: first images"
 
 
 def test_a_seed_draws_other_images_and_the_same_again(
@@ -117,7 +117,9 @@ def pixels_of(path: Path) -> NDArray[np.uint8]:
 def test_the_grid_keeps_the_shape_of_images_and_takes_any_name(tmp_path: Path) -> None:
     wide = Image.new("L", (120, 30), 0)
     names = ["$_^$.png", "x" * 200 + ".png", "bell\x07.png"]
-    plot_images([[(name, wide) for name in names], [], [], []], "set $x$", tmp_path / "grid.png")
+    plot_images(
+        [[(name, wide) for name in names], [], [], []], LABELS, "set $x$", tmp_path / "grid.png"
+    )
     black = pixels_of(tmp_path / "grid.png") < 20
     # A bar of the image's width: four times as wide as high. Letters are smaller than that.
     columns = np.flatnonzero(black.sum(axis=0) > 30)
@@ -144,5 +146,5 @@ def test_a_long_name_is_wrapped_after_a_separator_and_loses_its_middle(
 def test_a_class_without_images_has_no_mean(tmp_path: Path) -> None:
     means = np.zeros((4, 32, 32))
     means[1:] = 100
-    plot_means(means, [0, 5, 5, 5], "set", tmp_path / "means.png")
+    plot_means(means, [0, 5, 5, 5], LABELS, "set", tmp_path / "means.png")
     assert pixels_of(tmp_path / "means.png").shape[1] > 800

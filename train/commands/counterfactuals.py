@@ -8,7 +8,15 @@ import click
 from edge_infer.console import Command, progress_bar
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
-from train.commands.data_options import DATASET_HELP, FILE, FOLDER, MANIFEST_HELP, check_data
+from train.commands.data_options import (
+    DATASET_HELP,
+    FILE,
+    FOLDER,
+    MANIFEST_HELP,
+    check_data,
+    class_choice,
+    class_options,
+)
 
 if TYPE_CHECKING:
     from train.counterfactuals.examples import TwinExample
@@ -18,13 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["counterfactuals"]
 
-_HEADINGS = (
-    "scan with a tumour",
-    "tumour removed:\nno_tumor",
-    "harmless change:\nsame class",
-    "healthy head",
-    "tumour pasted:\nthe tumour's class",
-)
 
 #: That fit below an image.
 _LETTERS = 36
@@ -35,6 +36,7 @@ _LETTERS = 36
 @click.option("--output", type=FILE, required=True, help="The PNG file to write.")
 @click.option("--manifest", type=FILE, help=MANIFEST_HELP)
 @click.option("--dataset", default="", help=DATASET_HELP)
+@class_options
 @click.option(
     "--count",
     type=click.IntRange(1, 24),
@@ -50,7 +52,14 @@ _LETTERS = 36
     help="Random seed to choose them with.",
 )
 def counterfactuals(
-    folder: Path, output: Path, manifest: Path | None, dataset: str, count: int, seed: int
+    folder: Path,
+    output: Path,
+    manifest: Path | None,
+    dataset: str,
+    classes: str | None,
+    negative: str | None,
+    count: int,
+    seed: int,
 ) -> None:
     """Draw counterfactual images, as a recipe's [counterfactual] trains on them.
 
@@ -71,7 +80,8 @@ def counterfactuals(
     from train.data.layouts import load_samples
     from train.plots.counterfactuals import plot_panels
 
-    samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
+    choice = class_choice(classes, negative)
+    samples = load_samples(folder, manifest=manifest, dataset=dataset, choice=choice, verify=False)
     with progress_bar("Making") as progress:
         examples = draw_examples(samples, count=count, seed=seed, progress=progress)
     name = shown_name(dataset or folder.resolve().name)
@@ -79,24 +89,39 @@ def counterfactuals(
         f"{name}: counterfactual images of scans drawn with seed {seed}, for training only. "
         "Outline: the tumour. Dotted frame: what was changed"
     )
-    plot_panels(_HEADINGS, [_panels(example) for example in examples], title, output)
+    plot_panels(
+        _headings(samples[0].classes.negative),
+        [_panels(example) for example in examples],
+        title,
+        output,
+    )
     click.echo(click.format_filename(output))
     click.echo(RESEARCH_USE_ONLY)
+
+
+def _headings(negative: str | None) -> tuple[str, ...]:
+    return (
+        "scan with a tumour",
+        f"tumour removed:\n{negative}",
+        "harmless change:\nsame class",
+        "healthy head",
+        "tumour pasted:\nthe tumour's class",
+    )
 
 
 def _panels(example: "TwinExample") -> "list[Panel]":
     from train.plots.counterfactuals import Panel
 
-    label = example.tumour.class_name
+    label, negative = example.tumour.class_name, example.healthy.class_name
     return [
         Panel(
             image=example.tumour_image,
             outline=example.mask,
             note=f"{label}\n{_name(example.tumour)}",
         ),
-        _twin(example.removed, "no_tumor", "no tissue of the scan fits"),
+        _twin(example.removed, negative, "no tissue of the scan fits"),
         _twin(example.harmless, label, "no other place fits"),
-        Panel(image=example.healthy_image, note=f"no_tumor\n{_name(example.healthy)}"),
+        Panel(image=example.healthy_image, note=f"{negative}\n{_name(example.healthy)}"),
         _twin(example.pasted, label, "would lie outside the head"),
     ]
 

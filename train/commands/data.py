@@ -16,10 +16,14 @@ from train.commands.data_options import (
     FOLDER,
     MANIFEST_HELP,
     check_data,
+    class_choice,
+    class_options,
+    say_classes,
 )
 from train.commands.join import join
 
 if TYPE_CHECKING:
+    from train.phantoms import Kind
     from train.splits.division import Unit
 
 __all__ = ["main"]
@@ -53,6 +57,7 @@ def main() -> None:
 @click.argument("folder", type=FOLDER, metavar="DIR")
 @click.option("--manifest", type=FILE, help=MANIFEST_HELP)
 @click.option("--dataset", default="", help=DATASET_HELP)
+@class_options
 @click.option("--json", "json_file", type=FILE, help="File to write the counts to, as JSON.")
 @click.option("--csv", "csv_file", type=FILE, help="File to write every pair of copies to, as CSV.")
 @click.option("--cache", type=FOLDER, help=_CACHE_HELP)
@@ -60,6 +65,8 @@ def audit(
     folder: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
+    negative: str | None,
     json_file: Path | None,
     csv_file: Path | None,
     cache: Path | None,
@@ -78,7 +85,9 @@ def audit(
     from train.splits.audit_text import audit_text
 
     check_data(folder, manifest, dataset)
-    samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
+    choice = class_choice(classes, negative)
+    samples = load_samples(folder, manifest=manifest, dataset=dataset, choice=choice, verify=False)
+    say_classes(samples)
     with progress_bar("Reading") as progress:
         report = run_audit(samples, cache=cache, progress=progress)
     if json_file is not None:
@@ -97,6 +106,7 @@ def audit(
     help="manifest.csv whose groups are taken, and its proposed split if it has one; default: groups are found.",
 )
 @click.option("--dataset", default="", help=DATASET_HELP)
+@class_options
 @click.option(
     "--seed", type=_Seed, default=0, show_default=True, help="Random seed of the division."
 )
@@ -133,6 +143,8 @@ def split(
     output: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
+    negative: str | None,
     seed: int,
     val: float,
     test: float,
@@ -146,6 +158,9 @@ def split(
     replaced; --keep-test keeps its test part. Without a manifest, copies are found first, and
     patients where file names mark them (sub-01, patient_12).
 
+    Classes that are not the four of brain tumours are numbered in the manifest, so that
+    brain-train needs no --classes and --negative again.
+
     --by image divides at random within each class, as many published works do. Copies and images
     of one patient then lie in several parts, and figures are too good: for comparison only.
 
@@ -153,6 +168,7 @@ def split(
     Example:
       brain-data split brisc2025 --output brisc2025/manifest.csv --seed 1
       brain-data split sartaj --keep-test --by image --val 0.2 --seed 42 --output manifest.csv
+      brain-data split knees --classes normal,tear=torn --negative normal --output knees/manifest.csv
     """
     check_data(folder, manifest, dataset)
     if keep_test:
@@ -167,8 +183,12 @@ def split(
     from train.splits.division import divide
     from train.splits.division_text import division_text, lacking_text, sharing_text
 
+    choice = class_choice(classes, negative)
     with progress_bar("Reading") as progress:
-        samples = load_samples(folder, manifest=manifest, dataset=dataset, progress=progress)
+        samples = load_samples(
+            folder, manifest=manifest, dataset=dataset, choice=choice, progress=progress
+        )
+    say_classes(samples)
     fractions = (1 - val - test, val, test)
     with progress_bar("Comparing") as progress:
         divided = divide(
@@ -205,6 +225,7 @@ main.add_command(counterfactuals)
 @click.option("--output", type=FOLDER, required=True, help="Folder for the PNG files.")
 @click.option("--manifest", type=FILE, help=MANIFEST_HELP)
 @click.option("--dataset", default="", help=DATASET_HELP)
+@class_options
 @click.option(
     "--per-class",
     type=click.IntRange(1, 20),
@@ -220,6 +241,8 @@ def show(
     output: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
+    negative: str | None,
     per_class: int,
     seed: int | None,
 ) -> None:
@@ -237,7 +260,9 @@ def show(
     from train.show import show as draw
     from train.splits.division_text import class_table
 
-    samples = load_samples(folder, manifest=manifest, dataset=dataset, verify=False)
+    choice = class_choice(classes, negative)
+    samples = load_samples(folder, manifest=manifest, dataset=dataset, choice=choice, verify=False)
+    say_classes(samples)
     name = shown_name(dataset or folder.resolve().name)
     with progress_bar("Reading") as progress:
         files = draw(samples, output, name=name, per_class=per_class, seed=seed, progress=progress)
@@ -249,6 +274,13 @@ def show(
 
 @main.command(epilog=RESEARCH_USE_ONLY)
 @click.argument("folder", type=FOLDER, metavar="DIR")
+@click.option(
+    "--kind",
+    type=click.Choice(["brain", "shapes"]),
+    default="brain",
+    show_default=True,
+    help="What is drawn: heads of the four brain classes, or with a disk, a ring or nothing in them.",
+)
 @click.option(
     "--per-class",
     type=click.IntRange(3),
@@ -266,7 +298,7 @@ def show(
     show_default=True,
     help="Side of the square images in pixels.",
 )
-def phantoms(folder: Path, per_class: int, seed: int, size: int) -> None:
+def phantoms(folder: Path, kind: "Kind", per_class: int, seed: int, size: int) -> None:
     """Draw a synthetic data set of head-like phantoms.
 
     DIR must be a new or empty folder.
@@ -274,12 +306,13 @@ def phantoms(folder: Path, per_class: int, seed: int, size: int) -> None:
     \b
     Example:
       brain-data phantoms phantoms --per-class 100 --seed 1
+      brain-data phantoms shapes --kind shapes --per-class 120
     """
     from train.phantoms import write_phantoms
 
     with progress_bar("Drawing") as progress:
         samples = write_phantoms(
-            folder, per_class=per_class, seed=seed, size=size, progress=progress
+            folder, kind=kind, per_class=per_class, seed=seed, size=size, progress=progress
         )
     click.echo(f"{counted(len(samples), 'phantom')} in {click.format_filename(folder)}")
 

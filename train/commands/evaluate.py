@@ -9,6 +9,7 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
 from train.commands.data_options import (
     FOLDER,
+    class_choice,
     data_options,
     given_samples,
     measured_on,
@@ -43,6 +44,7 @@ def evaluate(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
     output: Path,
     part: str,
@@ -66,8 +68,9 @@ def evaluate(
     from train.evaluation.predictors import predictor
     from train.splits.sample_rows import part_rows, rows_without_copies
 
-    samples = given_samples(data, manifest, dataset)
     predict = predictor(model)
+    choice = class_choice(classes, model=predict.classes)
+    samples = given_samples(data, manifest, dataset, choice)
     rows = part_rows(samples, part, one_of_each_copy=not with_copies, all_classes=False)
     if without is not None:
         rows = rows_without_copies(samples, rows, cache, byte_copies_only=without == "byte-copies")

@@ -8,7 +8,14 @@ import click
 from edge_infer.console import FiniteRange, Group, progress_bar
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import shown_name
-from train.commands.data_options import FILE, FOLDER, data_options, given_samples
+from train.commands.data_options import (
+    FILE,
+    FOLDER,
+    class_choice,
+    data_options,
+    given_samples,
+    negative_option,
+)
 
 __all__ = ["folds"]
 
@@ -29,6 +36,7 @@ def folds() -> None:
 
 @folds.command(epilog=RESEARCH_USE_ONLY)
 @data_options
+@negative_option
 @click.option("--output", type=FOLDER, required=True, help="Folder for fold-1.csv, fold-2.csv, ...")
 @click.option(
     "--folds",
@@ -56,6 +64,8 @@ def split(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
+    negative: str | None,
     cache: Path,
     output: Path,
     count: int,
@@ -77,7 +87,7 @@ def split(
     from train.splits.division_text import class_table
     from train.splits.folds import folds_by_group
 
-    samples = given_samples(data, manifest, dataset)
+    samples = given_samples(data, manifest, dataset, class_choice(classes, negative))
     with progress_bar("Comparing") as progress:
         divided = folds_by_group(
             samples, folds=count, val=val, seed=seed, cache=cache, progress=progress

@@ -6,7 +6,7 @@ import click
 
 from edge_infer.console import Command, FiniteRange, progress_bar, say
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.commands.data_options import FILE
+from train.commands.data_options import FILE, say_classes
 
 __all__ = ["join"]
 
@@ -84,6 +84,7 @@ def join(
         say(unknown)
     if not sources.rows:
         raise NoInputs("the manifests hold no image of a known class", hint="check the manifests")
+    say_classes([row.sample for row in sources.rows])
     joined = join_rows(
         sources.rows, fractions=(1 - val - test, val, test), seed=seed, held_out=held_out
     )

@@ -47,6 +47,7 @@ def pack(checkpoint: Path, output: Path, metrics: tuple[Path, ...]) -> None:
         output,
         name=loaded.name,
         model=loaded.model,
+        classes=loaded.classes,
         preprocessor=loaded.preprocessor,
         training=loaded.training,
         sizes=loaded.config.get("brain_edge_sizes"),

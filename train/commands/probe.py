@@ -8,6 +8,7 @@ from edge_infer.console import Command, progress_bar
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.commands.data_options import (
     FOLDER,
+    class_choice,
     data_options,
     given_samples,
     measured_on,
@@ -32,6 +33,7 @@ def pointing(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
     output: Path,
     part: str,
@@ -56,8 +58,9 @@ def pointing(
     from train.pointing.text import pointing_text
     from train.splits.sample_rows import part_rows
 
-    samples = given_samples(data, manifest, dataset)
     predict = predictor(model)
+    choice = class_choice(classes, model=predict.classes)
+    samples = given_samples(data, manifest, dataset, choice)
     rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
     with progress_bar("Reading masks") as progress:
         masks = MaskCache.build(samples, predict.preprocessor, cache, progress)
@@ -110,6 +113,7 @@ def robustness(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
     output: Path,
     part: str,
@@ -135,8 +139,9 @@ def robustness(
     from train.robustness.text import robustness_text
     from train.splits.sample_rows import part_rows
 
-    samples = given_samples(data, manifest, dataset)
     predict = predictor(model)
+    choice = class_choice(classes, model=predict.classes)
+    samples = given_samples(data, manifest, dataset, choice)
     rows = part_rows(samples, part, one_of_each_copy=True, all_classes=False)
     chosen = chosen_rows(samples, rows, images, seed)
     with progress_bar("Reading") as progress:

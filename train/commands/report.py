@@ -7,7 +7,7 @@ import click
 
 from edge_infer.console import Command, progress_bar, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
-from train.commands.data_options import FOLDER, data_options, given_samples
+from train.commands.data_options import FOLDER, class_choice, data_options, given_samples
 
 __all__ = ["report"]
 
@@ -35,6 +35,7 @@ def report(
     data: Path | None,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
 ) -> None:
     """Write one HTML file about finished runs.
@@ -48,8 +49,10 @@ def report(
       brain-train report runs/cvt13-cvt13-cpu --data DATA --manifest DATA/manifest.csv \\
           --dataset brisc2025 --bundle bundles/cvt13-int8 --output runs/report
     """
-    if data is None and (manifest or dataset):
-        raise click.UsageError("--manifest and --dataset choose images of --data: give --data too")
+    if data is None and (manifest or dataset or classes):
+        raise click.UsageError(
+            "--manifest, --dataset and --classes choose images of --data: give --data too"
+        )
     from datetime import date
 
     from train.report import bundles_of_runs, data_facts, read_runs, write_report
@@ -58,7 +61,8 @@ def report(
     exported = bundles_of_runs(bundles, facts)
     of_data = None
     if data is not None:
-        samples = given_samples(data, manifest, dataset)
+        choice = class_choice(classes, model=facts[0].checkpoint.classes)
+        samples = given_samples(data, manifest, dataset, choice)
         with progress_bar("Looking for leaks") as progress:
             of_data = data_facts(dataset or data.resolve().name, samples, cache, progress=progress)
     with progress_bar("Drawing") as progress:

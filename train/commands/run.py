@@ -10,11 +10,18 @@ import click
 from edge_infer.console import Command, progress_bar, results_stream, say, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import counted, shown_name
-from train.commands.data_options import FOLDER, data_options, given_samples
+from train.commands.data_options import (
+    FOLDER,
+    class_choice,
+    data_options,
+    given_samples,
+    negative_option,
+)
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
     from train.data.samples import Sample
+    from train.recipe import Recipe
 
 __all__ = ["run"]
 
@@ -22,9 +29,11 @@ __all__ = ["run"]
 @click.command(cls=Command, epilog=RESEARCH_USE_ONLY)
 @click.option("--model", required=True, help=f"Model to train: {', '.join(MODEL_NAMES)}.")
 @data_options
+@negative_option
 @click.option(
     "--recipe",
-    help="Name of a shipped recipe, or a TOML file (docs/training.md); default: MODEL-cpu.",
+    help="Name of a shipped recipe, or a TOML file (docs/training.md); default: MODEL-cpu, without what other classes "
+    "than the four of brain tumours do not allow.",
 )
 @click.option("--output", type=FOLDER, help="The run's folder; default: runs/MODEL-RECIPE.")
 @click.option(
@@ -80,6 +89,8 @@ def run(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
+    negative: str | None,
     cache: Path,
     recipe: str | None,
     output: Path | None,
@@ -106,6 +117,7 @@ def run(
       brain-train run --model resnet18 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
       brain-train --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025 \\
           --teacher runs/resnet18-resnet18-cpu/checkpoint
+      brain-train --model cvt-slim --data KNEES --manifest KNEES/manifest.csv
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
@@ -121,10 +133,11 @@ def run(
         seed=seed,
     )
     folder = output or Path("runs") / f"{model}-{settings.name}"
-    samples = given_samples(data, manifest, dataset)
+    samples = given_samples(data, manifest, dataset, class_choice(classes, negative))
+    settings = _fitted(settings, model, samples, named=recipe is not None)
     _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
     if apart_from is not None:
-        samples = _apart_from(samples, apart_from, cache)
+        samples = _apart_from(samples, apart_from, classes, cache)
 
     from transformers.utils.logging import disable_progress_bar
 
@@ -159,6 +172,15 @@ def run(
         log_evaluations(report_to, folder)
 
 
+def _fitted(settings: "Recipe", model: str, samples: "list[Sample]", *, named: bool) -> "Recipe":
+    from train.loop.class_fit import fitted_to_classes
+
+    fitted, changes = fitted_to_classes(settings, model, samples, named=named)
+    for change in changes:
+        say(f"warning: recipe {settings.name} is not used as it is: {change}")
+    return fitted
+
+
 def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) -> None:
     from train.splits.leaks import find_leaks, refuse_leaks
 
@@ -172,10 +194,14 @@ def _refuse_leaks(samples: "list[Sample]", cache: Path, *, allow_leaks: bool) ->
         refuse_leaks(leaks)
 
 
-def _apart_from(samples: "list[Sample]", folder: Path, cache: Path) -> "list[Sample]":
+def _apart_from(
+    samples: "list[Sample]", folder: Path, classes: str | None, cache: Path
+) -> "list[Sample]":
+    from train.data.samples import classes_of
     from train.splits.sample_rows import apart_from
 
-    kept = apart_from(samples, given_samples(folder, None, ""), cache)
+    choice = class_choice(classes, model=classes_of(samples))
+    kept = apart_from(samples, given_samples(folder, None, "", choice), cache)
     left_out = counted(len(samples) - len(kept), "image")
     say(f"left out {left_out} with a copy in the test part of {shown_name(folder.name)}")
     return kept

@@ -13,6 +13,7 @@ from edge_infer.version import __version__
 from train.commands.data_options import (
     FILE,
     FOLDER,
+    class_choice,
     data_options,
     given_samples,
     measured_on,
@@ -20,6 +21,7 @@ from train.commands.data_options import (
 )
 
 if TYPE_CHECKING:
+    from edge_infer.classes import Classes
     from edge_infer.classifier import Classifier
     from train.data.samples import Sample
     from train.trust.image_set import ImageSet
@@ -120,6 +122,7 @@ def trust(
     data: Path,
     manifest: Path | None,
     dataset: str,
+    classes: str | None,
     cache: Path,
     tables: tuple[Path, ...],
     far: list[tuple[str, Path]],
@@ -157,18 +160,19 @@ def trust(
 
     if others and not dataset:
         raise click.UsageError("--other-dataset needs --manifest and --dataset")
-    samples = given_samples(data, manifest, dataset)
+    classifier = Classifier.load(bundle, num_threads=threads)
+    choice = class_choice(classes, model=classifier.bundle.classes)
+    samples = given_samples(data, manifest, dataset, choice)
     sets = [
-        *_given_sets(tables, far, near),
+        *_given_sets(tables, far, near, classifier.bundle.classes),
         *other_data_sets(
             samples,
-            [one for name in others for one in given_samples(data, manifest, name)],
+            [one for name in others for one in given_samples(data, manifest, name, choice)],
             DATA_SET_LICENCES,
         ),
     ]
     if learnt is not None:
-        sets = without_learnt(sets, given_samples(data, learnt, ""))
-    classifier = Classifier.load(bundle, num_threads=threads)
+        sets = without_learnt(sets, given_samples(data, learnt, "", choice))
     fields = classifier.bundle.manifest.get("trust")
     if fields is None:
         raise BundleIncompatible(
@@ -209,6 +213,7 @@ def _given_sets(
     tables: tuple[Path, ...],
     far: list[tuple[str, Path]],
     near: list[tuple[str, Path]],
+    classes: "Classes",
 ) -> "list[ImageSet]":
     from train.trust.image_set import Kind
     from train.trust.sets import folder_sets, table_sets
@@ -216,7 +221,7 @@ def _given_sets(
     sets = [
         one
         for table in tables
-        for one in table_sets(table / "manifest.csv" if table.is_dir() else table)
+        for one in table_sets(table / "manifest.csv" if table.is_dir() else table, classes)
     ]
     for kind, folders in ((Kind.FAR, far), (Kind.NEAR, near)):
         sets += [one for name, folder in folders for one in folder_sets(name, folder, kind)]

@@ -102,6 +102,7 @@ def volumes(
       brain-train volumes bundles/cvt13-int8 --manifest EXTERNAL/manifest.csv --modality T1c \\
           --dataset tcia_btp --patient btp09 --patient btp10 --output runs/volumes/cvt13-int8
     """
+    from edge_infer.errors import BundleIncompatible
     from train.data.pixel_cache import PixelCache
     from train.evaluation.predictors import predictor
     from train.volumes.answers import ask
@@ -112,6 +113,13 @@ def volumes(
     from train.volumes.text import volumes_text
 
     check_data(data, None, "")
+    predict = predictor(model)
+    if not predict.classes.is_brain:
+        raise BundleIncompatible(
+            f"{shown_name(model.name)} tells apart {', '.join(predict.classes.names)}: volumes are measured with the "
+            "four brain classes only",
+            hint="brain-train evaluate measures models of any classes",
+        )
     filters = Filters(
         below=data,
         datasets=datasets,
@@ -121,7 +129,6 @@ def volumes(
         split=part or "",
     )
     slices = chosen_slices([one for path in manifests for one in read_slices(path)], filters)
-    predict = predictor(model)
     with progress_bar("Reading") as progress:
         samples = [one.sample() for one in slices]
         pixels = PixelCache.build(samples, predict.preprocessor, cache, progress).pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN
 from train.counterfactuals.twins import Twin, harmless, pasted, removed
 from train.data.cached_rows import Columns, cached_rows
 from train.data.samples import Progress
@@ -16,7 +16,7 @@ from train.data.samples import Progress
 __all__ = ["TwinCache", "TwinSource"]
 
 _FORMAT = 1
-_HEALTHY = LABELS.index("no_tumor")
+_BRAIN_NEGATIVE = BRAIN.names.index("no_tumor")
 _NONE = -1
 
 
@@ -31,6 +31,7 @@ class TwinSource:
         known: Whether an image's mask is known, bool, (M,).
         rows: The training part, N indices into these arrays.
         labels: Class ids of ``rows``, N of them.
+        negative_id: Class id of the negative class, which an image without its tumour shows.
     """
 
     key: str
@@ -39,10 +40,11 @@ class TwinSource:
     known: NDArray[np.bool_] = field(repr=False)
     rows: Sequence[int] = field(repr=False)
     labels: Sequence[int] = field(repr=False)
+    negative_id: int = _BRAIN_NEGATIVE
 
     def has_tumour(self, index: int) -> bool:
         """Whether image ``index`` of the part shows a tumour whose outline is known."""
-        return self.labels[index] != _HEALTHY and bool(self.known[self.rows[index]])
+        return self.labels[index] != self.negative_id and bool(self.known[self.rows[index]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class TwinCache:
         changed_masks: Where, uint8, (N, H, W), 255 inside.
         harmless: Changed at a place without tumour, label and mask as before; uint8, (N, H, W).
         has_harmless: bool, (N,).
+        negative_id: Class id of the negative class.
     """
 
     changed: NDArray[np.uint8] = field(repr=False)
@@ -62,6 +65,7 @@ class TwinCache:
     changed_masks: NDArray[np.uint8] = field(repr=False)
     harmless: NDArray[np.uint8] = field(repr=False)
     has_harmless: NDArray[np.bool_] = field(repr=False)
+    negative_id: int = _BRAIN_NEGATIVE
 
     @classmethod
     def build(
@@ -94,11 +98,16 @@ class TwinCache:
             changed_masks=cache.pixels[count : 2 * count],
             harmless=cache.pixels[2 * count :],
             has_harmless=present,
+            negative_id=source.negative_id,
         )
 
 
 def _key(source: TwinSource, seed: int) -> str:
     made_from = f"twins {_FORMAT} {source.key} {seed} {list(source.rows)} {list(source.labels)}"
+    if (
+        source.negative_id != _BRAIN_NEGATIVE
+    ):  # else the key of caches that were made before there were other classes
+        made_from += f" {source.negative_id}"
     return hashlib.sha256(made_from.encode()).hexdigest()[:32]
 
 
@@ -131,10 +140,10 @@ def _changed(
     source: TwinSource, index: int, tumours: Sequence[int], rng: np.random.Generator
 ) -> tuple[Twin | None, int]:
     image = np.asarray(source.pixels[source.rows[index]])
-    if source.labels[index] != _HEALTHY:
+    if source.labels[index] != source.negative_id:
         if not source.has_tumour(index):
             return None, _NONE
-        return removed(image, _outline(source, index)), _HEALTHY
+        return removed(image, _outline(source, index)), source.negative_id
     other = tumours[int(rng.integers(len(tumours)))]
     theirs = np.asarray(source.pixels[source.rows[other]])
     return pasted(image, theirs, _outline(source, other)), source.labels[other]
@@ -143,7 +152,7 @@ def _changed(
 def _harmless(
     source: TwinSource, index: int, tumours: Sequence[int], rng: np.random.Generator
 ) -> Twin | None:
-    if source.labels[index] != _HEALTHY and not source.has_tumour(index):
+    if source.labels[index] != source.negative_id and not source.has_tumour(index):
         return None  # where its tumour lies is unknown, so no place is surely harmless
     shape = _outline(source, tumours[int(rng.integers(len(tumours)))])
     image = np.asarray(source.pixels[source.rows[index]])

@@ -7,21 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused, InputError
 from edge_infer.image_file import read_image
 from edge_infer.preprocessing import PreprocessorConfig, resize_grey
 from train.counterfactuals.seams import Mask
 from train.counterfactuals.twins import Twin, harmless, pasted, removed
 from train.data.problems import refuse
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.data.tumour_masks import mask_file, resize_mask
+from train.metrics.missed import needs_negative
 
 __all__ = ["TwinExample", "draw_examples"]
 
 # Most images of BRISC 2025 are of this size; others are stretched to it, as for training.
 _SIZE = PreprocessorConfig(height=512, width=512)
-_HEALTHY = LABELS.index("no_tumor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +92,8 @@ def _chosen(
     samples: Sequence[Sample], count: int, generator: np.random.Generator
 ) -> tuple[list[Sample], list[Sample]]:
     """Draw equally many scans with a tumour and healthy heads."""
+    classes = classes_of(samples)
+    negative = needs_negative(classes, "a counterfactual image")
     divided = any(sample.split == "train" for sample in samples)
     usable = [
         sample
@@ -101,11 +102,11 @@ def _chosen(
         and (sample.split == "train" or not divided)
     ]
     shuffled = [usable[place] for place in generator.permutation(len(usable))]
-    healthy = [sample for sample in shuffled if sample.label == _HEALTHY]
+    healthy = [sample for sample in shuffled if sample.label == negative]
     kinds = [
         [x for x in shuffled if x.label == label and mask_file(x) is not None]
-        for label in range(len(LABELS))
-        if label != _HEALTHY
+        for label in range(len(classes))
+        if label != negative
     ]
     tumours = [kind[place] for place in range(count) for kind in kinds if place < len(kind)]
     count = min(count, len(tumours), len(healthy))

@@ -1,11 +1,14 @@
-"""The names data sets give to the four classes, mapped to the one canonical order."""
+"""The names data sets give to the four brain classes, mapped to the one canonical order.
+
+Other classes keep their names: ``train.data.labelling``.
+"""
 
 import re
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 
-__all__ = ["canonical_label", "label_id"]
+__all__ = ["canonical_label", "is_brain_class", "label_id"]
 
 # Written without separators and in lower case. Only unambiguous names: "normal", "yes", "no"
 # and "other" are left out on purpose, since a wrong guess would mislabel a whole folder.
@@ -26,7 +29,7 @@ def canonical_label(name: str) -> str:
     Raises:
         DataRefused: The name is unknown or ambiguous.
     """
-    label = _LABEL_OF.get(re.sub(r"[\s_-]+", "", name).lower())
+    label = _LABEL_OF.get(_plain(name))
     if label is None:
         raise DataRefused(
             f"unknown class {name!r}, expected one of {', '.join(LABELS)}",
@@ -38,3 +41,12 @@ def canonical_label(name: str) -> str:
 def label_id(name: str) -> int:
     """Return the class id of a folder or class name; raises like ``canonical_label``."""
     return LABELS.index(canonical_label(name))
+
+
+def is_brain_class(name: str) -> bool:
+    """Whether a folder or class name is one of the four brain classes'."""
+    return _plain(name) in _LABEL_OF
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).lower()

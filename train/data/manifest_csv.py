@@ -2,8 +2,9 @@
 
 Columns: ``dataset path label official_split patient_id copy_group group proposed_split
 label_conflict first_of_copies original_sha256 original_mode original_width original_height``, and ``mask`` where masks
-of tumours are stated. ``path`` and ``mask`` are relative to the manifest's own folder. Only ``path``, ``label`` and
-``proposed_split`` are required; the others may be missing or empty.
+of tumours are stated, and ``class_id`` and ``negative`` where the classes are not the four brain classes
+(``train.data.stated_classes``). ``path`` and ``mask`` are relative to the manifest's own folder. Only ``path``,
+``label`` and ``proposed_split`` are required; the others may be missing or empty.
 """
 
 import csv
@@ -17,10 +18,12 @@ from pathlib import Path
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
-from train.data.class_names import label_id
+from train.data.class_choice import ClassChoice
+from train.data.labelling import Labelling, labelling
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
-from train.data.samples import SPLITS, Sample, Split
+from train.data.samples import SPLITS, Sample, Split, classes_of
+from train.data.stated_classes import CLASS_COLUMNS, class_cells, stated_classes
 
 __all__ = ["COLUMNS", "MASK", "manifest_hash", "read_manifest", "sample_of", "write_manifest"]
 
@@ -46,8 +49,12 @@ MASK = "mask"
 _REQUIRED = ("path", "label", "proposed_split")
 
 
-def read_manifest(path: Path) -> list[Sample]:
+def read_manifest(path: Path, *, choice: ClassChoice | None = None) -> list[Sample]:
     """Read a manifest; the images themselves are not opened.
+
+    Args:
+        path: The file.
+        choice: What is asked of its classes; default: they are its own.
 
     Returns:
         One sample a row, in the file's order; ``name`` is the row's ``path``.
@@ -58,16 +65,18 @@ def read_manifest(path: Path) -> list[Sample]:
     """
     rows = read_table(
         path,
-        (*COLUMNS, MASK),
+        (*COLUMNS, MASK, *CLASS_COLUMNS),
         required=_REQUIRED,
         hint="it needs the columns that brain-data split writes",
     )
     samples: list[Sample] = []
     problems: list[str] = []
     seen: set[str] = set()
+    stated = stated_classes(rows, what=shown_name(path))
+    known = labelling((cell["label"] for _, cell in rows if cell["label"]), choice, stated=stated)
     for line, cell in rows:
         try:
-            sample = sample_of(cell, folder=path.parent)
+            sample = sample_of(cell, folder=path.parent, known=known)
         except (DataRefused, ValueError) as error:
             problems.append(f"line {line}: {error}")
             continue
@@ -83,12 +92,13 @@ def read_manifest(path: Path) -> list[Sample]:
     return samples
 
 
-def sample_of(cell: Mapping[str, str], *, folder: Path) -> Sample:
+def sample_of(cell: Mapping[str, str], *, folder: Path, known: Labelling | None = None) -> Sample:
     """Make a sample of a row; no file is opened.
 
     Args:
         cell: Its cells by column, those of ``COLUMNS`` and ``MASK``.
         folder: The manifest's folder.
+        known: The manifest's classes; default: the four brain classes.
 
     Raises:
         DataRefused: Its label is unknown.
@@ -103,10 +113,12 @@ def sample_of(cell: Mapping[str, str], *, folder: Path) -> Sample:
     if split not in (*SPLITS, ""):
         raise ValueError(f"proposed_split is {split!r}, expected train, val, test")
     width, height = cell["original_width"], cell["original_height"]
+    known = known or labelling(())
     return Sample(
         source=folder / cell["path"],
         name=cell["path"],
-        label=label_id(cell["label"]),
+        label=known.id_of(cell["label"]),
+        classes=known.classes,
         split=split,
         group=cell["group"],
         is_copy=not _flag(cell, "first_of_copies", default=True),
@@ -142,7 +154,10 @@ def write_manifest(
     written = list(samples)
     folder = Path(os.path.realpath(path)).parent
     text = io.StringIO(newline="")
-    columns = (*COLUMNS, MASK) if any(sample.mask for sample in written) else COLUMNS
+    classes = classes_of(written)
+    columns = [*COLUMNS, *class_cells(classes, 0)]
+    if any(sample.mask for sample in written):
+        columns.append(MASK)
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for sample in written:
@@ -167,6 +182,7 @@ def write_manifest(
                 "original_width": width,
                 "original_height": height,
                 MASK: _name(folder, sample.mask) if sample.mask else "",
+                **class_cells(classes, sample.label),
             }
         )
     write_bytes_atomically(path, text.getvalue().encode())
@@ -200,9 +216,13 @@ def _path_from(folder: Path, file: Path) -> str:
 def manifest_hash(samples: Sequence[Sample]) -> str:
     """Return the sha256 of which image has which label, split and group, and which mask where one is stated.
 
-    It depends on the samples' names, not on their order or on the data set's place.
+    Classes that are not the four brain classes count too. It depends on the samples' names, not on their order or on
+    the data set's place.
     """
     rows = sorted([*_facts(sample), *_stated_mask(sample)] for sample in samples)
+    classes = classes_of(samples)
+    if not classes.is_brain:
+        rows.append([*classes.names, classes.negative or ""])
     return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
 

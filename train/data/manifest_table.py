@@ -4,11 +4,15 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from edge_infer.errors import DataRefused, UnreadableInput
 from edge_infer.names import shown_name
 
-__all__ = ["read_table"]
+__all__ = ["Table", "read_table"]
+
+#: Number of each row's line, and its cells by column.
+Table: TypeAlias = list[tuple[int, dict[str, str]]]
 
 
 def read_table(
@@ -18,7 +22,7 @@ def read_table(
     required: Sequence[str],
     hint: str,
     what: str = "the manifest",
-) -> list[tuple[int, dict[str, str]]]:
+) -> Table:
     """Read a CSV file with a header.
 
     Args:

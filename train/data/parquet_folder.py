@@ -13,7 +13,8 @@ from typing import Any
 
 from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
-from train.data.class_names import label_id
+from train.data.class_choice import ClassChoice
+from train.data.labelling import Labelling, labelling
 from train.data.samples import Sample
 from train.data.split_names import split_of
 
@@ -27,31 +28,57 @@ def find_parquet_files(root: Path) -> list[Path]:
     return sorted({*root.glob("*.parquet"), *root.glob("*/*.parquet"), *root.glob("*/*/*.parquet")})
 
 
-def read_parquet_files(root: Path, files: list[Path]) -> tuple[list[Sample], list[str]]:
+def read_parquet_files(
+    root: Path, files: list[Path], *, choice: ClassChoice | None = None
+) -> tuple[list[Sample], list[str]]:
     """Read every row; the images stay encoded and are not opened.
+
+    Args:
+        root: Folder of the data set.
+        files: As ``find_parquet_files`` lists them.
+        choice: What is asked of its classes; default: they are its own.
 
     Returns:
         The samples, and one line for each file, class or row that cannot be used.
     """
     samples: list[Sample] = []
     problems: list[str] = []
+    known = labelling((label for file in files for label in _labels(file)), choice)
     for file in files:
         name = file.relative_to(root).as_posix()
         try:
-            samples += _rows(file, name, shown_name(root.resolve().name), problems)
+            samples += _rows(file, name, shown_name(root.resolve().name), known, problems)
         except DataRefused as error:
             problems.append(f"{name}: {error.message}")
     return samples, problems
 
 
-def _rows(file: Path, name: str, dataset: str, problems: list[str]) -> Iterator[Sample]:
+def _labels(file: Path) -> set[str]:
+    """Return the names of a file's classes; none if it cannot be read, which is said later."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(file) as table:
+            names = _class_names(table.schema_arrow)
+            if names is None:
+                names = table.read(columns=["label"])["label"].unique().to_pylist()
+            return {str(name) for name in names if name is not None}
+    except (DataRefused, OSError, pyarrow.ArrowException):
+        return set()
+
+
+def _rows(
+    file: Path, name: str, dataset: str, known: Labelling, problems: list[str]
+) -> Iterator[Sample]:
     import pyarrow
     import pyarrow.parquet
 
     split = split_of(file.stem.split("-")[0]) or split_of(file.parent.name) or ""
     try:
         with pyarrow.parquet.ParquetFile(file) as table:
-            class_ids = _class_ids(table.schema_arrow)
+            names = _class_names(table.schema_arrow)
+            class_ids = None if names is None else [known.id_of(each) for each in names]
             rows = chain.from_iterable(
                 batch.to_pylist()
                 for batch in table.iter_batches(_BATCH_ROWS, columns=["image", "label"])
@@ -61,7 +88,8 @@ def _rows(file: Path, name: str, dataset: str, problems: list[str]) -> Iterator[
                     yield Sample(
                         source=_content(row["image"]),
                         name=f"{name}#{number}",
-                        label=_class_id(row["label"], class_ids),
+                        label=_class_id(row["label"], class_ids, known),
+                        classes=known.classes,
                         split=split,
                         dataset=dataset,
                     )
@@ -71,8 +99,8 @@ def _rows(file: Path, name: str, dataset: str, problems: list[str]) -> Iterator[
         raise DataRefused(f"cannot be read as parquet ({error})") from error
 
 
-def _class_ids(schema: Any) -> list[int] | None:
-    """Return class ids in the order of the table's label numbers; None if labels are names."""
+def _class_names(schema: Any) -> list[str] | None:
+    """Return the classes' names in the order of the table's label numbers; None if labels are names."""
     import pyarrow.types
 
     missing = [column for column in ("image", "label") if column not in schema.names]
@@ -82,17 +110,16 @@ def _class_ids(schema: Any) -> list[int] | None:
         return None
     try:
         metadata = json.loads((schema.metadata or {})[b"huggingface"])
-        names = [str(name) for name in metadata["info"]["features"]["label"]["names"]]
+        return [str(name) for name in metadata["info"]["features"]["label"]["names"]]
     except (KeyError, TypeError, ValueError) as error:
         raise DataRefused(
             "labels are numbers, and the huggingface metadata does not name them"
         ) from error
-    return [label_id(name) for name in names]
 
 
-def _class_id(label: str | int | None, class_ids: list[int] | None) -> int:
+def _class_id(label: str | int | None, class_ids: list[int] | None, known: Labelling) -> int:
     if class_ids is None:
-        return label_id(str(label))
+        return known.id_of(str(label))
     # The library datasets writes -1 for an unknown label.
     if not isinstance(label, int) or not 0 <= label < len(class_ids):
         raise DataRefused(f"label is {label}, expected 0..{len(class_ids) - 1}")

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import Classes
 from edge_infer.errors import DataRefused
 from train.metrics.calibration_error import expected_calibration_error
 from train.metrics.figures import group_bootstrap
+from train.metrics.missed import classes_of_metrics
 
 __all__ = ["ECE_BINS", "Answers", "read_answers"]
 
@@ -27,6 +28,7 @@ class Answers:
 
     Attributes:
         metrics: metrics.json.
+        classes: What the model tells apart.
         names: Of the images.
         groups: Patient or copy group of each; may be empty.
         labels: (N,), true class ids.
@@ -34,6 +36,7 @@ class Answers:
     """
 
     metrics: dict[str, Any] = field(repr=False)
+    classes: Classes
     names: tuple[str, ...] = field(repr=False)
     groups: tuple[str, ...] = field(repr=False)
     labels: NDArray[np.int64] = field(repr=False)
@@ -54,7 +57,7 @@ class Answers:
                     groups=self.groups,
                 )
             )
-            for index, name in enumerate(LABELS)
+            for index, name in enumerate(self.classes.names)
         }
 
     def calibration_error(self) -> dict[str, Any]:
@@ -83,12 +86,16 @@ def read_answers(folder: Path) -> Answers | None:
         metrics = json.loads(metrics_path.read_text(encoding="utf-8"))
         with predictions_path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        classes = classes_of_metrics(metrics["model"])
         answers = Answers(
             metrics=metrics,
+            classes=classes,
             names=tuple(row["name"] for row in rows),
             groups=tuple(row["group"] for row in rows),
-            labels=np.array([LABELS.index(row["label"]) for row in rows]),
-            probabilities=np.array([[float(row[f"p_{name}"]) for name in LABELS] for row in rows]),
+            labels=np.array([classes.names.index(row["label"]) for row in rows]),
+            probabilities=np.array(
+                [[float(row[f"p_{name}"]) for name in classes.names] for row in rows]
+            ),
         )
         counted = metrics["model"]["confusion_matrix"]["rows_true_columns_predicted"]
         found = np.zeros_like(np.array(counted))

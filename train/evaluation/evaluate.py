@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import NoInputs
 from edge_infer.prediction import softmax
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.metrics.baselines import image_size_table, nearest_neighbour
 from train.metrics.figures import classification_metrics
+from train.metrics.missed import missed_figure
 from train.metrics.text import aligned, percent
 from train.plots import plot_confusion, plot_reliability, plot_roc
 
@@ -61,6 +62,7 @@ def evaluate(
     """
     if not rows:
         raise NoInputs(f"{title}: no image to evaluate on")
+    classes = classes_of(samples)
     labels = np.array([samples[row].label for row in rows])
     logits = np.concatenate(list(_batches(predict, pixels, rows, progress)))
     probabilities = softmax(logits, temperature)
@@ -69,7 +71,7 @@ def evaluate(
         "title": title,
         "research_use_only": RESEARCH_USE_ONLY,
         "provenance": provenance,
-        "model": classification_metrics(labels, probabilities, LABELS, groups=groups),
+        "model": classification_metrics(labels, probabilities, classes, groups=groups),
         "baselines": _baselines(samples, pixels, rows, labels, groups),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ def evaluate(
         folder / "predictions.csv", _predictions_csv(samples, rows, logits, probabilities)
     )
     plot_confusion(metrics["model"], title, folder / "confusion.png")
-    plot_roc(labels, probabilities, title, folder / "roc.png")
+    plot_roc(labels, probabilities, classes.names, title, folder / "roc.png")
     plot_reliability(labels, probabilities, title, folder / "reliability.png")
     return metrics
 
@@ -103,10 +105,9 @@ def summary(metrics: dict[str, Any]) -> str:
         f"  recall {name}: {percent(entry['recall'])}, n {entry['recall']['n']}"
         for name, entry in metrics["model"]["per_class"].items()
     ]
-    if "tumor_called_no_tumor" in metrics["model"]:
-        lines.append(
-            f"  tumour called no_tumor: {percent(metrics['model']['tumor_called_no_tumor'])}"
-        )
+    if missed := missed_figure(metrics["model"]):
+        words, figure = missed
+        lines.append(f"  {words}: {percent(figure)}")
     return "\n".join(lines)
 
 
@@ -140,9 +141,10 @@ def _baselines(
         guesses["image_size"] = image_size_table(
             [samples[row] for row in train], [samples[row] for row in rows]
         )
-    one_hot = np.eye(len(LABELS))
+    classes = classes_of(samples)
+    one_hot = np.eye(len(classes))
     return {
-        name: classification_metrics(labels, one_hot[guess], LABELS, groups=groups)
+        name: classification_metrics(labels, one_hot[guess], classes, groups=groups)
         for name, guess in guesses.items()
     }
 
@@ -153,6 +155,7 @@ def _predictions_csv(
     logits: NDArray[np.float64],
     probabilities: NDArray[np.float64],
 ) -> bytes:
+    names = classes_of(samples).names
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -161,8 +164,8 @@ def _predictions_csv(
             "group",
             "label",
             "predicted",
-            *(f"p_{name}" for name in LABELS),
-            *(f"logit_{name}" for name in LABELS),
+            *(f"p_{name}" for name in names),
+            *(f"logit_{name}" for name in names),
         ]
     )
     for row, logit, probability in zip(rows, logits, probabilities, strict=True):
@@ -173,7 +176,7 @@ def _predictions_csv(
                 sample.name,
                 sample.group,
                 sample.class_name,
-                LABELS[int(probability.argmax())],
+                names[int(probability.argmax())],
                 *numbers,
             ]
         )

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.classes import Classes
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import DataRefused, UnreadableInput
 from train.evaluation.saved import SavedEvaluation, read_evaluation
 from train.metrics.figures import classification_metrics
+from train.metrics.missed import classes_of_metrics, missed_in
 from train.metrics.text import aligned, percent
 
 __all__ = ["fold_summary", "fold_summary_rows", "fold_summary_text"]
@@ -19,7 +21,6 @@ _FIGURES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "balanced_accuracy": "balanced accuracy",
-    "tumor_called_no_tumor": "tumour called no_tumor",
 }
 
 _HEAD = ("mean of the folds", "standard deviation", "least..most", "pooled (95 % interval)", "n")
@@ -37,7 +38,7 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
 
     Raises:
         UnreadableInput: A file is missing or not an evaluation.
-        DataRefused: Fewer than two folds, or an image or patient is tested in two of them.
+        DataRefused: Fewer than two folds, folds of different classes, or an image or patient is tested in two of them.
     """
     if len(folders) < 2:
         raise DataRefused(f"found {len(folders)} evaluation, expected those of two or more folds")
@@ -46,11 +47,12 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
     _refuse_overlap(folds, "group", "patient groups")
     answers = [answer for fold in folds for answer in fold.answers]
     try:
-        labels = np.array([LABELS.index(answer["label"]) for answer in answers])
+        classes = _shared_classes(folds)
+        labels = np.array([classes.names.index(answer["label"]) for answer in answers])
         probabilities = np.array(
-            [[float(answer[f"p_{name}"]) for name in LABELS] for answer in answers]
+            [[float(answer[f"p_{name}"]) for name in classes.names] for answer in answers]
         )
-        over_folds = {key: _over(folds, key) for key in _FIGURES}
+        over_folds = {key: _over(folds, key) for key in _figures(folds[0].metrics["model"])}
     except (KeyError, ValueError, TypeError) as error:
         raise UnreadableInput(
             f"an evaluation lacks fields that are written today ({error})"
@@ -63,7 +65,7 @@ def fold_summary(folders: Sequence[Path]) -> dict[str, Any]:
         "commands": [fold.command for fold in folds],
         "n": [fold.metrics["model"]["n"] for fold in folds],
         "over_folds": over_folds,
-        "pooled": classification_metrics(labels, probabilities, LABELS, groups=groups),
+        "pooled": classification_metrics(labels, probabilities, classes, groups=groups),
     }
 
 
@@ -78,7 +80,7 @@ def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the table; its first row is the head."""
     pooled = summary["pooled"]
     rows: list[tuple[str, ...]] = [("", *_HEAD)]
-    for key, name in _FIGURES.items():
+    for key, name in _figures(pooled).items():
         its = summary["over_folds"][key]
         least, most = min(its["values"]), max(its["values"])
         rows.append(
@@ -97,6 +99,22 @@ def fold_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         recall = its["recall"]
         rows.append((f"recall {name}", "", "", "", percent(recall), str(recall["n"])))
     return rows
+
+
+def _figures(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return the figures of a table and their names; what was missed is one if there is a negative class."""
+    return {**_FIGURES, **dict(filter(None, [missed_in(metrics)]))}
+
+
+def _shared_classes(folds: Sequence[SavedEvaluation]) -> Classes:
+    first, *others = [classes_of_metrics(fold.metrics["model"]) for fold in folds]
+    for fold, classes in zip(folds[1:], others, strict=True):
+        if classes != first:
+            raise DataRefused(
+                f"{fold.folder}: has other classes than {folds[0].folder}",
+                hint="give the folds of one data set",
+            )
+    return first
 
 
 def _over(folds: Sequence[SavedEvaluation], key: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_infer.bundle import load_bundle
 from edge_infer.bundle_session import open_bundle_session
+from edge_infer.classes import Classes
 from edge_infer.preprocessing import PreprocessorConfig, to_pixel_values
 from edge_infer.session import Session
 from train.checkpoint import load_checkpoint
@@ -29,6 +30,7 @@ class Predictor:
         name: For titles, such as ``cvt13 int8``.
         identity: Digest of a bundle's manifest, or the run's name.
         digest: SHA-256 of a bundle's manifest, or of a checkpoint's weights: two models never share one.
+        classes: What it tells apart.
         preprocessor: Size and scaling.
         temperature: What logits are divided by before the softmax.
         outputs: Turns pixel_values, float32 (N, 3, H, W), into logits, float32 (N, classes), and evidence, float32
@@ -38,6 +40,7 @@ class Predictor:
     name: str
     identity: str
     digest: str
+    classes: Classes
     preprocessor: PreprocessorConfig
     temperature: float
     outputs: Callable[[_Floats], tuple[_Floats, _Floats]]
@@ -65,6 +68,7 @@ def predictor(path: Path) -> Predictor:
             name=f"{bundle.manifest['model']} {bundle.manifest['precision']}",
             identity=f"bundle {bundle.manifest['manifest_sha256']}",
             digest=bundle.manifest["manifest_sha256"],
+            classes=bundle.classes,
             preprocessor=bundle.preprocessor,
             temperature=bundle.temperature,
             outputs=lambda pixel_values: _one_by_one(session, pixel_values),
@@ -81,6 +85,7 @@ def predictor(path: Path) -> Predictor:
         name=f"{checkpoint.name} checkpoint",
         identity=f"checkpoint {path.parent.name}/{path.name}",
         digest=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
+        classes=checkpoint.classes,
         preprocessor=checkpoint.preprocessor,
         temperature=1.0,
         outputs=outputs,

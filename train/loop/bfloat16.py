@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from edge_infer.atomic import write_bytes_atomically
+from edge_infer.contract import LABELS
 from edge_infer.machine import machine_facts
 from edge_infer.version import __version__
 from train.recipe import Recipe
@@ -55,7 +56,9 @@ def as_fast_here(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, bf16=False)
 
 
-def as_safe_here(recipe: Recipe, model: str, cache_folder: Path) -> Recipe:
+def as_safe_here(
+    recipe: Recipe, model: str, cache_folder: Path, *, classes: int = len(LABELS)
+) -> Recipe:
     """Return the recipe, with float32 (and a warning) if bfloat16 damages memory here.
 
     The result is cached: the trial runs once for a model on a machine.
@@ -64,13 +67,14 @@ def as_safe_here(recipe: Recipe, model: str, cache_folder: Path) -> Recipe:
         recipe: Image sizes, sizes of the model, and whether it wants bfloat16 at all.
         model: Its name in ``train.models.MODELS``.
         cache_folder: Where the result is kept.
+        classes: How many it tells apart.
 
     Raises:
         CannotWrite: The result cannot be kept.
     """
     if not recipe.bf16 or torch.cuda.is_available():
         return recipe
-    failure = _known_failure(recipe, model, cache_folder)
+    failure = _known_failure(_facts(recipe, model, classes), cache_folder)
     if failure is None:
         return recipe
     logger.warning(
@@ -90,9 +94,8 @@ def _has_bfloat16() -> bool:
     return not _FLAGS.isdisjoint(machine_facts()["cpu_flags"])
 
 
-def _known_failure(recipe: Recipe, model: str, cache_folder: Path) -> str | None:
+def _known_failure(facts: dict[str, Any], cache_folder: Path) -> str | None:
     """Return how the trial failed, or None; from the cache if it holds the same trial."""
-    facts = _facts(recipe, model)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     path = cache_folder / f"bfloat16-{digest[:16]}.json"
     try:
@@ -114,7 +117,7 @@ def _known_failure(recipe: Recipe, model: str, cache_folder: Path) -> str | None
     return failure
 
 
-def _facts(recipe: Recipe, model: str) -> dict[str, Any]:
+def _facts(recipe: Recipe, model: str, classes: int = len(LABELS)) -> dict[str, Any]:
     """Return everything the result may depend on, as it is after a round trip through JSON."""
     machine = machine_facts()
     sizes = {recipe.image_size, *(size for size, _ in recipe.image_sizes)}
@@ -129,6 +132,10 @@ def _facts(recipe: Recipe, model: str) -> dict[str, Any]:
         "sizes": recipe.model,
         "image_sizes": sorted(sizes),
     }
+    if classes != len(
+        LABELS
+    ):  # else the facts are those of results that were cached before there were other classes
+        facts["classes"] = classes
     as_json: dict[str, Any] = json.loads(json.dumps(facts))
     return as_json
 

@@ -29,7 +29,7 @@ def main(facts: str) -> None:
     """Train each kind of layer that is known to damage memory, mended as in the models, and then the model itself.
 
     Args:
-        facts: ``model``, ``sizes`` and ``image_sizes`` as JSON.
+        facts: ``model``, ``sizes`` and ``image_sizes`` as JSON, and ``classes`` where they are not four.
     """
     asked: dict[str, Any] = json.loads(facts)
     keep_threads_within_quota()
@@ -40,9 +40,9 @@ def main(facts: str) -> None:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 output = layer(_images(batch, layer))
             _learn(layer, output.float().square().mean())
-    sizes = asked["image_sizes"]
+    sizes, classes = asked["image_sizes"], asked.get("classes", len(LABELS))
     model: Any = create_model(
-        asked["model"], len(LABELS), image_size=max(sizes), sizes=asked["sizes"]
+        asked["model"], classes, image_size=max(sizes), sizes=asked["sizes"], negative_id=0
     ).train()
     batch = 3 if torch.get_num_threads() % 3 else 5
     for size in sizes:
@@ -66,7 +66,7 @@ def _losses(model: Any, pixel_values: Tensor) -> Iterator[Tensor]:
     """Yield the losses of training, each with a graph of its own."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model.forward_head(model.forward_features(pixel_values))
-    labels = torch.arange(len(pixel_values)) % len(LABELS)
+    labels = torch.arange(len(pixel_values)) % output.logits.shape[1]
     yield F.cross_entropy(output.logits.float(), labels) + output.evidence.float().square().mean()
     for layer in range(len(getattr(model, "decoders", ()))):
         with torch.autocast("cpu", dtype=torch.bfloat16):

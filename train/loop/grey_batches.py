@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
 from train.counterfactuals.cache import TwinCache
 from train.recipe_sections import Counterfactuals
@@ -117,7 +116,7 @@ def _numbered(copies: list[int], times: int) -> Tensor:
 def _shares(twins: TwinCache, recipe: Counterfactuals) -> Tensor:
     """Return the probability of each kind of twin, 0 where there is none, float32, (2, N)."""
     labels = torch.from_numpy(twins.changed_labels)
-    removed = labels == LABELS.index("no_tumor")
+    removed = labels == twins.negative_id
     changed = torch.where(removed, float(recipe.removed), float(recipe.pasted)) * (labels >= 0)
     harmless = float(recipe.harmless) * torch.from_numpy(twins.has_harmless)
     return torch.stack([changed, harmless])

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PrinterCallback, TrainingArguments
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.loop.distillation import Teachers
@@ -32,6 +33,7 @@ class PhaseSetting:
 
     Attributes:
         name: The model's name.
+        classes: What it learns to tell apart.
         recipe: Every number of the run.
         run: The run's folder.
         preprocessor: Size and scaling.
@@ -42,6 +44,7 @@ class PhaseSetting:
     """
 
     name: str
+    classes: Classes = BRAIN
     recipe: Recipe
     run: Path
     preprocessor: PreprocessorConfig
@@ -113,6 +116,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
             finished,
             name=setting.name,
             model=model,
+            classes=setting.classes,
             sizes=setting.recipe.model,
             preprocessor=setting.preprocessor,
             training={

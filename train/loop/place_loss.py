@@ -7,11 +7,9 @@ itself: inside one image only the tumour differs from its surroundings, not the 
 import torch.nn.functional as F
 from torch import Tensor
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN
 
 __all__ = ["place_loss"]
-
-_HEALTHY = LABELS.index("no_tumor")
 
 #: Share of a place inside the outline from which on it shows tumour, and up to which it shows none; those between do
 #: not count.
@@ -22,11 +20,17 @@ _LEAST = 0.01
 
 
 def place_loss(
-    presence: Tensor, labels: Tensor, masks: Tensor, known: Tensor, *, unmixed: Tensor | None = None
+    presence: Tensor,
+    labels: Tensor,
+    masks: Tensor,
+    known: Tensor,
+    *,
+    unmixed: Tensor | None = None,
+    negative_id: int = BRAIN.names.index("no_tumor"),
 ) -> Tensor:
     """Return the binary cross entropy of places with tumour plus that of places without, each a mean.
 
-    An image of ``no_tumor`` has no tumour anywhere. A tumour with an unknown mask does not count.
+    An image of the negative class has no tumour anywhere. A tumour with an unknown mask does not count.
 
     Args:
         presence: Log-odds, (B, 1, h, w).
@@ -34,8 +38,9 @@ def place_loss(
         masks: float32, (B, 1, H, W), 0..1.
         known: bool, (B,).
         unmixed: bool, (B,), False for images that hold parts of another one: they do not count. None: all are whole.
+        negative_id: Class id of the negative class.
     """
-    healthy = labels == _HEALTHY
+    healthy = labels == negative_id
     covered = F.adaptive_avg_pool2d(masks, (presence.shape[2], presence.shape[3])).flatten(1)
     covered = covered * (~healthy)[:, None]  # (B, h*w)
     counts = (known | healthy)[:, None]

@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 from sklearn.metrics import roc_curve
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import MissingDependency
 from train.evaluation.answers import Answers, read_answers
 
@@ -103,7 +102,7 @@ def _to_wandb(run: Path, evaluations: dict[Path, Answers]) -> None:
         for name in ("accuracy", "macro_f1"):
             log[f"{folder.name}/{name}"] = answers.metrics["model"][name]["value"]
         curves: dict[str, tuple[list[float], list[float]]] = {}
-        for index, label in enumerate(LABELS):
+        for index, label in enumerate(answers.classes.names):
             positive = answers.labels == index
             if positive.any() and not positive.all():
                 false_rate, true_rate, _ = roc_curve(positive, answers.probabilities[:, index])

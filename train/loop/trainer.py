@@ -145,6 +145,7 @@ class BrainTrainer(ResumableTrainer):
                     views.masks,
                     views.known,
                     unmixed=None if views.mixture is None else views.mixture.share == 1,
+                    negative_id=model.classifier.negative_id,
                 )
             loss = loss + self.recipe.mask.weight * guided
         return {"loss": loss, "logits": output.logits}

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 import transformers
 
-from edge_infer.contract import LABELS
-from edge_infer.errors import DataRefused
+from edge_infer.classes import Classes
+from edge_infer.errors import BundleIncompatible, DataRefused
 from edge_infer.names import without_folders
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
@@ -17,7 +17,7 @@ from train.counterfactuals.cache import TwinCache, TwinSource
 from train.counterfactuals.progress import reported
 from train.data.manifest_csv import manifest_hash
 from train.data.pixel_cache import PixelCache
-from train.data.samples import Sample
+from train.data.samples import Sample, classes_of
 from train.data.tumour_masks import MaskCache
 from train.loop.bfloat16 import as_fast_here, as_safe_here
 from train.loop.distillation import Teachers
@@ -25,6 +25,7 @@ from train.loop.grey_batches import GreyImages
 from train.loop.image_sizes import check_image_sizes
 from train.loop.phase_run import PhaseSetting, run_phase
 from train.loop.phases import phases_of
+from train.metrics.missed import needs_negative
 from train.models import create_model
 from train.pretrained import load_pretrained
 from train.recipe import FORMER_NAMES, Recipe, recipe_defaults
@@ -56,7 +57,7 @@ def train_model(
 
     Args:
         name: In ``train.models.MODELS``.
-        samples: With the splits ``train`` and ``val``.
+        samples: With the splits ``train`` and ``val``; their classes are the model's.
         recipe: Every number of the run.
         run: Folder for checkpoints, logs and the result.
         cache_folder: Where decoded images are kept.
@@ -69,11 +70,14 @@ def train_model(
         The checkpoint folder inside the run.
 
     Raises:
-        UnknownModel: There is no such model, or it cannot have these sizes.
-        DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none.
+        UnknownModel: There is no such model, or it cannot have these sizes, or needs a negative class.
+        DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none, or
+            counterfactual images and there is no negative class.
+        BundleIncompatible: A teacher has other classes.
         CannotWrite: The folder holds another run.
     """
     check_image_sizes(name, recipe)
+    classes = classes_of(samples)
     preprocessor = PreprocessorConfig(height=recipe.image_size, width=recipe.image_size)
     request = {
         "model": name,
@@ -91,13 +95,19 @@ def train_model(
     )
     keep_threads_within_quota()
     # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
-    recipe = as_safe_here(as_fast_here(recipe), name, cache_folder)
+    recipe = as_safe_here(as_fast_here(recipe), name, cache_folder, classes=len(classes))
     train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
     val_rows = part_rows(samples, "val")
     cache = PixelCache.build(samples, preprocessor, cache_folder)
 
     transformers.set_seed(recipe.seed)
-    model = create_model(name, len(LABELS), image_size=recipe.image_size, sizes=recipe.model)
+    model = create_model(
+        name,
+        len(classes),
+        image_size=recipe.image_size,
+        sizes=recipe.model,
+        negative_id=classes.negative_id,
+    )
     if weights is not None:
         load_pretrained(model, weights)
     elif hasattr(model, "pretrained_class"):
@@ -110,10 +120,11 @@ def train_model(
         )
     setting = PhaseSetting(
         name=name,
+        classes=classes,
         recipe=recipe,
         run=run,
         preprocessor=preprocessor,
-        teacher=_teachers(teachers) if teachers else None,
+        teacher=_teachers(teachers, classes) if teachers else None,
         datasets=(
             _train_images(samples, train_rows, cache, preprocessor, recipe, cache_folder),
             GreyImages(cache.pixels, val_rows, _labels(samples, val_rows)),
@@ -140,6 +151,7 @@ def train_model(
         run / CHECKPOINT,
         name=name,
         model=model,
+        classes=classes,
         sizes=recipe.model,
         preprocessor=preprocessor,
         training=training,
@@ -167,6 +179,7 @@ def _train_images(
             known=masks.known,
             rows=rows,
             labels=labels,
+            negative_id=needs_negative(classes_of(samples), "the recipe's [counterfactual]"),
         )
         with reported("counterfactual images") as progress:
             twins = TwinCache.build(source, cache_folder, seed=recipe.seed, progress=progress)
@@ -199,8 +212,15 @@ def _masks(
     return cache
 
 
-def _teachers(paths: Sequence[Path]) -> Teachers:
+def _teachers(paths: Sequence[Path], classes: Classes) -> Teachers:
     checkpoints = [load_checkpoint(path) for path in paths]
+    for path, checkpoint in zip(paths, checkpoints, strict=True):
+        if checkpoint.classes.names != classes.names:
+            raise BundleIncompatible(
+                f"teacher {_run_of(path)}: tells apart {', '.join(checkpoint.classes.names)}, the data set "
+                f"{', '.join(classes.names)}",
+                hint="teach with a model of the same classes in the same order",
+            )
     return Teachers(
         [checkpoint.model for checkpoint in checkpoints],
         [checkpoint.preprocessor.height for checkpoint in checkpoints],

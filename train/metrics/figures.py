@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
+from edge_infer.classes import Classes
+from train.metrics.missed import missed_key, negative_field
+
 __all__ = [
     "Figure",
     "GroupBootstrap",
@@ -130,7 +133,7 @@ def roc_auc(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float |
 def classification_metrics(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
-    class_names: Sequence[str],
+    classes: Classes,
     *,
     groups: Sequence[str] | None = None,
     seed: int = 0,
@@ -140,19 +143,19 @@ def classification_metrics(
     Args:
         labels: (N,), true class ids.
         probabilities: (N, classes).
-        class_names: In class order.
+        classes: In class order; what may be missed is known only with a negative class.
         groups: Patient or copy group of each image; one with an empty name is its own group.
         seed: Of the bootstrap.
     """
     predicted = probabilities.argmax(axis=1)
-    matrix = confusion_matrix(labels, predicted, labels=range(len(class_names)))
+    matrix = confusion_matrix(labels, predicted, labels=range(len(classes)))
     bootstrap = GroupBootstrap(len(labels), groups=groups, seed=seed)
 
     def bootstrapped(statistic: Callable[[NDArray[np.int64]], float | None]) -> dict[str, Any]:
         return asdict(bootstrap(statistic))
 
     per_class: dict[str, Any] = {}
-    for index, name in enumerate(class_names):
+    for index, name in enumerate(classes.names):
         correct, true, called = (
             int(value)
             for value in (matrix[index, index], matrix[index].sum(), matrix[:, index].sum())
@@ -163,7 +166,7 @@ def classification_metrics(
             "f1": bootstrapped(partial(_class_f1, labels, predicted, index)),
             "roc_auc": bootstrapped(partial(_class_auc, labels, probabilities, index)),
         }
-    classes = range(len(class_names))
+    ids = range(len(classes))
     metrics = {
         "n": len(labels),
         "groups": len({group for group in groups if group}) if groups else 0,
@@ -172,27 +175,25 @@ def classification_metrics(
             lambda rows: float((predicted[rows] == labels[rows]).mean())
         ),
         "balanced_accuracy": bootstrapped(
-            lambda rows: _mean([_recall(labels[rows], predicted[rows], k) for k in classes])
+            lambda rows: _mean([_recall(labels[rows], predicted[rows], k) for k in ids])
         ),
-        "macro_f1": bootstrapped(lambda rows: macro_f1(labels[rows], predicted[rows], classes)),
+        "macro_f1": bootstrapped(lambda rows: macro_f1(labels[rows], predicted[rows], ids)),
         "roc_auc_macro": bootstrapped(
-            lambda rows: _mean(
-                [roc_auc(labels[rows] == k, probabilities[rows, k]) for k in classes]
-            )
+            lambda rows: _mean([roc_auc(labels[rows] == k, probabilities[rows, k]) for k in ids])
         ),
         "per_class": per_class,
         "confusion_matrix": {
-            "labels": list(class_names),
+            "labels": list(classes.names),
             "rows_true_columns_predicted": matrix.tolist(),
         },
     }
-    if "no_tumor" in class_names:
-        healthy = list(class_names).index("no_tumor")
-        missed = int(matrix[:, healthy].sum() - matrix[healthy, healthy])
-        metrics["tumor_called_no_tumor"] = asdict(
-            wilson_interval(missed, int((labels != healthy).sum()))
+    negative = classes.negative_id
+    if negative is not None:
+        missed = int(matrix[:, negative].sum() - matrix[negative, negative])
+        metrics[missed_key(classes)] = asdict(
+            wilson_interval(missed, int((labels != negative).sum()))
         )
-    return metrics
+    return metrics | negative_field(classes)
 
 
 def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from edge_infer.classes import BRAIN
 from edge_infer.errors import UnknownModel
 from train.model_names import MODEL_NAMES
 from train.models.convolutions import mend_convolutions
@@ -17,6 +18,7 @@ from train.models.cvt_slim import cvt_slim
 from train.models.efficientnet_lite import efficientnet_lite
 from train.models.resnet import resnet18
 from train.models.sae import sae
+from train.models.two_questions import TwoQuestions
 from train.models.vit import vit
 from train.models.vit_base import vit_base
 
@@ -49,7 +51,12 @@ MODEL_TYPES = {
 
 
 def create_model(
-    name: str, num_classes: int, *, image_size: int = 224, sizes: Mapping[str, Any] | None = None
+    name: str,
+    num_classes: int,
+    *,
+    image_size: int = 224,
+    sizes: Mapping[str, Any] | None = None,
+    negative_id: int | None = BRAIN.negative_id,
 ) -> nn.Module:
     """Build a model with fresh weights.
 
@@ -58,9 +65,11 @@ def create_model(
         num_classes: Classes of the classifier.
         image_size: Side of ``pixel_values`` in pixels; models with learned positions take no other.
         sizes: Arguments of the model itself, such as ``dim`` and ``depth``: a recipe's ``[model]``.
+        negative_id: Class id of the negative class, which a head of two questions needs; None if no class is such.
 
     Raises:
-        UnknownModel: There is no model of this name, or it cannot be built with these sizes.
+        UnknownModel: There is no model of this name, or it cannot be built with these sizes, or it needs a negative
+            class.
     """
     check_model_name(name)
     known = list(inspect.signature(MODELS[name]).parameters)[2:]
@@ -75,6 +84,13 @@ def create_model(
         if sizes
         else MODELS[name](num_classes, image_size)
     )
+    if isinstance(model.classifier, TwoQuestions):
+        if negative_id is None:
+            raise UnknownModel(
+                f"{name} asks two questions, whether anything is there and what, but no class says that nothing is",
+                hint='name that class with --negative, or write head = "mean" under [model] in the recipe',
+            )
+        model.classifier.negative_id = negative_id
     mend_convolutions(model)
     return model
 

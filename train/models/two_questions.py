@@ -13,12 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN
 from train.models.output import ClassifierOutput
 
 __all__ = ["ENLARGED", "SHARPNESS", "TwoQuestions"]
-
-_HEALTHY = LABELS.index("no_tumor")
 
 #: How much a place counts that is one unit of log-odds above another: e to this power times as much. With 1, two
 #: hundred places without tumour would still outweigh a small one.
@@ -55,11 +53,15 @@ class TwoQuestions(nn.Module):
 
     Args:
         dim: Channels of the feature map.
-        num_classes: Classes, ``no_tumor`` among them.
+        num_classes: Classes, the negative one among them.
+        negative_id: Class id of the negative class: ``no_tumor``, or what says of other images that nothing is there.
     """
 
-    def __init__(self, dim: int, num_classes: int) -> None:
+    def __init__(
+        self, dim: int, num_classes: int, negative_id: int = BRAIN.names.index("no_tumor")
+    ) -> None:
         super().__init__()
+        self.negative_id = negative_id
         self.presence = nn.Linear(dim, 1)
         self.types = nn.Linear(dim, num_classes - 1)
         self.scale = nn.Parameter(torch.ones(1))
@@ -78,7 +80,12 @@ class TwoQuestions(nn.Module):
         suspicion = self.scale * present + self.offset  # (B, 1, N)
         per_place = tokens.shape[1] * where * (suspicion + kinds)  # (B, types, N)
         by_class = torch.cat(
-            [per_place[:, :_HEALTHY], torch.zeros_like(present), per_place[:, _HEALTHY:]], dim=1
+            [
+                per_place[:, : self.negative_id],
+                torch.zeros_like(present),
+                per_place[:, self.negative_id :],
+            ],
+            dim=1,
         )
         evidence = F.interpolate(
             torch.unflatten(by_class, 2, features.shape[2:]),

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.atomic import replace_folder_atomically
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite
 from edge_infer.names import shown_name
@@ -16,10 +18,15 @@ from train.data.manifest_csv import write_manifest
 from train.data.samples import SPLITS, Progress, Sample, Split
 from train.phantoms.head import Floats, Plane, draw_head, new_canvas, smooth_noise
 from train.phantoms.lesions import draw_lesion
+from train.phantoms.shapes import EMPTY, SHAPES, draw_shape
 
-__all__ = ["phantom", "write_phantoms"]
+__all__ = ["Kind", "phantom", "write_phantoms"]
+
+#: What is drawn: heads of the four brain classes, or heads with a disk, a ring or nothing in them.
+Kind: TypeAlias = Literal["brain", "shapes"]
 
 _PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+_CLASSES: dict[Kind, Classes] = {"brain": BRAIN, "shapes": Classes(SHAPES, EMPTY)}
 _README = f"""Synthetic phantoms drawn by brain-data phantoms.
 
 They show no person and no real disease. They are for trying out and testing software: figures
@@ -29,25 +36,26 @@ measured on them say nothing about real scans.
 
 
 def phantom(label: str, rng: np.random.Generator, size: int = 256) -> NDArray[np.uint8]:
-    """Draw one head with the lesion of a class.
+    """Draw one head with the lesion of a class, or with a shape.
 
     Plane, pose, contrast, noise and uneven illumination have the same distribution in all classes,
-    so only the lesion distinguishes them.
+    so only the lesion, or the shape, distinguishes them.
 
     Args:
-        label: Canonical class name.
+        label: Of the four brain classes, or of ``train.phantoms.shapes``.
         rng: Source of all randomness.
         size: Side in pixels, at least 32.
 
     Returns:
         uint8, (size, size).
     """
-    if label not in LABELS:
-        raise ValueError(f"label is {label!r}, expected one of {', '.join(LABELS)}")
+    if label not in (*LABELS, *SHAPES):
+        raise ValueError(f"label is {label!r}, expected one of {', '.join((*LABELS, *SHAPES))}")
     if size < 32:
         raise ValueError(f"size is {size}, expected at least 32")
     canvas = new_canvas(rng, size, _PLANES[int(rng.integers(len(_PLANES)))])
-    grey = draw_lesion(rng, canvas, draw_head(rng, canvas), label)
+    draw = draw_shape if label in SHAPES else draw_lesion
+    grey = draw(rng, canvas, draw_head(rng, canvas), label)
     return _scanned(rng, grey)
 
 
@@ -67,6 +75,7 @@ def _scanned(rng: np.random.Generator, grey: Floats) -> NDArray[np.uint8]:
 def write_phantoms(
     folder: Path,
     *,
+    kind: Kind = "brain",
     per_class: int,
     seed: int,
     size: int = 256,
@@ -79,6 +88,7 @@ def write_phantoms(
 
     Args:
         folder: New or empty.
+        kind: What is drawn.
         per_class: Images of each class, at least 3: one a part.
         seed: Fixes all randomness.
         size: Side in pixels.
@@ -92,7 +102,7 @@ def write_phantoms(
         raise ValueError(f"per_class is {per_class}, expected at least {len(SPLITS)}")
     _refuse_full(folder)
     with replace_folder_atomically(folder) as temporary:
-        samples = list(_write_images(temporary, per_class, seed, size, fractions, progress))
+        samples = list(_write_images(temporary, kind, per_class, seed, size, fractions, progress))
         official = {sample.name: sample.split for sample in samples}
         write_manifest(temporary / "manifest.csv", samples, official=official)
         (temporary / "README.txt").write_text(_README, encoding="utf-8")
@@ -113,33 +123,35 @@ def _refuse_full(folder: Path) -> None:
 
 def _write_images(
     folder: Path,
+    kind: Kind,
     per_class: int,
     seed: int,
     size: int,
     fractions: tuple[float, float, float],
     progress: Progress | None,
 ) -> Iterator[Sample]:
-    parts = _parts(per_class, fractions)
-    for number in range(per_class * len(LABELS)):
-        label = number % len(LABELS)
-        split = parts[number // len(LABELS)]
-        name = f"{split}/{LABELS[label]}/phantom_{seed}_{number}.png"
+    parts, classes = _parts(per_class, fractions), _CLASSES[kind]
+    for number in range(per_class * len(classes)):
+        label = number % len(classes)
+        split = parts[number // len(classes)]
+        name = f"{split}/{classes.names[label]}/phantom_{seed}_{number}.png"
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = phantom(LABELS[label], np.random.default_rng([seed, number]), size)
+        pixels = phantom(classes.names[label], np.random.default_rng([seed, number]), size)
         Image.fromarray(pixels).save(path, format="PNG")
         yield Sample(
             source=path,
             name=name,
             label=label,
+            classes=classes,
             split=split,
             group=f"phantom_{seed}_{number}",
-            dataset="phantoms",
+            dataset="phantoms" if kind == "brain" else kind,
             original_size=(size, size),
             original_mode="L",
         )
         if progress is not None:
-            progress(number + 1, per_class * len(LABELS))
+            progress(number + 1, per_class * len(classes))
 
 
 def _parts(count: int, fractions: tuple[float, float, float]) -> list[Split]:

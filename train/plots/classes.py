@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_infer.contract import LABELS
-from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
+from train.plots.canvas import class_style, drawn_name, new_figure, save_figure
 
 __all__ = ["plot_class_counts"]
 
 _HATCHES = ("", "//", "..", "xx")
+
+#: Classes that a bar chart of the usual width can show, and whose counts and names can be read.
+_WIDE, _READABLE = 6, 30
 
 
 def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path: Path) -> None:
@@ -21,23 +23,26 @@ def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path:
         title: Names the data.
         path: PNG to write.
     """
-    figure, axes = new_figure(title, 6.4, 3.9)
+    names = list(next(iter(counts.values()), {}))
+    more = max(0, len(names) - _WIDE)
+    figure, axes = new_figure(title, min(6.4 + 0.4 * more * len(counts) / 2, 30), 3.9)
     places = np.arange(len(counts))
-    width = 0.8 / len(LABELS)
-    for index, name in enumerate(LABELS):
+    width = 0.8 / max(1, len(names))
+    for index, name in enumerate(names):
         heights = [of_class.get(name, 0) for of_class in counts.values()]
-        offset = (index - (len(LABELS) - 1) / 2) * width
+        offset = (index - (len(names) - 1) / 2) * width
         bars = axes.bar(
             places + offset,
             heights,
             width * 0.94,
-            color=CLASS_STYLES[index][0],
-            hatch=_HATCHES[index],
+            color=class_style(index)[0],
+            hatch=_HATCHES[index % len(_HATCHES)],
             edgecolor="white",
             linewidth=0,
-            label=name,
+            label=drawn_name(name),
         )
-        axes.bar_label(bars, fontsize=8, padding=1)
+        if len(names) <= _READABLE:
+            axes.bar_label(bars, fontsize=8, padding=1)
     axes.set_xticks(places)
     axes.set_xticklabels(
         [f"{part}\nn {sum(of_class.values())}" for part, of_class in counts.items()]
@@ -45,5 +50,10 @@ def plot_class_counts(counts: Mapping[str, Mapping[str, int]], title: str, path:
     axes.set_ylabel("images")
     axes.margins(y=0.1)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    if len(names) <= _WIDE:
+        axes.legend(frameon=False, fontsize=9)
+    elif len(names) <= _READABLE:
+        figure.legend(
+            loc="outside right upper", frameon=False, fontsize=8, ncols=1 + len(names) // 16
+        )
     save_figure(figure, path)

@@ -1,5 +1,6 @@
 """Images of a data set side by side, a row for each class, and the mean of each class."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,22 +10,28 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
-from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
+from train.plots.canvas import class_style, drawn_name, new_figure, save_figure
 
 __all__ = ["plot_images", "plot_means", "two_lines"]
 
 _CELL = 1.45  # inches
 _NAME_LINE = 26  # characters that fit above an image
 _NAME_LINES = 2
+_MEANS_BESIDE = 10
 
 
-def plot_images(rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, path: Path) -> None:
+def plot_images(
+    rows: Sequence[Sequence[tuple[str, Image.Image]]],
+    classes: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
     """Draw images in their own shape, each under its file's name.
 
     Args:
         rows: Name and image, mode ``L``, for each class in class order; some may have fewer.
+        classes: Names of the classes.
         title: Names the data.
         path: PNG to write.
     """
@@ -40,26 +47,35 @@ def plot_images(rows: Sequence[Sequence[tuple[str, Image.Image]]], title: str, p
             square = ImageOps.pad(image, (max(image.size),) * 2, color=255)
             cell.imshow(np.asarray(square), cmap="gray", vmin=0, vmax=255)
             cell.set_title(two_lines(name), fontsize=6, parse_math=False, pad=2)
-        colour = CLASS_STYLES[label][0]
-        cells[label][0].set_ylabel(LABELS[label], color=colour, fontsize=10)
+        colour = class_style(label)[0]
+        cells[label][0].set_ylabel(drawn_name(classes[label]), color=colour, fontsize=10)
     save_figure(figure, path)
 
 
-def plot_means(means: NDArray[np.float64], counts: Sequence[int], title: str, path: Path) -> None:
+def plot_means(
+    means: NDArray[np.float64],
+    counts: Sequence[int],
+    classes: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
     """Draw the mean image of each class, all with one grey scale.
 
     Args:
         means: (classes, H, W), 0..255.
         counts: Number of images in each mean.
+        classes: Names of the classes.
         title: Names the data.
         path: PNG to write.
     """
-    figure, cells = _grid(title, (2.0 * len(means), 2.7), 1, len(means))
+    columns = min(len(means), _MEANS_BESIDE)
+    lines = math.ceil(len(means) / columns)
+    figure, cells = _grid(title, (2.0 * columns, 0.4 + 2.3 * lines), lines, columns)
     brightest = max(1.0, float(means.max()))
-    for label, (mean, cell) in enumerate(zip(means, cells[0], strict=True)):
+    for label, (mean, cell) in enumerate(zip(means, cells.flat, strict=False)):
         if counts[label]:
             cell.imshow(mean, cmap="gray", vmin=0, vmax=brightest)
-        cell.set_title(f"{LABELS[label]}, n {counts[label]}", fontsize=9)
+        cell.set_title(f"{drawn_name(classes[label])}, n {counts[label]}", fontsize=9)
     save_figure(figure, path)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import Classes
 from edge_infer.heatmap import draw_evidence
 from train.plots.canvas import new_figure, save_figure
 
@@ -49,11 +49,14 @@ class EvidenceExample:
         return int(self.probabilities.argmax())
 
 
-def plot_evidence(kinds: Mapping[str, Sequence[EvidenceExample]], title: str, path: Path) -> None:
+def plot_evidence(
+    kinds: Mapping[str, Sequence[EvidenceExample]], classes: Classes, title: str, path: Path
+) -> None:
     """Draw two rows for each kind: images with the answer above them, and the evidence for that answer.
 
     Args:
         kinds: Images by the name of their kind; a kind without images is left out.
+        classes: What the model tells apart.
         title: Names model and data.
         path: PNG to write.
     """
@@ -62,7 +65,8 @@ def plot_evidence(kinds: Mapping[str, Sequence[EvidenceExample]], title: str, pa
     height = max(len(shown), 1) * (2 * _CELL + _TITLE)
     figure, axes = new_figure(
         f"{title}. Names and answers in green are right, in red wrong. Below each image the evidence for its answer: "
-        "red for it, blue against it; under no_tumor, blue looks like a tumour. Green outline: the tumour, if known",
+        f"red for it, blue against it; under {classes.negative}, blue looks like a tumour. Green outline: the tumour, "
+        "if known",
         _CELL * columns + 0.4,
         height + 0.6,
     )
@@ -76,11 +80,11 @@ def plot_evidence(kinds: Mapping[str, Sequence[EvidenceExample]], title: str, pa
         above[0].set_ylabel(kind, fontsize=8)
         below[0].set_ylabel("evidence", fontsize=7, color="0.35")
         for column, example in enumerate(examples):
-            _draw(above[column], below[column], example)
+            _draw(above[column], below[column], example, classes.names)
     save_figure(figure, path)
 
 
-def _draw(above: Any, below: Any, example: EvidenceExample) -> None:
+def _draw(above: Any, below: Any, example: EvidenceExample, names: Sequence[str]) -> None:
     H, W = example.grey.shape
     extent = (0, W, H, 0)
     above.imshow(example.grey, cmap="gray", vmin=0, vmax=255, extent=extent)
@@ -97,7 +101,7 @@ def _draw(above: Any, below: Any, example: EvidenceExample) -> None:
         cell.set_aspect("equal")
     stem = PurePosixPath(example.name).stem
     short = stem if len(stem) <= _LETTERS else "…" + stem[1 - _LETTERS :]
-    answer = f"{LABELS[example.answer]} {example.probabilities[example.answer]:.0%}"
+    answer = f"{names[example.answer]} {example.probabilities[example.answer]:.0%}"
     above.set_title(
         f"{short}\n{answer}",
         fontsize=5.5,

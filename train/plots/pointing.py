@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge_infer.contract import LABELS
 from edge_infer.heatmap import draw_evidence
 from train.plots.canvas import new_figure, save_figure
 
@@ -44,13 +43,18 @@ class Example:
 
 
 def plot_pointing(
-    hits: Sequence[Example], misses: Sequence[Example], title: str, path: Path
+    hits: Sequence[Example],
+    misses: Sequence[Example],
+    classes: Sequence[str],
+    title: str,
+    path: Path,
 ) -> None:
     """Draw hits above misses: each image, and under it the image with the evidence for the answer.
 
     Args:
         hits: Some images whose peak lies inside.
         misses: Some whose peak does not.
+        classes: Names of the classes.
         title: Names model and data.
         path: PNG to write.
     """
@@ -65,11 +69,11 @@ def plot_pointing(
         cells[first][0].set_ylabel(name, fontsize=11)
         cells[first + 1][0].set_ylabel("evidence for the answer", fontsize=8)
         for column, example in enumerate(examples):
-            _draw(cells[first][column], cells[first + 1][column], example)
+            _draw(cells[first][column], cells[first + 1][column], example, classes)
     save_figure(figure, path)
 
 
-def _draw(above: Any, below: Any, example: Example) -> None:
+def _draw(above: Any, below: Any, example: Example, classes: Sequence[str]) -> None:
     H, W = example.grey.shape
     extent = (0, W, H, 0)
     image = Image.fromarray(example.grey)
@@ -83,8 +87,8 @@ def _draw(above: Any, below: Any, example: Example) -> None:
     for cell in (above, below):
         cell.contour(columns, rows, example.inside, levels=[0.5], colors=[_OUTLINE], linewidths=0.9)
         cell.set_aspect("equal")
-    answer = LABELS[example.answer]
-    said = "right" if example.answer == example.label else f"truly {LABELS[example.label]}"
+    answer = classes[example.answer]
+    said = "right" if example.answer == example.label else f"truly {classes[example.label]}"
     stem = PurePosixPath(example.name).stem
     above.set_title(
         f"{answer}, {said}\n{stem if len(stem) <= 32 else '…' + stem[-31:]}",

@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 
 from train.corruption.neutralised import NEUTRALISED
+from train.metrics.missed import missed_in
 from train.plots.canvas import CLASS_STYLES, new_figure, save_figure
 
 __all__ = ["plot_neutralised", "plot_robustness"]
 
-#: Figure, heading, colour map, ends of the colour scale.
-_PANELS = (
-    ("accuracy", "accuracy, %", "viridis", 0.25, 1.0),
-    ("tumor_called_no_tumor", "tumour called no_tumor, %", "magma_r", 0.0, 0.3),
-)
+_ACCURACY = ("accuracy", "accuracy, %", "viridis", 0.25, 1.0)
 _CLEAN = "clean"
 
 
@@ -30,10 +27,11 @@ def plot_robustness(table: Mapping[str, Any], path: Path) -> None:
     kinds = list(dict.fromkeys(cell["kind"] for cell in cells))
     severities = max(cell["severity"] for cell in cells)
     title = f"{table['title']}: corruptions, 95 % intervals"
-    figure, axes = new_figure(title, 11.0, 0.42 * len(kinds) + 1.3)
+    drawn = _panels(table)
+    figure, axes = new_figure(title, 5.5 * len(drawn), 0.42 * len(kinds) + 1.3)
     axes.remove()
-    panels = figure.subplots(1, len(_PANELS), sharey=True)
-    for panel, (name, heading, colours, least, most) in zip(panels, _PANELS, strict=True):
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for panel, (name, heading, colours, least, most) in zip(panels, drawn, strict=True):
         values = np.full((len(kinds), severities), np.nan)
         for cell in cells:
             its = cell["figures"]["model"][name]
@@ -94,6 +92,12 @@ def plot_neutralised(table: Mapping[str, Any], path: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower left")
     save_figure(figure, path)
+
+
+def _panels(table: Mapping[str, Any]) -> list[tuple[str, str, str, float, float]]:
+    """Return of each panel the figure, the heading, the colour map and the ends of the colour scale."""
+    key, words = missed_in(table) or ("", "")
+    return [_ACCURACY, *([(key, f"{words}, %", "magma_r", 0.0, 0.3)] if key else [])]
 
 
 def _is_dark(value: float, colours: str, least: float, most: float) -> bool:

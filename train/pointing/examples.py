@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.samples import Sample
+from train.data.samples import Sample, classes_of
 from train.plots.pointing import Example, plot_pointing
 from train.pointing.game import Pointed
 
@@ -58,4 +58,4 @@ def draw_examples(
 
     hits = sum(it.hit_answer for it in found)
     shown = f"{title}: {hits} of {len(found)} hit; drawn at random, seed {seed}"
-    plot_pointing(drawn(hit=True), drawn(hit=False), shown, path)
+    plot_pointing(drawn(hit=True), drawn(hit=False), classes_of(samples).names, shown, path)

@@ -2,7 +2,8 @@
 
 Top-down Neural Attention by Excitation Backprop, Zhang et al. 2016, arXiv 1608.00507, 4.1: one point an image, and a
 hit if it lies on the object or within 15 pixels of it. Here a hit lies inside the outline itself; the share within 15
-of 256 pixels is reported beside it. An image called no_tumor is a miss: its answer points at no tumour.
+of 256 pixels is reported beside it. An image called no_tumor (the negative
+class) is a miss: its answer points at no tumour.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import NoInputs
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.evaluation.evidence_maps import (
     best_overlap,
     enlarged,
@@ -31,7 +31,6 @@ Explain = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float64], NDArray[np.fl
 #: The original game's tolerance in pixels, for images scaled to this side.
 TOLERANCE, SIDE = 15, 256
 _BATCH = 32
-_HEALTHY = LABELS.index("no_tumor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +84,8 @@ def rows_with_tumour(
     Raises:
         NoInputs: There are none.
     """
-    kept = [row for row in rows if known[row] and samples[row].label != _HEALTHY]
+    negative = classes_of(samples).negative_id
+    kept = [row for row in rows if known[row] and samples[row].label != negative]
     if not kept:
         raise NoInputs(
             f"none of {len(rows)} images has a tumour mask",
@@ -115,6 +115,7 @@ def point(
     Returns:
         The result of each image, and its evidence, (classes, h, w).
     """
+    negative = classes_of(samples).negative_id
     found: list[Pointed] = []
     maps: list[NDArray[np.float32]] = []
     for start in range(0, len(rows), _BATCH):
@@ -122,7 +123,16 @@ def point(
         logits, evidence = explain(np.asarray(pixels[batch]))
         for row, answer, of_image in zip(batch, logits.argmax(axis=1), evidence, strict=True):
             inside = masks[row] > 0
-            found.append(_pointed(row, samples[row].label, int(answer), of_image, inside))
+            found.append(
+                _pointed(
+                    row,
+                    samples[row].label,
+                    int(answer),
+                    of_image,
+                    inside,
+                    is_tumour=int(answer) != negative,
+                )
+            )
             maps.append(of_image)
         if progress is not None:
             progress(len(found), len(rows))
@@ -130,14 +140,19 @@ def point(
 
 
 def _pointed(
-    row: int, label: int, answer: int, evidence: NDArray[np.float32], inside: NDArray[np.bool_]
+    row: int,
+    label: int,
+    answer: int,
+    evidence: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    *,
+    is_tumour: bool,
 ) -> Pointed:
     H, W = inside.shape
     near = widened(inside, TOLERANCE * H / SIDE)
     relative = {k: relative_evidence(evidence, k) for k in (answer, label)}
     peaks = {k: peak(relative[k], (H, W)) for k in relative}
     large = {k: enlarged(relative[k], (H, W)) for k in relative}
-    is_tumour = answer != _HEALTHY
     return Pointed(
         row=row,
         label=label,

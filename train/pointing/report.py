@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
-from train.data.samples import Sample
+from edge_infer.contract import RESEARCH_USE_ONLY
+from train.data.samples import Sample, classes_of
 from train.metrics.figures import GroupBootstrap, wilson_interval
+from train.metrics.missed import negative_field
 from train.pointing.game import SIDE, TOLERANCE, Pointed
 
 __all__ = ["write_pointing"]
@@ -54,6 +55,7 @@ def write_pointing(
         "title": title,
         "research_use_only": RESEARCH_USE_ONLY,
         "provenance": provenance,
+        **negative_field(classes_of(samples)),
         "evidence_shape": list(evidence_shape),
         "tolerance": {"pixels": TOLERANCE, "of_side": SIDE},
         "all": _figures(found, samples, by_group=True),
@@ -75,7 +77,7 @@ def _parts(
     quarters = np.searchsorted(cuts, [it.chance for it in found], side="left")
     names = {
         "answer": ["right" if it.answer == it.label else "wrong" for it in found],
-        "class": [LABELS[it.label] for it in found],
+        "class": [samples[it.row].class_name for it in found],
         "plane": planes,
         "size": [f"quarter {quarter + 1}" for quarter in quarters],
     }
@@ -119,12 +121,13 @@ def _figures(
 def _csv(found: Sequence[Pointed], samples: Sequence[Sample]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    names = classes_of(samples).names
     plain = [field.name for field in fields(Pointed)][3:]
     writer.writerow(["name", "group", "label", "answer", *plain])
     for it in found:
         sample = samples[it.row]
         cells = [_cell(value) for value in astuple(it)[3:]]
-        writer.writerow([sample.name, sample.group, LABELS[it.label], LABELS[it.answer], *cells])
+        writer.writerow([sample.name, sample.group, names[it.label], names[it.answer], *cells])
     return text.getvalue().encode()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from train.metrics.missed import negative_in
 from train.metrics.text import aligned, percent
 
 __all__ = ["pointing_notes", "pointing_rows", "pointing_text"]
@@ -29,11 +30,13 @@ def pointing_rows(result: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def pointing_notes(result: Mapping[str, Any]) -> list[str]:
     """Explain the columns, and give the figures that have no column."""
     every, tolerance = result["all"], result["tolerance"]
+    negative = negative_in(result)
+    miss = "" if negative is None else f" An answer of {negative} is a miss."
     h, w = result["evidence_shape"]
     return [
         (
-            "hit: the largest evidence lies inside the tumour's outline; for the answer, or for the true class. "
-            "An answer of no_tumor is a miss."
+            "hit: the largest evidence lies inside the tumour's outline; for the answer, or for the true class."
+            f"{miss}"
         ),
         (
             f"near: inside, or within {tolerance['pixels']} of {tolerance['of_side']} pixels of it (Zhang et al. "

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_infer.contract import LABELS
 from train.data.manifest_csv import manifest_hash
-from train.data.samples import SPLITS, Progress, Sample
+from train.data.samples import SPLITS, Progress, Sample, classes_of
 from train.splits.leaks import Leaks, find_leaks
 from train.splits.sample_rows import part_rows
 
@@ -61,19 +60,25 @@ def data_facts(
         DataRefused: Images cannot be read.
         CannotWrite: The cache cannot be written.
     """
+    names = classes_of(samples).names
     parts = [part for part in (*SPLITS, "") if any(sample.split == part for sample in samples)]
     return DataFacts(
         name=name,
         sha256=manifest_hash(samples),
         samples=samples,
         images={
-            part or NO_PART: _by_class(sample for sample in samples if sample.split == part)
+            part or NO_PART: _by_class(
+                names, (sample for sample in samples if sample.split == part)
+            )
             for part in parts
         },
         counted={
             part or NO_PART: _by_class(
-                samples[row]
-                for row in part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+                names,
+                (
+                    samples[row]
+                    for row in part_rows(samples, part, one_of_each_copy=True, all_classes=False)
+                ),
             )
             for part in parts
         },
@@ -87,6 +92,6 @@ def data_facts(
     )
 
 
-def _by_class(samples: Iterable[Sample]) -> dict[str, int]:
+def _by_class(names: Sequence[str], samples: Iterable[Sample]) -> dict[str, int]:
     counts = Counter(sample.class_name for sample in samples)
-    return {name: counts[name] for name in LABELS}
+    return {name: counts[name] for name in names}

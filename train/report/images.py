@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
 from train.evaluation.answers import Answers
 from train.plots import (
@@ -76,13 +75,15 @@ def answer_images(run: RunFacts, answers: Answers, folder: Path) -> dict[str, Re
         for kind in ("confusion", "roc", "precision_recall", "reliability")
     }
     plot_confusion(answers.metrics["model"], title, paths["confusion"])
-    curves = (answers.labels, answers.probabilities, title)
+    given = (answers.labels, answers.probabilities)
+    curves = (*given, answers.classes.names, title)
     plot_roc(*curves, paths["roc"])
     plot_precision_recall(*curves, paths["precision_recall"])
-    plot_reliability(*curves, paths["reliability"])
+    plot_reliability(*given, title, paths["reliability"])
     matrix = answers.metrics["model"]["confusion_matrix"]["rows_true_columns_predicted"]
     right = ", ".join(
-        f"{matrix[row][row]} of {sum(matrix[row])} {name}" for row, name in enumerate(LABELS)
+        f"{matrix[row][row]} of {sum(matrix[row])} {name}"
+        for row, name in enumerate(answers.classes.names)
     )
     of_run = f"of run {shown_name(run.name)} on its test part"
     alts = {

@@ -6,9 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edge_infer.contract import LABELS
 from edge_infer.names import shown_name
-from train.report.scans import DRAW_SEED, MISTAKES, PER_CLASS
+from train.report.scans import DRAW_SEED, MISTAKES, per_class
 
 __all__ = ["render_page"]
 
@@ -39,15 +38,21 @@ def render_page(report: Mapping[str, Any], images: Mapping[str, Any]) -> str:
         "duration": _duration,
         "megabytes": _megabytes,
         "shown": shown_name,
+        "capital": _capital,
     }
     return environment.get_template("report.html.j2").render(
         report=report,
         images=images,
-        labels=LABELS,
+        labels=report["classes"],
         draw_seed=DRAW_SEED,
-        per_class=PER_CLASS,
+        per_class=per_class(len(report["classes"])),
         mistakes=MISTAKES,
     )
+
+
+def _capital(words: str) -> str:
+    """Begin with a capital letter; Jinja's filter of that name makes the others small."""
+    return words[:1].upper() + words[1:]
 
 
 def _percent(figure: Mapping[str, Any] | None) -> str:

@@ -58,7 +58,7 @@ def read_runs(folders: Sequence[Path]) -> list[RunFacts]:
     Raises:
         UnreadableInput: There is no such folder.
         BundleError: A run is unfinished, or its checkpoint is damaged.
-        DataRefused: A run is given twice, or its evaluation is damaged.
+        DataRefused: A run is given twice, runs have different classes, or an evaluation is damaged.
     """
     seen: set[Path] = set()
     for folder in folders:
@@ -66,7 +66,14 @@ def read_runs(folders: Sequence[Path]) -> list[RunFacts]:
             raise DataRefused(f"{folder}: the run is given twice", hint="name each run once")
         seen.add(folder.resolve())
         _check_finished(folder)
-    return [_read_run(number, folder) for number, folder in enumerate(folders, start=1)]
+    runs = [_read_run(number, folder) for number, folder in enumerate(folders, start=1)]
+    for run in runs[1:]:
+        if run.checkpoint.classes != runs[0].checkpoint.classes:
+            raise DataRefused(
+                f"run {run.name}: has other classes than run {runs[0].name}",
+                hint="write a report for each set of classes",
+            )
+    return runs
 
 
 def _check_finished(run: Path) -> None:

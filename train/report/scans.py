@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.heatmap import draw_evidence
 from edge_infer.image_file import open_source
@@ -29,12 +28,15 @@ __all__ = [
     "ScanGrids",
     "confident_mistakes",
     "draw_scans",
+    "per_class",
     "random_rows",
 ]
 
 #: Random seed of the draw. Runs evaluated on the same images show the same ones.
 DRAW_SEED = 0
 PER_CLASS = 4
+#: Of many classes each has fewer scans, at least one, so that a page can still be opened.
+_ALL = 60
 MISTAKES = 8
 
 _SIDE, _GAP = 200, 4
@@ -71,7 +73,7 @@ class ScanGrids:
     """The scans shown of one run.
 
     Attributes:
-        drawn: ``PER_CLASS`` of each true class, drawn at random.
+        drawn: ``per_class`` of each true class, drawn at random.
         mistakes: The ``MISTAKES`` wrong answers with the highest score, highest first.
         wrong: How many wrong answers there are.
         of: How many answers there are.
@@ -99,6 +101,7 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
     """
     if run.test is None:
         raise ValueError(f"run {run.name} has no evaluation of its test part")
+    names = run.test.classes.names
     drawn, mistakes = random_rows(run.test), confident_mistakes(run.test)
     rows = list(dict.fromkeys([*drawn, *mistakes]))
     images = [_image(samples, run.test.names[row]) for row in rows]
@@ -107,8 +110,8 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
     for row, image, of_image in zip(rows, images, evidence, strict=True):
         scans[row] = Scan(
             name=run.test.names[row],
-            true=LABELS[run.test.labels[row]],
-            predicted=LABELS[run.test.predicted[row]],
+            true=names[run.test.labels[row]],
+            predicted=names[run.test.predicted[row]],
             score=float(run.test.probabilities[row].max()),
             file=f"run-{run.number}-scan-{len(scans) + 1:02d}.png",
         )
@@ -122,14 +125,19 @@ def draw_scans(run: RunFacts, samples: Mapping[str, Sample], folder: Path) -> Sc
     )
 
 
+def per_class(classes: int) -> int:
+    """Return how many scans of each of so many classes are drawn."""
+    return max(1, min(PER_CLASS, _ALL // classes))
+
+
 def random_rows(answers: Answers) -> list[int]:
-    """Draw ``PER_CLASS`` rows of each true class, independent of the answers."""
+    """Draw ``per_class`` rows of each true class, independent of the answers."""
     generator = np.random.default_rng(DRAW_SEED)
     by_name = sorted(range(len(answers.names)), key=lambda row: answers.names[row])
     rows: list[int] = []
-    for index in range(len(LABELS)):
+    for index in range(len(answers.classes)):
         of_class = [row for row in by_name if answers.labels[row] == index]
-        places = generator.permutation(len(of_class))[:PER_CLASS]
+        places = generator.permutation(len(of_class))[: per_class(len(answers.classes))]
         rows += [of_class[place] for place in sorted(places)]
     return rows
 

@@ -9,6 +9,7 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.version import __version__
 from train.evaluation.answers import Answers
 from train.metrics.figures import wilson_interval
+from train.metrics.missed import missed_in
 from train.report.bundles import BundleFacts
 from train.report.data import DataFacts
 from train.report.first_reports import first_report_figures
@@ -43,8 +44,10 @@ def summarize(
         "made_on": made_on,
         "command": command,
         "brain_edge": __version__,
+        "classes": list(runs[0].checkpoint.classes.names),
         "runs": [_run(run, bundles.get(run.number, {}), data) for run in runs],
-        "seed_figures": first_report_figures(),
+        # Those of brain tumours say nothing beside other classes.
+        "seed_figures": first_report_figures() if runs[0].checkpoint.classes.is_brain else [],
         "data": None if data is None else _data(data),
     }
 
@@ -98,8 +101,10 @@ def _best_val_accuracy(run: RunFacts) -> dict[str, Any] | None:
 
 def _part(answers: Answers) -> dict[str, Any]:
     metrics = answers.metrics
+    missed = missed_in(metrics["model"])
     return {
         "title": metrics.get("title", ""),
+        "missed": missed and {"key": missed[0], "words": missed[1]},
         "model": metrics["model"],
         "baselines": metrics.get("baselines", {}),
     }

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.classes import Classes
+from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite
-from train.data.samples import Progress, Sample
+from train.data.samples import Progress, Sample, classes_of
 from train.evaluation.evaluate import Predict
 from train.metrics.baselines import image_size_table, nearest_thumbnail, thumbnails
 from train.metrics.figures import GroupBootstrap
+from train.metrics.missed import negative_field
 from train.robustness.cells import Cell, Variants, all_cells
 from train.robustness.figures import cell_figures, mean_figures
 from train.splits.sample_rows import part_rows
@@ -68,6 +70,7 @@ def robustness(
         CannotWrite: The folder holds the table of another model or of other images.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    classes = classes_of(samples)
     labels = np.array([samples[row].label for row in rows])
     groups = [samples[row].group for row in rows]
     table: dict[str, Any] = {
@@ -79,6 +82,7 @@ def robustness(
         "n": len(rows),
         "groups": len({group for group in groups if group}),
         "labels": _digits(labels),
+        **negative_field(classes),
         "complete": False,
         "cells": [],
     }
@@ -92,13 +96,13 @@ def robustness(
         if is_new:
             tell = _within(progress, number * len(rows), len(todo) * len(rows))
             known[cell] = _ask(predict, variants, cell, rows, tell)
-        table["cells"].append(_entry(cell, known[cell], known[todo[0]], labels, bootstrap))
+        table["cells"].append(_entry(cell, known[cell], known[todo[0]], labels, bootstrap, classes))
         if is_new:  # saved cells come first in the table, so none of them is lost
             _write(folder, table)
         if progress is not None:
             progress((number + 1) * len(rows), len(todo) * len(rows))
     corrupted = [known[cell]["model"] for cell in todo if cell.severity]
-    table["corrupted"] = mean_figures(labels, corrupted, bootstrap)
+    table["corrupted"] = mean_figures(labels, corrupted, bootstrap, classes)
     table["baselines"] = _image_size(samples, rows, train, labels, bootstrap)
     table["complete"] = True
     _write(folder, table)
@@ -134,12 +138,13 @@ def _entry(
     before: _Answers,
     labels: NDArray[np.int64],
     bootstrap: GroupBootstrap,
+    classes: Classes,
 ) -> dict[str, Any]:
     return {
         **cell._asdict(),
         "answers": {who: _digits(its) for who, its in answers.items()},
         "figures": {
-            who: cell_figures(labels, its, bootstrap, before[who] == labels)
+            who: cell_figures(labels, its, bootstrap, before[who] == labels, classes)
             for who, its in answers.items()
         },
     }
@@ -164,19 +169,22 @@ def _image_size(
     if not train or any(samples[row].original_size is None for row in [*train, *rows]):
         return {}
     guess = image_size_table([samples[row] for row in train], [samples[row] for row in rows])
-    return {"image_size": cell_figures(labels, guess, bootstrap, guess == labels)}
+    figures = cell_figures(labels, guess, bootstrap, guess == labels, classes_of(samples))
+    return {"image_size": figures}
 
 
 def _identity(
     samples: Sequence[Sample], rows: Sequence[int], shape: tuple[int, ...], digest: str, seed: int
 ) -> dict[str, Any]:
     names = [[samples[row].name, samples[row].label] for row in rows]
+    classes = classes_of(samples)
     return {
         "version": _VERSION,
         "model": digest,
         "pictures": hashlib.sha256(json.dumps(names).encode()).hexdigest(),
         "shape": list(shape),
         "seed": seed,
+        **({} if classes.is_brain else {"classes": list(classes.names)}),
     }
 
 
@@ -201,17 +209,21 @@ def _answers_so_far(path: Path, identity: dict[str, Any]) -> dict[Cell, _Answers
 def _read_cells(table: dict[str, Any]) -> Iterator[tuple[Cell, _Answers]]:
     for cell in table["cells"]:
         answers = {
-            who: np.array([int(digit) for digit in digits], dtype=np.int64)
+            who: np.array(list(map(int, _split(digits))), dtype=np.int64)
             for who, digits in cell["answers"].items()
         }
         yield Cell(cell["kind"], cell["severity"]), answers
 
 
 def _digits(answers: NDArray[np.int64]) -> str:
-    """Write class ids as one digit each, in one line instead of a column of numbers."""
-    if len(LABELS) > 10:
-        raise ValueError(f"{len(LABELS)} classes do not fit a digit each")
-    return "".join(map(str, answers.tolist()))
+    """Write class ids in one line instead of a column of numbers, with spaces if one has two digits."""
+    after = " " if len(answers) and answers.max() > 9 else ""
+    return "".join(f"{answer}{after}" for answer in answers.tolist())
+
+
+def _split(digits: str) -> list[str]:
+    """Undo ``_digits``."""
+    return digits.split() if " " in digits else list(digits)
 
 
 def _write(folder: Path, table: dict[str, Any]) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from train.corruption.neutralised import NEUTRALISED
+from train.metrics.missed import missed_in
 from train.metrics.text import aligned, percent
 
 __all__ = [
-    "GRIDS",
     "grid_heading",
+    "grids",
     "neutralised_rows",
     "robustness_grid",
     "robustness_summary",
@@ -16,19 +17,21 @@ __all__ = [
 ]
 
 #: The figures with a grid of their own, and their headings.
-GRIDS = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "tumor_called_no_tumor": "Tumour called no_tumor",
-}
+_GRIDS = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
 _NEUTRALISED_HEAD = ("", "taken away", "accuracy", "change", "macro F1")
 _CLEAN = "clean"
+
+
+def grids(table: Mapping[str, Any]) -> dict[str, str]:
+    """Return the figures with a grid of their own, and their headings."""
+    key, words = missed_in(table) or ("", "")
+    return {**_GRIDS, key: f"{words[:1].upper()}{words[1:]}"} if key else _GRIDS
 
 
 def robustness_text(table: Mapping[str, Any]) -> str:
     """Render a finished table for the terminal."""
     lines = [table["title"], *(f"  {line}" for line in robustness_summary(table))]
-    for figure in GRIDS:
+    for figure in grids(table):
         lines += ["", f"  {grid_heading(table, figure)}"]
         lines += aligned(robustness_grid(table, figure))
     lines += ["", f"  Cues taken away, n {table['n']}", *aligned(neutralised_rows(table))]
@@ -42,12 +45,12 @@ def robustness_summary(table: Mapping[str, Any]) -> list[str]:
     lines = [
         (
             f"unchanged: accuracy {percent(clean['model']['accuracy'])}, "
-            f"tumour called no_tumor {percent(clean['model']['tumor_called_no_tumor'])}, "
+            f"{_missed(table, clean['model'], ', ')}"
             f"n {table['n']} of {table['groups']} patient groups"
         ),
         (
-            f"mean of {corrupted['cells']} corruptions: accuracy {percent(corrupted['accuracy'])}, "
-            f"tumour called no_tumor {percent(corrupted['tumor_called_no_tumor'])}"
+            f"mean of {corrupted['cells']} corruptions: accuracy {percent(corrupted['accuracy'])}"
+            f"{_missed(table, corrupted, before=', ')}"
         ),
     ]
     if "nearest_neighbour" in clean:
@@ -63,7 +66,7 @@ def robustness_summary(table: Mapping[str, Any]) -> list[str]:
 def grid_heading(table: Mapping[str, Any], figure: str) -> str:
     """Name a grid, with the number of images in each of its cells."""
     n = _cell(table, _CLEAN, 0)["figures"]["model"][figure]["n"]
-    return f"{GRIDS[figure]}, % (95 % interval), n {n} a cell"
+    return f"{grids(table)[figure]}, % (95 % interval), n {n} a cell"
 
 
 def robustness_grid(table: Mapping[str, Any], figure: str) -> list[tuple[str, ...]]:
@@ -86,8 +89,11 @@ def robustness_grid(table: Mapping[str, Any], figure: str) -> list[tuple[str, ..
 
 def neutralised_rows(table: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return the model and the nearest neighbour without each cue; the first row is the head."""
-    tumours = _cell(table, _CLEAN, 0)["figures"]["model"]["tumor_called_no_tumor"]["n"]
-    rows: list[tuple[str, ...]] = [(*_NEUTRALISED_HEAD, f"tumour called no_tumor, n {tumours}")]
+    key, words = missed_in(table) or ("", "")
+    head: tuple[str, ...] = _NEUTRALISED_HEAD
+    if key:
+        head = (*head, f"{words}, n {_cell(table, _CLEAN, 0)['figures']['model'][key]['n']}")
+    rows: list[tuple[str, ...]] = [head]
     for kind in (_CLEAN, *NEUTRALISED):
         for who, figures in _cell(table, kind, 0)["figures"].items():
             change = None if kind == _CLEAN else figures["change"]
@@ -98,10 +104,18 @@ def neutralised_rows(table: Mapping[str, Any]) -> list[tuple[str, ...]]:
                     percent(figures["accuracy"], 1),
                     "" if change is None else percent(change, 1),
                     percent(figures["macro_f1"], 1),
-                    percent(figures["tumor_called_no_tumor"], 1),
+                    *([percent(figures[key], 1)] if key else []),
                 )
             )
     return rows
+
+
+def _missed(
+    table: Mapping[str, Any], figures: Mapping[str, Any], after: str = "", *, before: str = ""
+) -> str:
+    """Name what was missed, with something after or before it; empty without a negative class."""
+    key, words = missed_in(table) or ("", "")
+    return f"{before}{words} {percent(figures[key])}{after}" if key else ""
 
 
 def _cell(table: Mapping[str, Any], kind: str, severity: int) -> Mapping[str, Any]:

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
-from train.data.samples import SPLITS, Sample, Split
+from train.data.samples import SPLITS, Sample, Split, classes_of
 
 __all__ = ["split_by_group"]
 
@@ -41,12 +40,13 @@ def split_by_group(
     order.sort(key=lambda number: -len(groups[number]))  # stable: ties keep the seed's order
 
     labels = np.array([sample.label for sample in samples], dtype=np.intp)
+    classes = len(classes_of(samples))
     shares = np.array(fractions)[:, None]
-    wanted = shares * np.bincount(labels, minlength=len(LABELS))  # (splits, classes)
+    wanted = shares * np.bincount(labels, minlength=classes)  # (splits, classes)
     given = np.zeros_like(wanted)
     split_of_row: list[Split] = [""] * len(samples)
     for number in order:
-        counts = np.bincount(labels[groups[number]], minlength=len(LABELS))
+        counts = np.bincount(labels[groups[number]], minlength=classes)
         lack = (wanted - given) / np.maximum(wanted, 1e-9)
         score = np.where(shares[:, 0] > 0, lack @ counts, -np.inf)
         part = int(np.argmax(score))

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
-from train.data.samples import Sample
+from train.data.samples import Sample, classes_of
 from train.splits.audit import audit
 from train.splits.groups import components
 from train.splits.sample_copies import copies_among
@@ -39,7 +38,8 @@ def part_rows(
         and not sample.label_conflict
         and not (one_of_each_copy and sample.is_copy)
     ]
-    missing = sorted(set(LABELS) - {samples[index].class_name for index in rows})
+    names = classes_of(samples).names
+    missing = sorted(set(names) - {samples[index].class_name for index in rows})
     if all_classes and missing:
         raise DataRefused(
             f"the {split} part has no image of {', '.join(missing)}",
@@ -49,18 +49,19 @@ def part_rows(
 
 
 def _how_to_mend(samples: Sequence[Sample], missing: Sequence[str]) -> str:
+    names = classes_of(samples).names
     counts = Counter(sample.class_name for sample in samples if not sample.label_conflict)
     nowhere = [name for name in missing if not counts[name]]
     if nowhere:
         return (
-            f"the data set has none; train and val need images of all {len(LABELS)} classes: "
-            f"{', '.join(LABELS)}"
+            f"the data set has none; train and val need images of all {len(names)} classes: "
+            f"{', '.join(names)}"
         )
     if not all(part in {sample.split for sample in samples} for part in ("train", "val")):
         return "brain-data split writes a manifest with all parts; pass it with --manifest"
     few = ", ".join(f"{counts[name]} of {name}" for name in missing)
     return (
-        f"train and val need images of all {len(LABELS)} classes, and the data set has {few}, which stay together "
+        f"train and val need images of all {len(names)} classes, and the data set has {few}, which stay together "
         "if they are copies or of one patient: add some, or divide it with another --seed or --val of brain-data split"
     )
 

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.classifier import Classifier
-from edge_infer.contract import LABELS
 from edge_infer.errors import CorruptImage, InputOverLimit, UnsupportedImage
 from edge_infer.prediction import Prediction
 from train.data.samples import Progress
@@ -33,6 +33,7 @@ class TrustAnswers:
         accepted: (N,), whether the bundle's own decision is to accept.
         refused: (N,), whether the image was not read at all, such as a blank one: then there is no answer.
         reasons: Why each image is doubted; may be empty.
+        classes: What the bundle tells apart.
     """
 
     images: tuple[AskedImage, ...]
@@ -42,6 +43,7 @@ class TrustAnswers:
     accepted: NDArray[np.bool_] = field(repr=False)
     refused: NDArray[np.bool_] = field(repr=False)
     reasons: tuple[tuple[str, ...], ...] = field(repr=False)
+    classes: Classes = BRAIN
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -75,6 +77,7 @@ class TrustAnswers:
             accepted=self.accepted[chosen],
             refused=self.refused[chosen],
             reasons=tuple(self.reasons[row] for row in chosen),
+            classes=self.classes,
         )
 
     @classmethod
@@ -88,6 +91,7 @@ class TrustAnswers:
             accepted=np.concatenate([part.accepted for part in parts]),
             refused=np.concatenate([part.refused for part in parts]),
             reasons=tuple(its for part in parts for its in part.reasons),
+            classes=parts[0].classes,
         )
 
     def counted_reasons(self) -> dict[str, int]:
@@ -98,7 +102,8 @@ class TrustAnswers:
         """Count the classes that are answered on some images."""
         predicted = self.predicted
         return {
-            name: int((among & (predicted == label)).sum()) for label, name in enumerate(LABELS)
+            name: int((among & (predicted == label)).sum())
+            for label, name in enumerate(self.classes.names)
         }
 
 
@@ -122,27 +127,33 @@ def ask(
         answers.append(outcome.prediction)
         if progress is not None:
             progress(len(answers), len(images))
-    return _collected(images, answers)
+    return _collected(images, answers, classifier.bundle.classes)
 
 
-def _collected(images: Sequence[AskedImage], answers: Sequence[Prediction | None]) -> TrustAnswers:
+def _collected(
+    images: Sequence[AskedImage], answers: Sequence[Prediction | None], classes: Classes
+) -> TrustAnswers:
+    names = classes.names
     return TrustAnswers(
         images=tuple(images),
-        probabilities=np.array([_probabilities(its) for its in answers]).reshape(-1, len(LABELS)),
+        probabilities=np.array([_probabilities(its, names) for its in answers]).reshape(
+            -1, len(names)
+        ),
         in_set=np.array(
-            [[its is not None and name in its.prediction_set for name in LABELS] for its in answers]
-        ).reshape(-1, len(LABELS)),
+            [[its is not None and name in its.prediction_set for name in names] for its in answers]
+        ).reshape(-1, len(names)),
         scope_scores=np.array([_score(its) for its in answers], dtype=np.float64),
         accepted=np.array([its is not None and its.decision == "accept" for its in answers]),
         refused=np.array([its is None for its in answers]),
+        classes=classes,
         reasons=tuple(() if its is None else tuple(map(str, its.reasons)) for its in answers),
     )
 
 
-def _probabilities(answer: Prediction | None) -> list[float]:
+def _probabilities(answer: Prediction | None, names: Sequence[str]) -> list[float]:
     if answer is None:
-        return [np.nan] * len(LABELS)
-    return [answer.probabilities[name] for name in LABELS]
+        return [np.nan] * len(names)
+    return [answer.probabilities[name] for name in names]
 
 
 def _score(answer: Prediction | None) -> float:

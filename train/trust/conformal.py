@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from train.metrics.figures import GroupBootstrap
 from train.trust.shares import numbered, share, share_by_patient
 
@@ -49,7 +49,11 @@ def group_threshold(scores: _Floats, groups: NDArray[np.int64], alpha: float) ->
 
 
 def coverage_figures(
-    in_set: NDArray[np.bool_], labels: _Labels, groups: Sequence[str], bootstrap: GroupBootstrap
+    in_set: NDArray[np.bool_],
+    labels: _Labels,
+    groups: Sequence[str],
+    bootstrap: GroupBootstrap,
+    classes: Classes = BRAIN,
 ) -> dict[str, Any]:
     """Return how often the sets hold the true class: of each class, and of all, by image and by patient.
 
@@ -58,11 +62,12 @@ def coverage_figures(
         labels: (N,), true class ids.
         groups: Patient group of each image.
         bootstrap: Of these images.
+        classes: What is told apart.
     """
     covered = in_set[np.arange(len(labels)), labels]
     numbers = numbered(groups)
     figures = {}
-    for name, among in _by_class(labels).items():
+    for name, among in _by_class(labels, classes).items():
         figures[name] = {
             "coverage": share(covered, among, bootstrap),
             "coverage_by_patient": share_by_patient(covered, among, groups, bootstrap),
@@ -91,6 +96,7 @@ def resplit_figures(
     alpha: float,
     *,
     seed: int = 0,
+    classes: Classes = BRAIN,
 ) -> dict[str, Any]:
     """Divide the patient groups into halves again and again, and try thresholds on the second half.
 
@@ -101,6 +107,7 @@ def resplit_figures(
         thresholds: (classes,), the bundle's own.
         alpha: The bundle's own.
         seed: Of the divisions.
+        classes: What is told apart.
 
     Returns:
         ``count``; ``own``, the bundle's thresholds, and ``refitted``, those fitted on the first half: for each class
@@ -118,14 +125,14 @@ def resplit_figures(
         first_half[generator.permutation(last)[: last // 2]] = True
         fit, test = np.flatnonzero(first_half[numbers]), np.flatnonzero(~first_half[numbers])
         fitted = _thresholds(probabilities[fit], labels[fit], numbers[fit], alpha)
-        own.append(_tried(probabilities[test], labels[test], thresholds))
-        refitted.append(_tried(probabilities[test], labels[test], fitted))
-        few.append(_groups_by_class(labels[fit], numbers[fit]) < least)
+        own.append(_tried(probabilities[test], labels[test], thresholds, classes))
+        refitted.append(_tried(probabilities[test], labels[test], fitted, classes))
+        few.append(_groups_by_class(labels[fit], numbers[fit], len(classes)) < least)
     return {
         "count": RESPLITS,
-        "own": _spread(own),
-        "refitted": _spread(refitted),
-        "too_few_groups": dict(zip(LABELS, map(float, np.mean(few, axis=0)), strict=True)),
+        "own": _spread(own, classes),
+        "refitted": _spread(refitted, classes),
+        "too_few_groups": dict(zip(classes.names, map(float, np.mean(few, axis=0)), strict=True)),
     }
 
 
@@ -138,30 +145,32 @@ def _thresholds(
     probabilities: _Floats, labels: _Labels, groups: NDArray[np.int64], alpha: float
 ) -> _Floats:
     found = []
-    for label in range(len(LABELS)):
+    for label in range(probabilities.shape[1]):
         its = labels == label
         found.append(group_threshold(1 - probabilities[its, label], groups[its], alpha))
     return np.array(found)
 
 
-def _groups_by_class(labels: _Labels, groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.array([len(np.unique(groups[labels == label])) for label in range(len(LABELS))])
+def _groups_by_class(labels: _Labels, groups: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    return np.array([len(np.unique(groups[labels == label])) for label in range(classes)])
 
 
-def _tried(probabilities: _Floats, labels: _Labels, thresholds: _Floats) -> _Floats:
+def _tried(
+    probabilities: _Floats, labels: _Labels, thresholds: _Floats, classes: Classes
+) -> _Floats:
     """Return the coverage of each class and of all, NaN where there is no image, and the mean size of the sets."""
     in_set = 1 - probabilities <= thresholds
     covered = in_set[np.arange(len(labels)), labels]
     shares = [
         float(covered[among].mean()) if among.any() else np.nan
-        for among in _by_class(labels).values()
+        for among in _by_class(labels, classes).values()
     ]
     return np.array([*shares, in_set.sum(axis=1).mean()])
 
 
-def _spread(divisions: list[_Floats]) -> dict[str, Any]:
+def _spread(divisions: list[_Floats], classes: Classes) -> dict[str, Any]:
     columns = np.stack(divisions).T
-    names = (*LABELS, "all", "set_size")
+    names = (*classes.names, "all", "set_size")
     return {
         name: _percentiles(values[~np.isnan(values)])
         for name, values in zip(names, columns, strict=True)
@@ -175,7 +184,7 @@ def _percentiles(values: _Floats) -> dict[str, float | None]:
     return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def _by_class(labels: _Labels) -> dict[str, NDArray[np.bool_]]:
+def _by_class(labels: _Labels, classes: Classes) -> dict[str, NDArray[np.bool_]]:
     """Return which images belong to each class, and to all of them."""
-    classes = {name: labels == label for label, name in enumerate(LABELS)}
-    return {**classes, "all": np.ones(len(labels), dtype=np.bool_)}
+    by_class = {name: labels == label for label, name in enumerate(classes.names)}
+    return {**by_class, "all": np.ones(len(labels), dtype=np.bool_)}

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.atomic import write_bytes_atomically
+from edge_infer.classes import Classes
 from edge_infer.classifier import Classifier
-from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite
 from train.corruption.corruptions import cells as corruption_cells
 from train.corruption.corruptions import corrupt
@@ -74,7 +74,8 @@ def corrupted_cells(
             _write(path, identity, known)
         if progress is not None:
             progress((number + 1) * len(labels), len(cells) * len(labels))
-    return [_entry(cell, known[cell], labels, groups, bootstrap) for cell in cells]
+    classes = classifier.bundle.classes
+    return [_entry(cell, known[cell], labels, groups, bootstrap, classes) for cell in cells]
 
 
 def drawn_rows(labels: Sequence[int], count: int, seed: int) -> list[int]:
@@ -108,7 +109,7 @@ def _ask(
             accepted.append(0)
             reasons["refused"] += 1
         else:
-            predicted.append(LABELS.index(answer.label))
+            predicted.append(classifier.bundle.classes.names.index(answer.label))
             accepted.append(int(answer.decision == "accept"))
             reasons.update(map(str, answer.reasons))
         tell(len(predicted))
@@ -129,13 +130,14 @@ def _entry(
     labels: NDArray[np.int64],
     groups: Sequence[str],
     bootstrap: GroupBootstrap,
+    classes: Classes,
 ) -> dict[str, Any]:
     predicted = np.array(kept["predicted"], dtype=np.int64)
     accepted = np.array(kept["accepted"], dtype=np.bool_)
     return {
         "kind": cell[0],
         "severity": cell[1],
-        "figures": decision_figures(labels, predicted, accepted, groups, bootstrap),
+        "figures": decision_figures(labels, predicted, accepted, groups, bootstrap, classes),
         "reasons": kept["reasons"],
     }
 

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from train.metrics.figures import GroupBootstrap
+from train.metrics.missed import missed_key
 from train.trust.shares import share, share_by_patient
 
 __all__ = ["decision_figures"]
-
-_HEALTHY = LABELS.index("no_tumor")
 
 
 def decision_figures(
@@ -21,6 +20,7 @@ def decision_figures(
     accepted: NDArray[np.bool_],
     groups: Sequence[str],
     bootstrap: GroupBootstrap,
+    classes: Classes = BRAIN,
 ) -> dict[str, Any]:
     """Compute what trust.json holds of decisions.
 
@@ -30,23 +30,30 @@ def decision_figures(
         accepted: (N,).
         groups: Patient group of each image.
         bootstrap: Of these images.
+        classes: What is told apart.
 
     Returns:
         ``accepted``; ``accuracy_among_accepted``, by image and with each patient counting the same, and, whatever was
-        decided, ``accuracy``; the share of tumours that is
-        called no_tumor, among accepted tumours and among all; ``right_lost``, the share of right answers that is not
-        accepted; ``wrong_and_accepted``, a share of all images.
+        decided, ``accuracy``; if there is a negative class, the share of other images that is called so
+        (``train.metrics.missed``), among accepted ones and among all; ``right_lost``, the share of right answers that
+        is not accepted; ``wrong_and_accepted``, a share of all images.
     """
     everywhere = np.ones(len(labels), dtype=np.bool_)
-    right, tumour = predicted == labels, labels != _HEALTHY
-    called_healthy = predicted == _HEALTHY
+    right = predicted == labels
+    missed = {}
+    if classes.negative_id is not None:
+        key = missed_key(classes)
+        positive, called = labels != classes.negative_id, predicted == classes.negative_id
+        missed = {
+            f"{key}_among_accepted": share(called, positive & accepted, bootstrap),
+            key: share(called, positive, bootstrap),
+        }
     return {
         "accepted": share(accepted, everywhere, bootstrap),
         "accuracy_among_accepted": share(right, accepted, bootstrap),
         "accuracy_among_accepted_by_patient": share_by_patient(right, accepted, groups, bootstrap),
         "accuracy": share(right, everywhere, bootstrap),
-        "tumor_called_no_tumor_among_accepted": share(called_healthy, tumour & accepted, bootstrap),
-        "tumor_called_no_tumor": share(called_healthy, tumour, bootstrap),
+        **missed,
         "right_lost": share(~accepted, right, bootstrap),
         "wrong_and_accepted": share(~right & accepted, everywhere, bootstrap),
     }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from edge_infer.contract import LABELS
 from edge_infer.image_file import read_image
 from train.trust.answers import TrustAnswers
 from train.trust.image_set import NO_CLASS
@@ -73,7 +72,7 @@ def examples(answers: TrustAnswers, *, seed: int = 0) -> list[Example]:
 
 
 def _drawn(answers: TrustAnswers, rows: Sequence[int]) -> Iterator[Example]:
-    predicted = answers.predicted
+    predicted, names = answers.predicted, answers.classes.names
     for row in rows:
         image = answers.images[row]
         small = read_image(image.source)
@@ -85,8 +84,8 @@ def _drawn(answers: TrustAnswers, rows: Sequence[int]) -> Iterator[Example]:
             name=image.name,
             licence=image.licence,
             accepted=bool(answers.accepted[row]),
-            answered=f"{LABELS[predicted[row]]} ({100 * answers.confidence[row]:.0f} %)",
-            truth="" if image.label == NO_CLASS else LABELS[image.label],
+            answered=f"{names[predicted[row]]} ({100 * answers.confidence[row]:.0f} %)",
+            truth="" if image.label == NO_CLASS else names[image.label],
             reasons=", ".join(answers.reasons[row]),
         )
 

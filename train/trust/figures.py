@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
 from edge_infer.names import counted, shown_name
 from train.metrics.figures import GroupBootstrap
+from train.metrics.missed import negative_field
 from train.trust.answers import TrustAnswers
 from train.trust.calibration import calibration_figures
 from train.trust.conformal import (
@@ -44,21 +44,25 @@ def part_figures(part: TrustAnswers, trust: Mapping[str, Any], *, seed: int = 0)
         )
     labels, predicted, groups = part.labels, part.predicted, part.groups
     bootstrap = GroupBootstrap(len(labels), groups=groups, seed=seed)
-    thresholds = np.array([trust["set_thresholds"][name] for name in LABELS])
+    classes = part.classes
+    thresholds = np.array([trust["set_thresholds"][name] for name in classes.names])
     alpha = float(trust["alpha"])
     return {
+        **negative_field(classes),
         "n": len(labels),
         "groups": len({group or row for row, group in enumerate(groups)}),
-        "coverage": coverage_figures(part.in_set, labels, groups, bootstrap),
+        "coverage": coverage_figures(part.in_set, labels, groups, bootstrap, classes),
         "set_size": set_size_figures(part.in_set, bootstrap),
         "resplits": resplit_figures(
-            part.probabilities, labels, groups, thresholds, alpha, seed=seed
+            part.probabilities, labels, groups, thresholds, alpha, seed=seed, classes=classes
         ),
         "selective": selective_figures(part.confidence, predicted != labels, bootstrap),
-        "decisions": decision_figures(labels, predicted, part.accepted, groups, bootstrap),
+        "decisions": decision_figures(labels, predicted, part.accepted, groups, bootstrap, classes),
         "reasons": part.counted_reasons(),
         "calibration": calibration_figures(labels, part.probabilities, bootstrap),
-        "shuffled_labels": coverage_figures(part.in_set, shuffled(labels, seed), groups, bootstrap),
+        "shuffled_labels": coverage_figures(
+            part.in_set, shuffled(labels, seed), groups, bootstrap, classes
+        ),
     }
 
 

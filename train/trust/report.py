@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
+from edge_infer.contract import RESEARCH_USE_ONLY
 from train.trust.answers import TrustAnswers
 from train.trust.examples import examples
 from train.trust.figures import part_figures, set_figures
@@ -87,13 +87,13 @@ def _without_arrays(trust: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _csv(sets: Sequence[tuple[str, TrustAnswers]]) -> bytes:
-    text = io.StringIO()
+    text, names = io.StringIO(), sets[0][1].classes.names
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
         [
             *("set", "name", "group", "label", "decision", "reasons", "prediction_set"),
             *("scope_score", "predicted"),
-            *(f"p_{name}" for name in LABELS),
+            *(f"p_{name}" for name in names),
         ]
     )
     for name, answers in sets:
@@ -102,18 +102,18 @@ def _csv(sets: Sequence[tuple[str, TrustAnswers]]) -> bytes:
             refused = bool(answers.refused[row])
             decision = "accept" if answers.accepted[row] else "abstain"
             kept = [
-                label for label, inside in zip(LABELS, answers.in_set[row], strict=True) if inside
+                label for label, inside in zip(names, answers.in_set[row], strict=True) if inside
             ]
             score = answers.scope_scores[row]
             writer.writerow(
                 [
                     *(name, image.name, image.group),
-                    "" if image.label == NO_CLASS else LABELS[image.label],
+                    "" if image.label == NO_CLASS else names[image.label],
                     "refused" if refused else decision,
                     " ".join(answers.reasons[row]),
                     " ".join(kept),
                     "" if np.isnan(score) else f"{score:.6f}",
-                    "" if refused else LABELS[predicted[row]],
+                    "" if refused else names[predicted[row]],
                     *("" if refused else f"{value:.6f}" for value in answers.probabilities[row]),
                 ]
             )

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edge_infer.contract import LABELS
+from edge_infer.classes import BRAIN, Classes
 from edge_infer.errors import NoInputs
 from edge_infer.inputs import expand_inputs
 from edge_infer.names import shown_name
 from train.data.manifest_table import read_table
 from train.data.problems import refuse
-from train.data.samples import Sample
+from train.data.samples import Sample, classes_of
 from train.trust.image_set import NO_CLASS, AskedImage, ImageSet, Kind
 
 __all__ = ["folder_sets", "other_data_sets", "part_images", "table_sets", "without_learnt"]
@@ -42,12 +42,16 @@ _NOTES = {
 }
 
 
-def table_sets(table: Path) -> list[ImageSet]:
+def table_sets(table: Path, classes: Classes = BRAIN) -> list[ImageSet]:
     """Sort a table's images by source, label and sequence.
 
     Needed are the columns ``path`` (from the table's folder) and ``label``; used are ``source``, ``patient_id``,
     ``modality`` and ``licence``. A label that is no class is a lesion of another kind, or no head at all if it is
     ``out_of_scope``: those are told apart by the folder that they lie in.
+
+    Args:
+        table: The file.
+        classes: What the bundle tells apart.
 
     Raises:
         UnreadableInput: The table cannot be read.
@@ -61,11 +65,13 @@ def table_sets(table: Path) -> list[ImageSet]:
         if not row["path"] or not row["label"] or "\0" in row["path"]:
             problems.append(f"line {line}: path or label is empty")
             continue
-        sets.setdefault(_sorted_by(row, table), []).append(
+        sets.setdefault(_sorted_by(row, table, classes), []).append(
             AskedImage(
                 source=table.parent / row["path"],
                 name=row["path"],
-                label=LABELS.index(row["label"]) if row["label"] in LABELS else NO_CLASS,
+                label=classes.names.index(row["label"])
+                if row["label"] in classes.names
+                else NO_CLASS,
                 group=row["patient_id"],
                 licence=row["licence"],
             )
@@ -124,10 +130,12 @@ def other_data_sets(
     for sample in others:
         if sample.group in own or sample.is_copy or sample.label_conflict:
             continue
-        key = sample.dataset, sample.class_name == "no_tumor"
+        key = sample.dataset, sample.label == sample.classes.negative_id
         sets.setdefault(key, []).append(_asked(sample, licences))
+    classes = classes_of(others)
     return [
-        _data_set(name, images, healthy=healthy) for (name, healthy), images in sorted(sets.items())
+        _data_set(name, images, classes, healthy=healthy)
+        for (name, healthy), images in sorted(sets.items())
     ]
 
 
@@ -184,17 +192,23 @@ def _asked(sample: Sample, licences: Mapping[str, str]) -> AskedImage:
     )
 
 
-def _data_set(name: str, images: Iterable[AskedImage], *, healthy: bool) -> ImageSet:
+def _data_set(
+    name: str, images: Iterable[AskedImage], classes: Classes, *, healthy: bool
+) -> ImageSet:
     mixed = healthy and name in _MIXED_HEALTHY
     return ImageSet(
-        name=f"{name} {'no_tumor' if healthy else 'tumours'}",
+        name=f"{name} {classes.negative if healthy else _others(classes)}",
         kind=Kind.NEAR if mixed else Kind.ELSEWHERE,
         note=_NOTES["mixed" if mixed else "data set"],
         images=tuple(images),
     )
 
 
-def _sorted_by(row: Mapping[str, str], table: Path) -> tuple[str, Kind, str]:
+def _others(classes: Classes) -> str:
+    return "tumours" if classes.is_brain else "other classes"
+
+
+def _sorted_by(row: Mapping[str, str], table: Path, classes: Classes) -> tuple[str, Kind, str]:
     """Return the set that a row belongs to: its name, its kind, and the key of its note."""
     source = row["source"] or table.absolute().parent.name
     label, modality = row["label"], row["modality"]
@@ -202,14 +216,14 @@ def _sorted_by(row: Mapping[str, str], table: Path) -> tuple[str, Kind, str]:
         return f"{source} {Path(row['path']).parent.name}".strip(), Kind.FAR, "foreign"
     if source in _SKULL_STRIPPED:
         return f"{source} skull-stripped", Kind.NEAR, "stripped"
-    if label not in LABELS:
+    if label not in classes.names:
         return f"{source} {label}", Kind.NEAR, "lesion"
-    if label == "no_tumor" and modality in (*_T1, *_UNKNOWN):
-        return f"{source} no_tumor", Kind.ELSEWHERE, "healthy"
+    if label == classes.negative and modality in (*_T1, *_UNKNOWN):
+        return f"{source} {label}", Kind.ELSEWHERE, "healthy"
     if modality in _UNKNOWN:
         return f"{source} unknown sequence", Kind.ELSEWHERE, "unknown"
     if modality in _T1:
-        return f"{source} tumours T1", Kind.ELSEWHERE, "scanner"
+        return f"{source} {_others(classes)} T1", Kind.ELSEWHERE, "scanner"
     return f"{source} {modality}", Kind.NEAR, "sequence"
 
 

@@ -93,5 +93,10 @@ def _own(prefix: str, groups: Sequence[str]) -> list[str]:
 def _decisions(others: TrustAnswers, seed: int) -> dict[str, Any]:
     bootstrap = GroupBootstrap(len(others.images), groups=others.groups, seed=seed)
     return decision_figures(
-        others.labels, others.predicted, others.accepted, others.groups, bootstrap
+        others.labels,
+        others.predicted,
+        others.accepted,
+        others.groups,
+        bootstrap,
+        others.classes,
     )

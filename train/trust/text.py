@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edge_infer.names import counted, shown_name
+from train.metrics.missed import missed_in
 from train.metrics.text import aligned, percent
 from train.trust.image_set import Kind
 
@@ -44,8 +45,8 @@ _DECISIONS = {
     "accuracy_among_accepted": "accuracy among accepted",
     "accuracy_among_accepted_by_patient": "accuracy among accepted, each patient counting the same",
     "accuracy": "accuracy of all, whatever was decided",
-    "tumor_called_no_tumor_among_accepted": "tumour called no_tumor among accepted",
-    "tumor_called_no_tumor": "tumour called no_tumor of all",
+}
+_LAST_DECISIONS = {
     "right_lost": "right answers lost",
     "wrong_and_accepted": "wrong and accepted, of all images",
 }
@@ -146,7 +147,7 @@ def decision_rows(part: Result) -> Rows:
         ("decisions", "value (95 % interval)", "n"),
         *(
             (name, percent(part["decisions"][key]), _n(part["decisions"][key]))
-            for key, name in _DECISIONS.items()
+            for key, name in _decisions(part).items()
         ),
         ("reasons", _counts(part["reasons"]), str(part["n"])),
     ]
@@ -208,14 +209,10 @@ def set_rows(result: Result) -> Rows:
 
 def elsewhere_rows(result: Result) -> Rows:
     """Return decisions on sets whose classes are known: what another scanner costs."""
-    keys = (
-        "accepted",
-        "accuracy",
-        "accuracy_among_accepted",
-        "tumor_called_no_tumor_among_accepted",
-        "right_lost",
-    )
-    rows: Rows = [("set", "kind", "n", *(_DECISIONS[key] for key in keys))]
+    decisions, (key, _) = _decisions(result["part"]), missed_in(result["part"]) or ("", "")
+    missed = [f"{key}_among_accepted"] if key else []
+    keys = ("accepted", "accuracy", "accuracy_among_accepted", *missed, "right_lost")
+    rows: Rows = [("set", "kind", "n", *(decisions[key] for key in keys))]
     for name, kind, its in _sets(result):
         if its["decisions"] is not None:
             figures = its["decisions"]
@@ -259,16 +256,24 @@ def shuffled_line(result: Result) -> str:
     return f"Negative control: with shuffled labels the coverage is {percent(figure, 1)}, n {figure['n']}"
 
 
+def _decisions(part: Result) -> dict[str, str]:
+    """Return the names of the figures of decisions; what was missed is among them if there is a negative class."""
+    key, words = missed_in(part) or ("", "")
+    missed = {f"{key}_among_accepted": f"{words} among accepted", key: f"{words} of all"}
+    return {**_DECISIONS, **(missed if key else {}), **_LAST_DECISIONS}
+
+
 def _summary(result: Result) -> dict[str, str]:
     part, together = result["part"], result["sets"]["together"]
     decisions, coverage = part["decisions"], part["coverage"]
+    names, (key, _) = _decisions(result["part"]), missed_in(result["part"]) or ("", "")
     asked = (
         "accepted",
         "accuracy_among_accepted",
         "accuracy_among_accepted_by_patient",
-        "tumor_called_no_tumor_among_accepted",
+        *([f"{key}_among_accepted"] if key else []),
     )
-    cells = {_DECISIONS[key]: _with_n(decisions[key]) for key in (*asked, "right_lost")}
+    cells = {names[key]: _with_n(decisions[key]) for key in (*asked, "right_lost")}
     for name, its in coverage.items():
         cells[f"coverage {name}, by image"] = _with_n(its["coverage"])
         cells[f"coverage {name}, by patient"] = _with_n(its["coverage_by_patient"])

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.classes import BRAIN
 from edge_infer.image_file import read_image
 from edge_infer.preprocessing import PreprocessorConfig
 from train.data.tumour_masks import resize_mask
@@ -115,6 +116,7 @@ def draw_examples(
             "no tumour, same volume": examples(chosen.without),
             "no tumour, other source": examples(chosen.others),
         },
+        BRAIN,
         f"{title}; drawn at random, seed {seed}",
         path,
     )

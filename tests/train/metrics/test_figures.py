@@ -13,6 +13,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from edge_infer.classes import BRAIN
 from edge_infer.contract import LABELS
 from train.metrics.figures import classification_metrics, wilson_interval
 
@@ -35,7 +36,7 @@ def labels_and_probabilities() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
 def metrics(
     labels_and_probabilities: tuple[NDArray[np.int64], NDArray[np.float64]],
 ) -> dict[str, Any]:
-    return classification_metrics(*labels_and_probabilities, LABELS)
+    return classification_metrics(*labels_and_probabilities, BRAIN)
 
 
 def test_wilsons_interval_of_eight_in_ten_is_the_known_one() -> None:
@@ -91,7 +92,7 @@ def test_figures_are_scikit_learns(
 def test_ties_count_half_in_the_area_as_in_scikit_learn() -> None:
     labels, probabilities = drawn(60, seed=4)
     answers = np.eye(len(LABELS))[probabilities.argmax(axis=1)]  # as of a baseline: 0 or 1
-    metrics = classification_metrics(labels, answers, LABELS)
+    metrics = classification_metrics(labels, answers, BRAIN)
     for index, name in enumerate(LABELS):
         expected = roc_auc_score(labels == index, answers[:, index])
         assert metrics["per_class"][name]["roc_auc"]["value"] == pytest.approx(expected)
@@ -137,8 +138,8 @@ def test_few_groups_give_a_wider_interval_than_as_many_images_alone() -> None:
     predicted = np.where(right, labels, (labels + 1) % 4)
     probabilities = np.eye(4)[predicted]
     groups = [f"patient {number}" for number in np.repeat(np.arange(patients), 10)]
-    alone = classification_metrics(labels, probabilities, LABELS)
-    grouped = classification_metrics(labels, probabilities, LABELS, groups=groups)
+    alone = classification_metrics(labels, probabilities, BRAIN)
+    grouped = classification_metrics(labels, probabilities, BRAIN, groups=groups)
     assert grouped["groups"] == patients
     assert alone["groups"] == 0
     assert width(grouped["accuracy_by_group"]) > 2 * width(alone["accuracy_by_group"])
@@ -150,7 +151,7 @@ def test_few_groups_give_a_wider_interval_than_as_many_images_alone() -> None:
 def test_the_same_seed_gives_the_same_intervals() -> None:
     labels, probabilities = drawn(30)
     first, second, other = (
-        classification_metrics(labels, probabilities, LABELS, seed=seed) for seed in (1, 1, 2)
+        classification_metrics(labels, probabilities, BRAIN, seed=seed) for seed in (1, 1, 2)
     )
     assert first == second
     assert first["macro_f1"] != other["macro_f1"]
@@ -160,7 +161,7 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 def test_a_class_that_does_not_occur_is_undefined_and_no_nan() -> None:
     labels, probabilities = drawn(40)
     kept = labels != 1
-    metrics = classification_metrics(labels[kept], probabilities[kept], LABELS)
+    metrics = classification_metrics(labels[kept], probabilities[kept], BRAIN)
     absent = metrics["per_class"]["meningioma"]
     assert absent["recall"]["value"] is None
     assert absent["roc_auc"]["value"] is None

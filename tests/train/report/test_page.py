@@ -82,7 +82,7 @@ def test_the_numbers_are_those_of_the_evaluation(
         "Accuracy (W)": "accuracy",
         "Balanced accuracy (G)": "balanced_accuracy",
         "ROC AUC, mean of the classes (G)": "roc_auc_macro",
-        "Tumours called no_tumor (W)": "tumor_called_no_tumor",
+        "Tumour called no_tumor (W)": "tumor_called_no_tumor",
     }
     for words, name in figures.items():
         of = (model, baselines["nearest_neighbour"], baselines["image_size"])
