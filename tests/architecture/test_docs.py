@@ -19,6 +19,7 @@ from edge_infer.contract import BUNDLE_FILES, INPUT_NAME, OUTPUT_NAMES, RESEARCH
 from edge_infer.manifest import _FIELDS, PRECISIONS
 from edge_infer.version import __version__
 from train.data.manifest_csv import COLUMNS, MASK
+from train.data.stated_classes import CLASS_COLUMNS
 from train.recipe import (
     Augmentation,
     Autoencoder,
@@ -192,7 +193,7 @@ def test_the_pages_name_what_the_code_names() -> None:
     for name in (*_FIELDS, *PRECISIONS):
         assert f"`{name}`" in text_of("docs/bundle.md")
     table = text_of("docs/data.md").partition("## manifest.csv")[2].partition("\n## ")[0]
-    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == (*COLUMNS, MASK)
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == (*COLUMNS, MASK, *CLASS_COLUMNS)
 
 
 #: A recipe and its sections.
