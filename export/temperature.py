@@ -18,6 +18,7 @@ from train.metrics.calibration_error import expected_calibration_error
 __all__ = ["fit_temperature", "temperature_fields"]
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5.0), 321))
+_NEUTRAL = 1 - 1e-9  # the middle of these, but for rounding
 
 
 def fit_temperature(
@@ -25,16 +26,21 @@ def fit_temperature(
 ) -> float:
     """Return the temperature of least negative log-likelihood, within 0.2..5 and to 1 %.
 
+    If every answer is right, it is not below 1: the likelihood then grows for ever as the temperature falls, and images
+    that are all right do not say how sure the model may be.
+
     Args:
         logits: (N, classes), of images that the model did not learn from.
         labels: (N,).
         groups: N patient groups.
     """
     rows, weights = np.arange(len(labels)), group_weights(groups)
+    is_all_right = bool((logits.argmax(axis=1) == labels).all())
+    candidates = _TEMPERATURES[_TEMPERATURES >= _NEUTRAL] if is_all_right else _TEMPERATURES
     losses = [
-        -weights @ np.log(softmax(logits, float(t))[rows, labels] + 1e-12) for t in _TEMPERATURES
+        -weights @ np.log(softmax(logits, float(t))[rows, labels] + 1e-12) for t in candidates
     ]
-    return round(float(_TEMPERATURES[int(np.argmin(losses))]), 4)
+    return round(float(candidates[int(np.argmin(losses))]), 4)
 
 
 def temperature_fields(

@@ -35,10 +35,14 @@ def test_the_fitted_temperature_calibrates_and_changes_no_answer() -> None:
     assert (softmax(logits, temperature).argmax(axis=1) == logits.argmax(axis=1)).all()
 
 
-def test_a_model_that_is_always_right_is_sharpened_no_further_than_the_lower_bound() -> None:
+def test_images_that_are_all_right_do_not_make_a_model_surer() -> None:
     labels = np.arange(40) % 4
     logits = np.eye(4, dtype=np.float32)[labels]
-    assert fit_temperature(logits, labels, ALONE[:40]) == pytest.approx(0.2)
+
+    assert fit_temperature(logits, labels, ALONE[:40]) == 1.0
+
+    logits[0] = [0.0, 3.0, 0.0, 0.0]  # a wrong one says how sure it may be
+    assert 0.2 < fit_temperature(logits, labels, ALONE[:40]) < 1.0
 
 
 def test_a_patient_counts_once_however_many_slices_there_are() -> None:
