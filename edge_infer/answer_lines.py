@@ -254,6 +254,7 @@ def bundle_facts(classifier: Classifier) -> Mapping[str, Any]:
     """
     bundle, trust = classifier.bundle, classifier.trust
     context = context_of(classifier)
+    fitted_on = {} if trust is None else bundle.manifest["trust"]["fitted_on"]
     return {
         "model": context["model"],
         "runtime": context["runtime"],
@@ -272,6 +273,8 @@ def bundle_facts(classifier: Classifier) -> Mapping[str, Any]:
             "target_accuracy": trust.target_accuracy,
             "scope_threshold": trust.scope_threshold,
             "fitted_on": trust.way,
+            "n": fitted_on["n"],
+            "groups": dict(fitted_on["groups"]),
         },
         "series_rule": bundle.manifest.get("series") is not None,
         "limits": {"image_bytes": MAX_FILE_BYTES},

@@ -173,7 +173,9 @@ def _classify(fields: Fields, identity: RequestId) -> Classify:
         raise _Fault("expected one of path, paths and length")
     timeout_s = fields.get("timeout_s")
     if timeout_s is not None and not (is_number(timeout_s, 0, _MAX_SECONDS) and timeout_s > 0):
-        raise _Fault(f"timeout_s is {shown_value(timeout_s)}, expected seconds above 0")
+        raise _Fault(
+            f"timeout_s is {shown_value(timeout_s)}, expected seconds above 0 and up to {_MAX_SECONDS:,.0f}"
+        )
     view, name = fields.get("view"), fields.get("name")
     if not isinstance(view, bool | None):
         raise _Fault(f"view is {shown_value(view)}, expected true or false")
