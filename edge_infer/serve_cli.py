@@ -1,6 +1,6 @@
 """``brain-serve``: answers over HTTP, with a page."""
 
-import contextlib
+import io
 import ipaddress
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from edge_infer.console import Command, FiniteRange, NamedPath, say
 from edge_infer.contract import RESEARCH_USE_ONLY
@@ -233,6 +234,7 @@ def _check_address(
     **_others: Any,
 ) -> None:
     if unix_socket is not None:
+        _refuse_others_than_the_socket()
         if not hasattr(__import__("socket"), "AF_UNIX"):
             raise click.UsageError("this system has no unix sockets for Python: use --port")
         return
@@ -255,6 +257,17 @@ def _check_address(
         )
     if not has_tls:
         say(f"WITHOUT TLS AT {host}: whoever sees the network reads the token and all images")
+
+
+def _refuse_others_than_the_socket() -> None:
+    context = click.get_current_context()
+    given = [
+        f"--{name}"
+        for name in ("host", "port")
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(f"--unix-socket listens in place of {' and '.join(given)}: give one")
 
 
 def _settings(workers: int, tls_files: tuple[Path, Path] | None, **options: Any) -> "Settings":
@@ -293,19 +306,29 @@ def _with_private_streams(run: Any) -> bool:
 
     Decoders in native code print values of headers there, which may be patient data.
     """
+    from edge_infer.errors import CannotWrite
     from edge_infer.private_streams import private_streams
     from edge_infer.service.log import log_to
 
     with (
-        os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", buffering=1) as log,
+        # Without a buffer, in which lines that cannot be written would stay.
+        io.TextIOWrapper(
+            io.FileIO(os.dup(sys.stderr.fileno()), "w"), encoding="utf-8", write_through=True
+        ) as log,
         private_streams() as (_, results),
     ):
-        log_to(log)
+        log_lines = log_to(log)
 
         def say_ready(facts: dict[str, Any]) -> None:
             line = (json.dumps(facts) + "\n").encode("ascii")
-            with contextlib.suppress(OSError):  # nobody reads it: the log says the same
+            try:
                 os.write(results, line)
+            except OSError as error:
+                raise CannotWrite(
+                    f"standard output: cannot be written ({error.strerror})",
+                    hint="let it lead to something that takes lines, such as /dev/null",
+                ) from None
+            log_lines.is_starting = False
 
         return bool(run(say_ready))
 

@@ -67,7 +67,7 @@ class Access:
         is_followed_link = is_page and headers.get("sec-fetch-mode") == "navigate"
         if site not in (None, *_OWN_SITES) and not (is_followed_link and method in SAFE_METHODS):
             raise _refused_page()
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _place(origin) != headers.get("host"):
             raise _refused_page()
         if method not in SAFE_METHODS and headers.get(_OWN_HEADER) != "1":
             raise _refused_page()
@@ -95,6 +95,14 @@ def _refused_page() -> Refused:
         "a browser sent this for a page that is not of this service, or without X-Brain-Edge: 1",
         hint="open the page at the service's own address",
     )
+
+
+def _place(origin: str) -> str | None:
+    """Return host and port of an origin; None, which equals none, if it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as an address in brackets without its end
+        return None
 
 
 def _digest(text: str) -> bytes:

@@ -14,6 +14,7 @@ from edge_infer.service.refusal import (
     ClientGone,
     Refused,
     error_body,
+    no_memory,
     status_of_code,
     unsupported,
 )
@@ -91,6 +92,8 @@ class Classify:
             raise Refused(
                 504, TimedOut, f"no answer within {seconds:g} s", hint="send less at once"
             ) from None
+        if isinstance(event, Ended) and event.is_out_of_memory:
+            raise no_memory()
         if isinstance(event, Ended) and event.bug is not None:
             raise self._bug(event.bug)
         return event

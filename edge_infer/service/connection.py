@@ -10,7 +10,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from edge_infer.service.limits import DRAIN_BYTES, Limits
-from edge_infer.service.refusal import Refused, busy, error_body
+from edge_infer.service.refusal import Refused, busy, error_body, no_memory
 from edge_infer.service.state import State
 
 __all__ = ["Connection"]
@@ -81,6 +81,8 @@ class Connection(H11Protocol):
                 return
         try:
             super().data_received(data)
+        except MemoryError:
+            self._say(no_memory())
         except h11.LocalProtocolError:  # it went on after its connection was told to end
             self.transport.abort()
 

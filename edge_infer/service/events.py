@@ -68,11 +68,13 @@ class Ended:
         told: The only line, of an answer that has no other.
         is_scan: Whether that line is of a scan or an archive.
         bug: Where the work failed, if it did.
+        is_out_of_memory: Whether it failed since there was too little memory.
     """
 
     told: Told | None = None
     is_scan: bool = False
     bug: str | None = None
+    is_out_of_memory: bool = False
 
     @property
     def lines(self) -> tuple[Told, ...]:

@@ -11,7 +11,7 @@ from edge_infer.errors import BrainError
 from edge_infer.service.access import Access
 from edge_infer.service.headers import PAGE_POLICY, PLAIN_POLICY, by_name, security_headers
 from edge_infer.service.log import place_of
-from edge_infer.service.refusal import ClientGone, Refused, error_body
+from edge_infer.service.refusal import ClientGone, Refused, error_body, no_memory
 from edge_infer.service.routes import OPEN_ROUTES, PAGE, route_of
 from edge_infer.service.state import State
 
@@ -60,6 +60,8 @@ class Guard:
             answering.status = answering.status or _GONE
         except Refused as refused:
             await answering.refuse(refused)
+        except MemoryError:
+            await answering.refuse(no_memory())
         except Exception as error:
             self._state.metrics.bug()
             _LOG.error("bug", extra={"fields": {"place": place_of(error)}})
@@ -71,6 +73,7 @@ class Guard:
             self._over(scope["method"], route, answering, seconds)
 
     def _check(self, method: str, route: str, headers: Mapping[str, str]) -> None:
+        _check_framing(headers)
         self._access.check_host(headers)
         self._access.check_origin(method, headers, is_page=route == PAGE)
         if route not in OPEN_ROUTES:
@@ -123,6 +126,18 @@ class _Answering:
             {"type": "http.response.start", "status": refused.status, "headers": headers}
         )
         await self.send({"type": "http.response.body", "body": body})
+
+
+def _check_framing(headers: Mapping[str, str]) -> None:
+    """Refuse a body that two readers may see end in two places: request smuggling (RFC 9112, section 6.1)."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise Refused(
+            400,
+            "bad_request",
+            "the request has both Content-Length and Transfer-Encoding",
+            hint="send one of them",
+            headers=(("Connection", "close"),),
+        )
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

@@ -116,6 +116,8 @@ class Job:
                 ended = self._answer()
         except Cancelled:
             pass
+        except MemoryError:
+            ended = Ended(is_out_of_memory=True)
         except BaseException as error:  # a thread's errors are seen by nobody else
             ended = Ended(bug=place_of(error))
         self._tell(ended)

@@ -17,6 +17,10 @@ from edge_infer.names import shown_name
 __all__ = ["Address", "listening"]
 
 _BACKLOG = 512
+#: The shortest limit of a system is macOS's: 104 bytes with the end (sockaddr_un).
+_PATH_HINT = (
+    "name a path of at most 103 bytes, in a folder that is there and that this user may write"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,29 +86,42 @@ def _tcp_socket(address: Address) -> Iterator[socket.socket]:
             bound.bind((numbers, address.port))
             bound.listen(_BACKLOG)
         except OSError as error:
-            raise _cannot(shown, error) from None
+            if error.errno == errno.EADDRINUSE:
+                raise _in_use(shown, "give --port another") from None
+            raise _cannot(shown, error, "name an address of this machine") from None
         yield bound
 
 
 @contextlib.contextmanager
 def _unix_socket(path: Path, *, for_group: bool) -> Iterator[socket.socket]:
     shown = shown_name(path)
+    if not path.name:
+        raise CannotWrite(f"{shown}: is a folder, expected a path to make", hint=_PATH_HINT)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locked(path.with_name(f".{path.name}.lock"), path))
+            with _umask(0o177):
+                stack.enter_context(locked(path.with_name(f".{path.name}.lock"), path))
             _remove_stale(path, shown)
             bound = stack.enter_context(contextlib.closing(socket.socket(socket.AF_UNIX)))
             # The mode is there from the beginning: nobody else can connect before a chmod.
-            former = os.umask(0o117 if for_group else 0o177)
-            try:
+            with _umask(0o117 if for_group else 0o177):
                 bound.bind(str(path))
-            finally:
-                os.umask(former)
             stack.callback(_remove_own, path, path.lstat().st_ino)
             bound.listen(_BACKLOG)
+        except OutputLocked:
+            raise _in_use(shown, "name another path") from None
         except OSError as error:
-            raise _cannot(shown, error) from None
+            raise _cannot(shown, error, _PATH_HINT) from None
         yield bound
+
+
+@contextlib.contextmanager
+def _umask(bits: int) -> Iterator[None]:
+    former = os.umask(bits)
+    try:
+        yield
+    finally:
+        os.umask(former)
 
 
 def _remove_stale(path: Path, shown: str) -> None:
@@ -124,7 +141,7 @@ def _remove_stale(path: Path, shown: str) -> None:
             return
         except TimeoutError:
             pass  # somebody listens, and is busy
-    raise OutputLocked(f"{shown}: another program listens there", hint="stop it, or name another")
+    raise _in_use(shown, "name another path")
 
 
 def _remove_own(path: Path, inode: int) -> None:
@@ -133,13 +150,10 @@ def _remove_own(path: Path, inode: int) -> None:
             path.unlink()
 
 
-def _cannot(shown: str, error: OSError) -> Exception:
+def _in_use(shown: str, way_out: str) -> OutputLocked:
+    return OutputLocked(f"{shown}: another program listens there", hint=f"stop it, or {way_out}")
 
-    if error.errno == errno.EADDRINUSE:
-        return OutputLocked(
-            f"{shown}: another program listens there", hint="stop it, or give --port another"
-        )
+
+def _cannot(shown: str, error: OSError, hint: str) -> CannotWrite:
     reason = error.strerror or str(error)
-    return CannotWrite(
-        f"{shown}: cannot be listened at ({reason})", hint="name an address of this machine"
-    )
+    return CannotWrite(f"{shown}: cannot be listened at ({reason})", hint=hint)

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import sys
 import time
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["log_to", "place_of"]
+from edge_infer.errors import CannotWrite
+
+__all__ = ["LogLines", "log_to", "place_of"]
 
 _LOGGER = "edge_infer.service"
 #: They say what clients sent, or show tracebacks; what matters of it is counted by the metrics.
@@ -25,9 +28,29 @@ class _JsonLine(logging.Formatter):
         return json.dumps(fields)
 
 
-def log_to(stream: IO[str]) -> None:
+class LogLines(logging.StreamHandler[IO[str]]):
+    """Writes lines of the log.
+
+    Attributes:
+        is_starting: While it is set, a line that cannot be written raises ``CannotWrite``. Afterwards requests are
+            answered also without a log.
+    """
+
+    is_starting = True
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 -- logging's own
+        """Raise, or say nothing: there is nowhere to say it."""
+        error = sys.exc_info()[1]
+        if self.is_starting and isinstance(error, OSError):
+            raise CannotWrite(
+                f"standard error: the log cannot be written ({error.strerror})",
+                hint="let it lead to something that takes lines, such as /dev/null",
+            ) from None
+
+
+def log_to(stream: IO[str]) -> LogLines:
     """Send the service's log to a stream, and everything else that libraries log nowhere."""
-    handler = logging.StreamHandler(stream)
+    handler = LogLines(stream)
     handler.setFormatter(_JsonLine())
     logger = logging.getLogger(_LOGGER)
     logger.handlers[:] = [handler]
@@ -38,6 +61,7 @@ def log_to(stream: IO[str]) -> None:
         other.handlers[:] = [logging.NullHandler()]
         other.propagate = False
         other.setLevel(logging.CRITICAL + 1)
+    return handler
 
 
 def place_of(error: BaseException) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "Refused",
     "busy",
     "error_body",
+    "no_memory",
     "status_of_code",
     "stopping",
     "unsupported",
@@ -70,6 +71,11 @@ def busy(message: str) -> Refused:
     """Return a refusal of what may be taken a moment later."""
     retry = ("Retry-After", str(_RETRY_S))
     return Refused(503, "busy", message, hint="ask again in a moment", headers=(retry,))
+
+
+def no_memory() -> Refused:
+    """Return the refusal of what memory is missing for at the moment."""
+    return busy("there is no memory left for the request")
 
 
 def stopping() -> Refused:

@@ -16,6 +16,7 @@ from edge_infer.service.access import Access
 from edge_infer.service.guard import Guard
 from edge_infer.service.limits import Limits
 from edge_infer.service.listening import Address, listening
+from edge_infer.service.open_files import within_open_files
 from edge_infer.service.private_files import read_token, tls_context
 from edge_infer.service.routes import make_routes
 from edge_infer.service.state import State
@@ -80,7 +81,9 @@ def serve(
     tls = None if settings.tls_files is None else tls_context(*settings.tls_files)
     with listening(settings.address) as bound:
         where = _where(settings, bound.getsockname())
-        state = State(load(), settings.limits, despite=settings.despite)
+        classifier = load()
+        limits = within_open_files(settings.limits)
+        state = State(classifier, limits, despite=settings.despite)
         access = _access(settings, where, token)
         routes = make_routes(state, with_page=settings.with_page)
         app = Guard(routes, state, access, logs_requests=settings.logs_requests)
@@ -158,6 +161,7 @@ def _facts(settings: Settings, state: State) -> dict[str, Any]:
         "version": __version__,
         "model": state.facts["model"],
         "workers": settings.limits.workers,
+        "connections": state.limits.connections,
         "threads": state.facts["runtime"]["num_threads"],
         "provider": state.facts["runtime"]["provider"],
         "device_choice": state.facts["device_choice"],

@@ -1,4 +1,4 @@
-// classify --runtime LIBRARY --model MODEL.onnx [--threads N] SCAN...
+// classify --runtime LIBRARY --model MODEL.onnx [--threads N] [--] SCAN...
 // One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 100 some refused, others docs/cli.md.
 
 #include <algorithm>
@@ -32,9 +32,14 @@ struct Arguments {
 
 /// False if the command is not of its form.
 bool parse(int argc, char** argv, Arguments& given) {
+  bool has_ended = false;  // the options have: "--" lets a file's name begin with two hyphens
   for (int at = 1; at < argc; ++at) {
     const std::string word = argv[at];
-    if (word.rfind("--", 0) != 0) {
+    if (!has_ended && word == "--") {
+      has_ended = true;
+      continue;
+    }
+    if (has_ended || word.rfind("--", 0) != 0) {
       given.files.push_back(word);
       continue;
     }
@@ -85,7 +90,7 @@ int main(int argc, char** argv) {
   brain_edge::switch_telemetry_off();
   Arguments given;
   if (!parse(argc, argv, given)) {
-    std::cerr << "usage: classify --runtime LIBRARY --model MODEL.onnx [--threads N] SCAN...\n" << kNotice << '\n';
+    std::cerr << "usage: classify --runtime LIBRARY --model MODEL.onnx [--threads N] [--] SCAN...\n" << kNotice << '\n';
     return kUsage;
   }
   try {

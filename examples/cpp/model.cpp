@@ -17,12 +17,22 @@ constexpr const char* kImage = "image";
 constexpr const char* kProbabilities = "probabilities";
 constexpr float kSumTolerance = 1e-4F;  // of a softmax over up to 100 classes in float32
 
+void check_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto kind = std::filesystem::status(path, ignored).type();
+  if (kind == std::filesystem::file_type::regular) return;
+  const std::string name = path.u8string();
+  if (kind == std::filesystem::file_type::not_found) throw unreadable(name + ": no such file");
+  if (kind == std::filesystem::file_type::directory) throw unreadable(name + ": is a folder, expected a one-file model");
+  if (kind == std::filesystem::file_type::none) throw unreadable(name + ": cannot be read");
+  throw unreadable(name + ": is not a regular file");
+}
+
 }  // namespace
 
 Model::Model(const std::filesystem::path& path, int threads) : environment_(ORT_LOGGING_LEVEL_FATAL, "brain-edge") {
   environment_.DisableTelemetryEvents();
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) throw unreadable(path.u8string() + ": no such file");
+  check_file(path);
   Ort::SessionOptions options;
   options.SetIntraOpNumThreads(threads)
       .SetInterOpNumThreads(1)
@@ -49,7 +59,7 @@ void Model::read_contract() {
     labels_ = contract.at("labels").get<std::vector<std::string>>();
     notice_ = contract.at("research_use_only").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    throw incompatible(std::string(kContract) + " cannot be read (" + error.what() + ")" + hint);
+    throw incompatible(std::string("the model's ") + kContract + " cannot be read" + hint + " (" + error.what() + ")");
   }
   const auto shape = session_.GetOutputTypeInfo(0).GetTensorTypeAndShapeInfo().GetShape();
   if (labels_.size() < 2 || shape != std::vector<int64_t>{static_cast<int64_t>(labels_.size())}) {

@@ -1,9 +1,10 @@
 // node classify.mjs MODEL.onnx SCAN...
-// One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 32 unusable model, 100 some refused.
-
-import { readFileSync } from "node:fs";
+// One line of JSON for each scan on stdout. Exit status: 0 all answered, 2 usage, 20 no such model, 32 unusable model,
+// 100 some refused.
 
 import { readContract } from "./contract.mjs";
+import { Failure, orFailure } from "./failure.mjs";
+import { readFile } from "./file.mjs";
 import { readImage } from "./image.mjs";
 import { againstSaturation } from "./saturation.mjs";
 
@@ -12,6 +13,7 @@ process.env.ORT_DISABLE_TELEMETRY = "1";
 const ort = await import("onnxruntime-node");
 
 const RESEARCH_USE_ONLY = "Research use only. Not a medical device. Not for diagnosis.";
+const MAX_FILE_BYTES = 64 * 2 ** 20;
 
 const [model, ...files] = process.argv.slice(2);
 if (!model || files.length === 0) {
@@ -19,35 +21,40 @@ if (!model || files.length === 0) {
   process.exit(2);
 }
 const { session, labels } = await open(model).catch((error) => {
-  console.error(`${model}: cannot be used (${error.message})`);
-  process.exit(32);
+  if (!(error instanceof Failure)) throw error;
+  console.error(`${model}: cannot be used: ${error.message}`);
+  process.exit(error.exitStatus);
 });
 let refused = 0;
 for (const file of files) {
   let answer;
   try {
-    answer = await classify(readImage(readFileSync(file)));
+    answer = await classify(readImage(readFile(file, MAX_FILE_BYTES)));
   } catch (error) {
+    if (!(error instanceof Failure)) throw error;
     refused += 1;
-    answer = { error: error.message };
+    answer = { error: error.message, code: error.code };
   }
   console.log(JSON.stringify({ file, ...answer, research_use_only: RESEARCH_USE_ONLY }));
 }
 process.exitCode = refused ? 100 : 0;
 
 async function open(path) {
-  const bytes = readFileSync(path); // once: labels and weights are then of the same file
+  const bytes = readFile(path); // once: labels and weights are then of the same file
   const { labels } = readContract(bytes);
   const options = { executionProviders: ["cpu"], logSeverityLevel: 3, ...(await againstSaturation(ort)) };
-  return { session: await ort.InferenceSession.create(bytes, options), labels };
+  const why = (error) => `onnxruntime cannot open it (${error.message})`;
+  const session = await orFailure("bundle_incompatible", why, () => ort.InferenceSession.create(bytes, options));
+  return { session, labels };
 }
 
 async function classify({ height, width, data }) {
   const image = new ort.Tensor("uint8", data, [height, width, 3]);
-  const { probabilities } = await session.run({ image }, ["probabilities"]);
+  const why = (error) => `onnxruntime failed (${error.message})`;
+  const { probabilities } = await orFailure("inference_failed", why, () => session.run({ image }, ["probabilities"]));
   const values = Array.from(probabilities.data);
   if (values.length !== labels.length || !values.every(Number.isFinite)) {
-    throw new Error("the model gave no usable probabilities");
+    throw new Failure("non_finite", "the model gave no usable probabilities");
   }
   const label = labels[values.indexOf(Math.max(...values))];
   return { label, probabilities: Object.fromEntries(labels.map((name, i) => [name, values[i]])) };

@@ -1,5 +1,7 @@
 // What a one-file model says about itself. onnxruntime-node does not show metadata_props, so they are read from the file.
 
+import { Failure } from "./failure.mjs";
+
 const CONTRACT = "brain_edge.contract";
 // Fields of ONNX's messages: ModelProto.metadata_props, StringStringEntryProto.key and .value.
 const METADATA_PROPS = 14;
@@ -16,11 +18,28 @@ export function readContract(model) {
     if (number !== METADATA_PROPS) continue;
     const entry = Object.fromEntries(Array.from(fields(bytes), (field) => [field.number, text.decode(field.bytes)]));
     if (entry[KEY] !== CONTRACT) continue;
-    const contract = JSON.parse(entry[VALUE]);
-    if (contract.form !== "end-to-end") break;
-    return contract;
+    return parsed(entry[VALUE]);
   }
-  throw new Error("the model is not one that brain-export --end-to-end wrote");
+  throw unusable(`the model has no ${CONTRACT}`);
+}
+
+function parsed(text) {
+  let contract;
+  try {
+    contract = JSON.parse(text);
+  } catch {
+    throw unusable(`the model's ${CONTRACT} cannot be read`);
+  }
+  if (contract?.form !== "end-to-end") throw unusable("the model is of another form");
+  const { labels } = contract;
+  if (!Array.isArray(labels) || labels.length < 2 || !labels.every((label) => typeof label === "string")) {
+    throw unusable("the model names no labels");
+  }
+  return contract;
+}
+
+function unusable(found) {
+  return new Failure("bundle_incompatible", `${found}; expected a file that brain-export --end-to-end wrote`);
 }
 
 /** The fields of a protocol-buffer message that have a length; https://protobuf.dev/programming-guides/encoding/. */
@@ -30,7 +49,7 @@ function* fields(message) {
     let value = 0;
     for (let factor = 1; ; factor *= 128) {
       const byte = message[at++];
-      if (byte === undefined || factor > 2 ** 63) throw new Error("the model is damaged or cut short");
+      if (byte === undefined || factor > 2 ** 63) throw unusable("the model is damaged or cut short");
       value += (byte & 127) * factor; // no shifts: they would cut it to 32 bits
       if (byte < 128) return value;
     }
@@ -43,9 +62,9 @@ function* fields(message) {
     else if (kind === 5) at += 4;
     else if (kind === 2) {
       const length = varint();
-      if (at + length > message.length) throw new Error("the model is damaged or cut short");
+      if (at + length > message.length) throw unusable("the model is damaged or cut short");
       yield { number: Math.floor(key / 8), bytes: message.subarray(at, at + length) };
       at += length;
-    } else throw new Error("the model is no ONNX file");
+    } else throw unusable("the model is no ONNX file");
   }
 }

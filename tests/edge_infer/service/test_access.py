@@ -69,6 +69,10 @@ def test_only_the_host_that_is_meant_is_answered(service: Service, host: str, st
         ({"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "x_brain_edge": "1"}, 403),
         ({"origin": "http://localhost:1", "x_brain_edge": "1"}, 403),
         ({"origin": "null", "x_brain_edge": "1"}, 403),
+        ({"origin": "http://[", "x_brain_edge": "1"}, 403),
+        ({"origin": "http://[::1", "x_brain_edge": "1"}, 403),
+        ({"origin": "http://]", "x_brain_edge": "1"}, 403),
+        ({"host": "[", "origin": "http://[", "x_brain_edge": "1"}, 403),
         ({"origin": "http://{host}@evil.example", "x_brain_edge": "1"}, 403),
     ],
 )
@@ -139,6 +143,8 @@ def test_a_token_that_others_may_read_or_guess_is_refused(token_file: Path) -> N
         (["--host", "example.org"], "expected an address in numbers"),
         (["--tls-cert", "c"], "need each other"),
         (["--group-may-connect"], "is for --unix-socket"),
+        (["--unix-socket", "s", "--port", "8765"], "in place of --port"),
+        (["--unix-socket", "s", "--host", "127.0.0.1"], "in place of --host"),
         (["--timeout", "nan"], "not a finite number"),
     ],
 )
@@ -211,9 +217,11 @@ def test_a_unix_socket_is_for_its_user_and_goes_with_the_service(
 ) -> None:
     path = tmp_path / "socket"
     service = start(unix_socket=path)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    lock = path.with_name(".socket.lock")
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (path, lock)] == [0o600, 0o600]
     assert service.classify(png()).status == 200
-    with pytest.raises(OutputLocked, match="socket"), listening(Address(unix_socket=path)):
+    in_use = "socket: another program listens there"
+    with pytest.raises(OutputLocked, match=in_use), listening(Address(unix_socket=path)):
         pass
     assert service.stop() == 0
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["log-0.jsonl"]
@@ -239,24 +247,19 @@ def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (["--bundle", "absent"], 30, "absent"),
-        (["--token-file", "absent", "--bundle", "{bundle}"], 20, "absent"),
+        (["--port", "0", "--bundle", "absent"], 30, "absent"),
+        (["--port", "0", "--token-file", "absent", "--bundle", "{bundle}"], 20, "absent"),
         (["--port", "{taken}", "--bundle", "{bundle}"], 41, "another program listens there"),
-        (
-            ["--unix-socket", "no/folder/socket", "--bundle", "{bundle}"],
-            40,
-            "cannot be listened at",
-        ),
+        (["--unix-socket", "no/folder/socket", "--bundle", "{bundle}"], 40, "name a path of at"),
+        (["--unix-socket", "x" * 120, "--bundle", "{bundle}"], 40, "name a path of at"),
+        (["--unix-socket", "/", "--bundle", "{bundle}"], 40, "name a path of at"),
     ],
 )
 def test_what_keeps_it_from_starting_is_named(
     words: list[str], status: int, message: str, bundle: Path, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        named = [
-            word.format(bundle=bundle, taken=other.getsockname()[1])
-            for word in ["--port", "0", *words]
-        ]
+        named = [word.format(bundle=bundle, taken=other.getsockname()[1]) for word in words]
         finished = subprocess.run(
             [sys.executable, "-m", "edge_infer.serve_cli", *named],
             capture_output=True,

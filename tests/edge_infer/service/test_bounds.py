@@ -1,15 +1,21 @@
 """Slow, broken, greedy and vanished clients cost the others nothing."""
 
+import io
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from service_contents import png
 from service_runs import Connection, Response, Service, request_bytes, wait_until
+from threaded_service import threaded_service
+
+from edge_infer.service import bodies
+from edge_infer.service.limits import Limits
 
 Start = Callable[..., Service]
 
@@ -75,6 +81,48 @@ def test_a_giant_in_chunks_is_refused_as_soon_as_it_is_one(start: Start) -> None
         connection.send(head + b"2710\r\n%s\r\n" % (b"x" * 10_000) * 11)
         assert connection.receive().status in (400, 413)
     assert service.metric("held_bytes") == 0
+
+
+class SmallMemory(io.BytesIO):
+    """A buffer as where memory is short."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > 100_000:
+            raise MemoryError
+        return super().write(data)
+
+
+def test_a_body_that_finds_no_memory_is_told_to_come_again(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with threaded_service(bundle, Limits(workers=1)) as service:
+        monkeypatch.setattr(bodies, "io", SimpleNamespace(BytesIO=SmallMemory))
+        for size, status in ((200_000, 503), (1000, 422)):
+            with service.connect() as connection:
+                body = b"\0" * size
+                connection.send(request_bytes("POST", "/v1/classify", body, host=service.host))
+                response = connection.receive()
+            assert response.status == status
+            if status == 503:
+                assert response.json["error"]["code"] == "busy"
+                assert response.headers["retry-after"] == "1"
+        wait_until(lambda: service.state.budget.held == 0)
+        assert "brain_serve_bugs_total 0" in service.state.metrics_text()
+
+
+def test_an_answer_that_finds_no_memory_is_no_bug(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_words: object, **_options: object) -> None:
+        raise MemoryError
+
+    with threaded_service(bundle, Limits(workers=1)) as service:
+        monkeypatch.setattr(service.state.lines, "of_content", fail)
+        with service.connect() as connection:
+            connection.send(request_bytes("POST", "/v1/classify", png(), host=service.host))
+            response = connection.receive()
+        assert (response.status, response.json["error"]["code"]) == (503, "busy")
+        assert "brain_serve_bugs_total 0" in service.state.metrics_text()
 
 
 def test_an_image_has_a_lower_limit_than_a_scan(service: Service) -> None:

@@ -92,6 +92,21 @@ def test_a_client_that_asks_first_is_told_to_go_on_or_not(service: Service) -> N
                 assert connection.receive().status == 200
 
 
+@pytest.mark.parametrize("path", ["/v1/classify", "/livez"])
+def test_a_body_of_two_lengths_is_refused_and_its_connection_ends(
+    service: Service, path: str
+) -> None:
+    """A proxy that goes by the other length would take the rest for a request of somebody else (smuggling)."""
+    content = png()
+    framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+    lengths = {"content_length": str(len(framed)), "transfer_encoding": "chunked"}
+    with service.connect(timeout_s=5) as connection:
+        connection.send(request_bytes("POST", path, framed, host=service.host, **lengths))
+        response = connection.receive()
+        assert (response.status, response.headers["connection"]) == (400, "close")
+        assert connection.is_closed
+
+
 def test_http_1_0_is_answered_and_ended(service: Service) -> None:
     with service.connect() as connection:
         content = png()

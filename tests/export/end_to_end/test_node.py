@@ -99,7 +99,8 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def refused_files() -> dict[str, tuple[bytes, str]]:
+def refused_files() -> dict[str, tuple[bytes, str, str]]:
+    """Content, code and a part of the message; the codes are those of brain-infer."""
     scan = Image.fromarray(phantom("glioma", np.random.default_rng(2), 64))
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -107,14 +108,29 @@ def refused_files() -> dict[str, tuple[bytes, str]]:
     clear.putpixel((3, 3), (0, 0, 0, 10))
     deep = Image.fromarray(np.asarray(scan).astype(np.uint16) * 16)
     return {
-        "turned.jpg": (saved(scan, "JPEG", exif=turned), "EXIF orientation is 6"),
-        "clear.png": (saved(clear, "PNG"), "transparent"),
-        "deep.png": (saved(deep, "PNG"), "16-bit"),
-        "blank.png": (saved(Image.new("L", (64, 64), 9), "PNG"), "blank"),
-        "tiny.png": (saved(scan.resize((15, 64)), "PNG"), "15 x 64 pixels"),
-        "cut.png": (saved(scan, "PNG")[:900], ""),
-        "cut.jpg": (saved(scan, "JPEG")[:900], ""),
-        "text.png": (b"not an image", "neither PNG nor JPEG"),
+        "turned.jpg": (saved(scan, "JPEG", exif=turned), "unsupported", "EXIF orientation is 6"),
+        "turned.png": (saved(scan, "PNG", exif=turned), "unsupported", "EXIF orientation is 6"),
+        "cmyk.jpg": (saved(scan.convert("CMYK"), "JPEG"), "unsupported", "4 channels"),
+        "filled.jpg": (
+            b"\xff\xd8\xff" + saved(scan.convert("CMYK"), "JPEG")[2:],
+            "unsupported",
+            "4",
+        ),
+        "frames.png": (
+            saved(scan, "PNG", save_all=True, append_images=[scan.rotate(9)]),
+            "unsupported",
+            "2 frames",
+        ),
+        "clear.png": (saved(clear, "PNG"), "unsupported", "transparent"),
+        "deep.png": (saved(deep, "PNG"), "unsupported", "16-bit"),
+        "blank.png": (saved(Image.new("L", (64, 64), 9), "PNG"), "unsupported", "blank"),
+        "tiny.png": (saved(scan.resize((15, 64)), "PNG"), "unsupported", "15 x 64 pixels"),
+        "wide.png": (saved(Image.new("L", (8193, 16)), "PNG"), "over_limit", "8193 x 16 pixels"),
+        "cut.png": (saved(scan, "PNG")[:900], "corrupt", "PNG is damaged or cut short"),
+        "cut.jpg": (saved(scan, "JPEG")[:900], "corrupt", "JPEG is damaged or cut short"),
+        "start.jpg": (b"\xff\xd8\xff", "corrupt", "JPEG is damaged or cut short"),
+        "text.png": (b"not an image", "corrupt", "neither PNG nor JPEG"),
+        "empty.png": (b"", "corrupt", "file is empty"),
     }
 
 
@@ -123,13 +139,17 @@ def test_node_gives_no_label_to_what_python_refuses_or_reads_otherwise(
     model: Path, tmp_path: Path
 ) -> None:
     files = refused_files()
-    for name, (data, _) in files.items():
+    for name, (data, _, _) in files.items():
         (tmp_path / name).write_bytes(data)
-    code, answers = classify(model, *(tmp_path / name for name in files))
-    assert code == 100
-    for (name, (_, reason)), answer in zip(files.items(), answers, strict=True):
+    reasons = {name: (code, reason) for name, (_, code, reason) in files.items()}
+    reasons["absent.png"] = ("unreadable", "cannot be read (no such file)")
+    reasons["."] = ("unreadable", "is a folder")
+    status, answers = classify(model, *(tmp_path / name for name in reasons))
+    assert status == 100
+    for (name, (code, reason)), answer in zip(reasons.items(), answers, strict=True):
         assert "label" not in answer, name
-        assert reason in answer["error"]
+        assert answer["code"] == code, name
+        assert reason in answer["error"], name
 
 
 @with_node
@@ -148,12 +168,17 @@ def test_node_names_the_labels_of_the_file(bundles: dict[str, Bundle], tmp_path:
 def test_node_refuses_a_file_that_does_not_name_its_labels(
     bundles: dict[str, Bundle], model: Path, tmp_path: Path
 ) -> None:
-    for name, content in (
-        ("bundle.onnx", bundles["int8"].model_bytes),
-        ("cut.onnx", model.read_bytes()[:-9]),
-        ("text.onnx", b"no model"),
+    (tmp_path / "folder.onnx").mkdir()
+    hint = "expected a file that brain-export --end-to-end wrote"
+    for name, content, status, reason in (
+        ("bundle.onnx", bundles["int8"].model_bytes, 32, hint),
+        ("cut.onnx", model.read_bytes()[:-9], 32, "onnxruntime cannot open it"),
+        ("text.onnx", b"no model", 32, hint),
+        ("absent.onnx", None, 20, "no such file"),
+        ("folder.onnx", None, 20, "is a folder"),
     ):
-        (tmp_path / name).write_bytes(content)
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
         done = subprocess.run(
             ["node", EXAMPLE / "classify.mjs", tmp_path / name, "scan.png"],
             capture_output=True,
@@ -161,8 +186,9 @@ def test_node_refuses_a_file_that_does_not_name_its_labels(
             check=False,
             timeout=120,
         )
-        assert (done.returncode, done.stdout) == (32, "")
+        assert (done.returncode, done.stdout) == (status, ""), name
         assert f"{name}: cannot be used" in done.stderr
+        assert reason in done.stderr
 
 
 def test_every_package_of_the_example_is_pinned_by_its_digest() -> None:

@@ -213,6 +213,21 @@ def test_labels_are_those_of_the_file(run: Run, shipped: Bundle, tmp_path: Path)
     assert line["label"] == "cyst"
 
 
+def test_a_name_that_looks_like_an_option_follows_two_hyphens(
+    program: Path, library: Path, model: Path, tmp_path: Path
+) -> None:
+    for name in ("--x", "--"):
+        (tmp_path / name).write_bytes(EXAMPLES[0].read_bytes())
+    words = [program, "--runtime", library, "--model", model, "--", "--x", "--"]
+    done = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert [(line["file"], line["label"]) for line in lines(done)] == [
+        ("--x", "glioma"),
+        ("--", "glioma"),
+    ]
+
+
 def test_a_name_that_is_no_text_is_no_trouble(run: Run, tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b'/\xff"\n.jpg'))
     odd.write_bytes(EXAMPLES[0].read_bytes())
@@ -230,12 +245,17 @@ def test_a_model_that_is_none_is_an_error_of_the_whole(
     onnx.save(graph, tmp_path / "three.onnx")
     contract.value = "["
     onnx.save(graph, tmp_path / "broken.onnx")
+    contract.value = "{}"
+    onnx.save(graph, tmp_path / "empty.onnx")
     (tmp_path / "text.onnx").write_text("no model")
+    (tmp_path / "folder.onnx").mkdir()
     for name, status, message in (
         ("three.onnx", 32, "3 labels"),
         ("broken.onnx", 32, "cannot be read"),
         ("text.onnx", 32, "onnxruntime cannot open it"),
         ("absent.onnx", 20, "no such file"),
+        ("folder.onnx", 20, "is a folder"),
+        ("empty.onnx", 32, "cannot be read; expected a file that brain-export --end-to-end wrote"),
     ):
         done = run(EXAMPLES[0], model=tmp_path / name)
         assert (done.returncode, done.stdout) == (status, ""), name
