@@ -39,8 +39,8 @@ function likely(line, facts) {
 
 /** Return the card that says what is to be done with an answer. */
 export function verdict(kind, title, lead, reasons) {
-  const mark = { accept: "✓", finding: "i", abstain: "!", skipped: "–", error: "×" }[kind];
-  const list = reasons.map(([name, meaning]) => el("li", {}, el("b", { text: `${name}. ` }), meaning));
+  const mark = { accept: "✓", finding: "i", careful: "!", abstain: "!", skipped: "–", error: "×" }[kind];
+  const list = reasons.map(([name, meaning]) => el("li", {}, name ? el("b", { text: `${name}. ` }) : null, meaning));
   return el(
     "section",
     { class: `verdict ${kind}` },

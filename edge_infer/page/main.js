@@ -5,7 +5,7 @@ import { announce, counted, el } from "./dom.js";
 import { saveAll, saveLines } from "./download.js";
 import { startDrops } from "./drops.js";
 import { jobRow } from "./list_view.js";
-import { Queue } from "./queue.js";
+import { isWhole, Queue } from "./queue.js";
 import { found, resultView } from "./result_view.js";
 import { firstKey, leftOutWords, said } from "./spoken.js";
 import { startTheme } from "./theme.js";
@@ -108,8 +108,8 @@ function changed(job) {
   }
   show();
   document.body.classList.toggle("empty", !queue.jobs.length);
-  const answered = queue.jobs.filter(({ lines }) => lines.length);
-  at("all").hidden = answered.length === 0;
+  at("all").hidden = queue.jobs.length === 0;
+  for (const id of ["save-lines", "save-all"]) at(id).hidden = !queue.jobs.some(isWhole);
   const left = queue.jobs.filter(({ state }) => state === "waiting" || state === "running").length;
   at("count").textContent = left ? `${queue.jobs.length - left} of ${queue.jobs.length}` : counted(queue.jobs.length, "item");
   if (isOver && queue.jobs.includes(job)) announce(`${job.work.name}: ${said(job)}${left ? "" : ". All done."}`);
@@ -139,8 +139,8 @@ queue.addEventListener("change", ({ detail }) => {
 });
 queue.addEventListener("token", enterToken);
 at("again").addEventListener("click", open);
-at("save-lines").addEventListener("click", () => saveLines(queue.jobs.flatMap(({ lines }) => lines), "brain-edge-answers"));
-at("save-all").addEventListener("click", () => saveAll(queue.jobs, facts));
+at("save-lines").addEventListener("click", () => saveLines(queue.jobs.filter(isWhole).flatMap(({ lines }) => lines), "brain-edge-answers"));
+at("save-all").addEventListener("click", () => saveAll(queue.jobs.filter(isWhole), facts));
 at("clear").addEventListener("click", () => [...queue.jobs].forEach((job) => queue.remove(job)));
 startTheme(at("theme"));
 startDrops(at("drop"), at("files"), at("folder"), taken);

@@ -73,6 +73,7 @@ export class Queue extends EventTarget {
       const file = await job.work.open(signal);
       for await (const line of this.#engine.classify(file, { onProgress, onWait, signal })) {
         signal.throwIfAborted();
+        if (isOfAnother(line, this.#engine.facts)) throw anotherModel();
         job.lines.push(line);
         this.#changed(job);
       }
@@ -90,8 +91,23 @@ export class Queue extends EventTarget {
   }
 }
 
+/** Whether all of a work was answered. Of one that was cancelled or broke off, what had arrived is not the whole. */
+export function isWhole(job) {
+  return job.lines.length > 0 && (job.state === "done" || (job.state === "failed" && !job.error));
+}
+
 function cleared(job) {
   return Object.assign(job, { state: "waiting", note: "", done: 0, total: 0, lines: [], error: null });
+}
+
+// What the page says of thresholds and classes is that of the model it was opened with.
+function isOfAnother(line, facts) {
+  return Boolean(line.model && facts?.model) && line.model.manifest_sha256 !== facts.model.manifest_sha256;
+}
+
+function anotherModel() {
+  const message = "the service has another model than when this page was opened";
+  return Object.assign(new Error(message), { hint: "Save what you need, and reload the page.", code: "another_model" });
 }
 
 function told(error) {

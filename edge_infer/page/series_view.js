@@ -61,8 +61,14 @@ export function seriesView(entry, facts, name) {
 function finding(line) {
   const abstains = line.finding === "abstain";
   const title = line.label ? `${findingWords(line.finding)}: ${shownName(line.label)}` : findingWords(line.finding);
-  const lead = abstains ? "This is not a result. Do not use it as one." : "By the rule below, for this series. It is no diagnosis.";
-  return verdict(abstains ? "abstain" : "finding", title, lead, line.reasons.map((reason) => reasonWords(reason, true)));
+  if (abstains) {
+    const why = line.reasons.map((reason) => reasonWords(reason, true));
+    return verdict("abstain", title, "This is not a result. Do not use it as one.", why);
+  }
+  // What weakens a finding stands beside it, not below the table.
+  const careful = [...new Set(line.warnings)].map((text) => ["", shownName(text)]);
+  const lead = `By the rule below, for this series. It is no diagnosis.${careful.length ? " To be read with it:" : ""}`;
+  return verdict(careful.length ? "careful" : "finding", title, lead, careful);
 }
 
 function described(line) {
@@ -82,7 +88,7 @@ function described(line) {
     runs.length ? ["In a row", runs.join("; ")] : null,
   ];
   const list = rows.filter(Boolean).map(([name, text]) => el("div", {}, el("dt", { text: name }), el("dd", { text: shownName(text) })));
-  return el("div", {}, el("dl", { class: "facts" }, ...list), notes(line.warnings));
+  return el("div", {}, el("dl", { class: "facts" }, ...list), line.finding === "abstain" ? notes(line.warnings) : null);
 }
 
 function countWords({ total, accepted, abstained, end_slices: ends, failed }) {

@@ -45,6 +45,14 @@ export function percent(value) {
   return `${(100 * value).toFixed(1)}\u00a0%`;
 }
 
+// By where the answers come from on which the thresholds were fitted (fitted_on of the bundle's trust).
+const CALIBRATED = {
+  "out-of-fold": "Calibrated on patients that the model had not seen: of images like those, given 90 %, about 90 in 100 are of that class.",
+  validation: "Calibrated on the images that also chose the model, so it may be less often right than it says.",
+  site: "Calibrated on images of this site: of images like those, given 90 %, about 90 in 100 are of that class.",
+  other: "Calibrated on few or other images: it may be less often right than it says.",
+};
+
 /** Return what a prediction set means. */
 export function setMeaning(line, facts) {
   if (!facts.trust) return "This model has no calibration, so no class is excluded and none is kept.";
@@ -52,14 +60,20 @@ export function setMeaning(line, facts) {
     return "Means nothing here: the calibration knows no image like this one.";
   }
   const share = Math.round(100 * (1 - facts.trust.alpha));
-  return `For images like those of the calibration, the true class is among these in at least ${share} of 100.`;
+  const { fitted_on: way, n, groups } = facts.trust;
+  const fewest = groups ? Math.min(...Object.values(groups)) : Infinity;
+  // What a threshold of so few groups can promise at most (conformal prediction).
+  const promised = Math.min(share, Math.floor((100 * fewest) / (fewest + 1)));
+  const said = `For images like those of the calibration, the true class is among these in at least ${promised} of 100.`;
+  if (way !== "validation") return said;
+  return `${said} That is too good: the same ${n ?? ""} images also chose the model.`.replace("  ", " ");
 }
 
 /** Return what the bars mean, in a sentence. */
 export function barsMeaning(line, facts) {
   if (line.decision !== "accept") return "Not accepted: they say which class is nearest, and no more.";
   if (!facts.trust) return "What the model gives each class. It is not calibrated: 90 % need not be right in 90 of 100.";
-  return "Calibrated on patients that the model had not seen: of images like those, given 90 %, about 90 in 100 are of that class. It is not the probability that a patient has a disease.";
+  return `${CALIBRATED[facts.trust.fitted_on] ?? CALIBRATED.other} It is not the probability that a patient has a disease.`;
 }
 
 /** Return what the colours over the scan mean. */

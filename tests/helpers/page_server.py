@@ -47,6 +47,8 @@ class PageServer:
     may_answer: threading.Event = field(default_factory=threading.Event)
     #: In place of the answers of the model.
     lines: list[dict[str, Any]] | None = None
+    #: Whether these lines name the model that they say, and not the one that is served.
+    keeps_model: bool = False
     #: Changes of what it says of itself.
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class PageServer:
         self.plan.clear()
         self.asked.clear()
         self.facts.clear()
-        self.token, self.seconds_a_line, self.lines = "", 0.0, None
+        self.token, self.seconds_a_line, self.lines, self.keeps_model = "", 0.0, None, False
 
     @property
     def bodies(self) -> list[bytes]:
@@ -130,6 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
             lines = list(AnswerLines(page.classifier).of_content(body, view=True))
             steps = [{"kind": "progress", "done": 1, "total": len(lines)}]
             lines = steps * (len(lines) > 1) + lines
+        elif not page.keeps_model:
+            model = bundle_facts(page.classifier)["model"]
+            lines = [{**line, "model": model} if "model" in line else line for line in lines]
         for line in lines:
             time.sleep(page.seconds_a_line)
             text = json.dumps(line).encode() + b"\n"

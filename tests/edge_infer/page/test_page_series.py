@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from chromium import NAMES, installed
 from dicom_files import CANARIES, drawn_volume, mr_series, write_files
-from page_lines import series_of_four
+from page_lines import answer, series_of_four
 from page_server import PageServer
 from page_tab import PageTab
 
@@ -126,6 +126,42 @@ def test_slices_are_walked_through_by_keys_and_clicks(page: PageTab, study: Path
     page.click(".link[aria-label='Show slice 3']")
     assert page.value(SHOWN).startswith("Slice 3 of 8")
     assert page.value(f"document.querySelector('{SLIDER}').value") == "3"
+
+
+@pytest.mark.parametrize(
+    "warnings", [[], ["slices lie 12 mm apart: a tumour between two is not seen"]]
+)
+def test_what_weakens_a_finding_stands_beside_it(
+    page: PageTab, server: PageServer, warnings: list[str]
+) -> None:
+    *slices, series = series_of_four()
+    server.lines = [*slices, {**series, "finding": "no_tumour_evidence", "warnings": warnings}]
+    page.drop([EXAMPLES[0]])
+    page.wait_for_jobs(1)
+    card = page.text(".series > .verdict")
+    assert all(words in card for words in warnings)
+    assert page.value("document.querySelector('.series > .verdict').className") == (
+        "verdict careful" if warnings else "verdict finding"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "words", "promised"),
+    [
+        ({"fitted_on": "out-of-fold", "n": 3246, "groups": {"a": 49, "b": 62}}, "had not seen", 90),
+        ({"fitted_on": "validation", "n": 36, "groups": {"a": 2, "b": 2}}, "chose the model", 66),
+    ],
+)
+def test_what_is_said_of_calibration_is_what_the_bundle_knows(
+    page: PageTab, server: PageServer, fitted_on: dict[str, object], words: str, promised: int
+) -> None:
+    server.lines = [answer({"a": 0.9, "b": 0.1}, prediction_set=["a"])]
+    server.facts = {"trust": {"alpha": 0.1, **fitted_on}}
+    page.open(server.url)
+    page.drop([EXAMPLES[0]])
+    page.wait_for_jobs(1)
+    assert words in page.text("#result")
+    assert f"at least {promised} of 100" in page.text("#result")
 
 
 def test_the_chart_tells_accepted_from_abstaining_end_and_failed_slices(

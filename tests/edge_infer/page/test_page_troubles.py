@@ -116,6 +116,31 @@ def test_a_lost_connection_is_said(troubled: PageTab, server: PageServer, fault:
     assert troubled.wait_for_jobs(1) == ["done"]
 
 
+def test_an_answer_of_another_model_is_not_read_with_the_words_of_the_first(
+    page: PageTab, server: PageServer
+) -> None:
+    server.lines, server.keeps_model = [answer({"a": 0.9, "b": 0.1})], True
+    page.drop(EXAMPLES[:1])
+    assert page.wait_for_jobs(1) == ["failed"]
+    assert "another model" in page.text("#result")
+    assert "reload the page" in page.text("#result")
+    assert page.value("document.querySelector('#save-lines').hidden")
+
+
+def test_of_an_answer_that_broke_off_nothing_is_saved_as_whole(
+    troubled: PageTab, server: PageServer
+) -> None:
+    hidden = "['#save-lines', '#save-all'].map(one => document.querySelector(one).hidden)"
+    server.lines = [answer({"a": 0.9, "b": 0.1}), answer({"a": 0.1, "b": 0.9})]
+    server.plan.append("cut")
+    troubled.drop(EXAMPLES[:1])
+    assert troubled.wait_for_jobs(1) == ["failed"]
+    assert troubled.value(hidden) == [True, True], "there is nothing whole to save"
+    troubled.click("button.icon[title=Retry]")
+    assert troubled.wait_for_jobs(1) == ["done"]
+    assert troubled.value(hidden) == [False, False]
+
+
 def test_what_runs_and_what_waits_is_cancelled_and_the_rest_goes_on(
     page: PageTab, server: PageServer
 ) -> None:
