@@ -167,6 +167,7 @@ def test_what_a_model_does_not_tell_apart_is_not_measured_or_taught(
     )
     assert taught.exit_code != 0
     assert "teacher brain: tells apart glioma, meningioma, no_tumor, pituitary" in taught.stderr
+    assert not (tmp_path / "taught").exists(), "what is refused leaves no run to be resumed"
     volumes = invoke(
         train_main,
         *("volumes", brain / "checkpoint", "--manifest", tmp_path / "none.csv"),

@@ -37,7 +37,7 @@ class ClassChoice:
         """
         items: list[str] = []
         if classes is not None:
-            items = [spelt(item) for item in next(csv.reader([classes], skipinitialspace=True), [])]
+            items = [spelt(item) for item in _cells(classes)]
             if not all(items) or not items:
                 raise DataRefused(
                     f"--classes {classes!r} has an empty name",
@@ -66,6 +66,16 @@ class ClassChoice:
     def labels(self, known: Collection[str]) -> tuple[str, ...]:
         """Return the labels, in order; several folders of one label count once."""
         return tuple(dict.fromkeys(self.folders(known).values()))
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise DataRefused(
+            f"--classes {line!r} is no line of names ({error})",
+            hint="write FOLDER or FOLDER=LABEL of each class, with commas between them",
+        ) from error
 
 
 def _folder_and_label(item: str, known: Collection[str]) -> tuple[str, str]:

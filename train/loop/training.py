@@ -86,6 +86,10 @@ def train_model(
         "weights": weights and without_folders(weights),
         "teacher": ", ".join(_run_of(teacher) for teacher in teachers) or None,
     }
+    if teachers:
+        # Before the folder is claimed, so that a wrong one leaves nothing; loaded again below, where it always was, for
+        # loading draws random numbers.
+        _teachers(teachers, classes)
     claim_run_folder(
         run,
         request,

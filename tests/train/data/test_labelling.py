@@ -188,3 +188,8 @@ def test_the_four_in_their_order_are_the_brain_classes_whatever_their_folders_ar
     assert [known.id_of(name) for name in "xyzw"] == [0, 1, 2, 3]
     with pytest.raises(DataRefused, match="unknown class 'glioma'"):
         known.id_of("glioma")
+
+
+def test_classes_that_are_no_line_of_csv_are_refused_with_what_to_write() -> None:
+    with pytest.raises(DataRefused, match="FOLDER or FOLDER=LABEL"):
+        ClassChoice.of_options("cat=a\nb,dog x=c", None)
