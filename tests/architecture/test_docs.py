@@ -193,7 +193,11 @@ def test_the_pages_name_what_the_code_names() -> None:
     for name in (*_FIELDS, *PRECISIONS):
         assert f"`{name}`" in text_of("docs/bundle.md")
     table = text_of("docs/data.md").partition("## manifest.csv")[2].partition("\n## ")[0]
-    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == (*COLUMNS, MASK, *CLASS_COLUMNS)
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == (
+        *COLUMNS,
+        MASK,
+        *CLASS_COLUMNS,
+    )
 
 
 #: A recipe and its sections.
