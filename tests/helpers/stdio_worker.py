@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -53,6 +54,8 @@ class HostedWorker:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(environment or {})},
+            # A test run in the background of a shell has SIGINT ignored, and its children inherit that.
+            preexec_fn=_heed_interrupts if os.name == "posix" else None,
         )
         assert self.process.stdin
         assert self.process.stdout
@@ -189,3 +192,7 @@ class Session:
 def lines_of(events: Sequence[Event]) -> Iterator[dict[str, Any]]:
     """The answers among lines."""
     return (one["line"] for one in events if one["event"] == "result")
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
