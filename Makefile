@@ -9,7 +9,7 @@ export ORT_DISABLE_TELEMETRY := 1
 # The onnxruntime and torch of this project never need a hub at test time; say so to the libraries.
 export HF_HUB_OFFLINE := 1
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs bench campaigns kit reproducible lock clean
 
 demo: $(VENV)/.installed
 	@BIN=$(BIN) bash examples/demo.sh
@@ -28,8 +28,10 @@ check: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_cli_docs.py
 	$(BIN)/python docs/make_benchmarks.py
+	$(BIN)/python docs/make_reliability.py
 	$(BIN)/python docs/make_results.py
 	$(BIN)/python docs/make_robustness.py
+	$(BIN)/python docs/make_soup.py
 	$(BIN)/python docs/make_trust.py
 
 # Beside every peer, on an otherwise idle machine: the first time an hour, later minutes. DATA_ARGS names the data set.
@@ -39,6 +41,26 @@ bench: $(VENV)/.installed
 	$(BIN)/brain-bench peers install
 	$(BIN)/brain-bench run --model $(MODEL) $(DATA_ARGS) --prepare-only
 	$(BIN)/brain-bench run --model $(MODEL) $(DATA_ARGS)
+
+# Every promise attacked: a few minutes. SIZE=full takes days, goes on where it was stopped, and publishes to
+# docs/reliability.json; CAMPAIGN="R4 R7" runs some of them.
+SIZE ?= ci
+CAMPAIGN ?=
+campaigns: $(VENV)/.installed
+	$(BIN)/python tests/campaigns/run.py $(CAMPAIGN) --size $(SIZE)
+
+# A folder from which a workstation without a network installs; KIT_ARGS="--platform windows --extras cpu,dicom".
+KIT_ARGS ?=
+kit: $(VENV)/.installed
+	$(BIN)/python .ci/supply/kit.py $(KIT_ARGS)
+
+# Wheel and sdist, built twice: the same bytes, or exit status 1.
+reproducible: $(VENV)/.installed
+	$(BIN)/python .ci/supply/distributions.py --output dist --twice
+
+# The versions and hashes that a kit installs.
+lock: $(VENV)/.installed
+	$(BIN)/python .ci/supply/lock.py
 
 # Made again when the dependencies change.
 $(VENV)/.installed: pyproject.toml

@@ -87,12 +87,15 @@ class Destination:
 
 
 class Node:
-    """A node with a stub for its classifier, in a folder of its own."""
+    """A node with a stub for its classifier, in a folder of its own.
+
+    ``answerer`` is ``stub``, ``real`` for ``brain-node`` itself, or the path of a program that gets the configuration.
+    """
 
     def __init__(self, folder: Path, *, answerer: str = "stub", **tables: dict[str, Any]) -> None:
         self.folder, self.spool = folder, folder / "spool"
         self.port, self.destination_port = free_port(), free_port()
-        self._is_stub = answerer == "stub"
+        self._answerer = answerer
         self.config = folder / "node.toml"
         self.log = folder / "log.txt"
         defaults: dict[str, dict[str, Any]] = {
@@ -116,9 +119,10 @@ class Node:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        script = [str(HELPERS / "stub_node.py"), str(self.config)]
-        if not self._is_stub:
-            script = ["-m", "edge_infer.node_cli", "run", "--config", str(self.config)]
+        script = {
+            "stub": [str(HELPERS / "stub_node.py"), str(self.config)],
+            "real": ["-m", "edge_infer.node_cli", "run", "--config", str(self.config)],
+        }.get(self._answerer, [self._answerer, str(self.config)])
         paths = [str(HELPERS), os.environ.get("PYTHONPATH", "")]
         variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         with self.log.open("ab") as log:
