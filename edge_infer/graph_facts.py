@@ -1,37 +1,31 @@
 """Read facts from an ONNX file without the onnx package, and refuse content that a bundle may not have.
 
 onnxruntime loads external data from files beside the model (relative to the working directory when a model comes as
-bytes), so the digest of model.onnx would not cover the weights; a loop or a custom operator makes a model a program.
-Both are refused here, before onnxruntime gets the file.
+bytes), so the digest of model.onnx would not cover the weights; a loop or a custom operator makes a model a program; a
+few bytes can ask for gigabytes. All are refused here, before onnxruntime gets the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from edge_infer.errors import BundleIntegrity, ContentRefused
+from edge_infer.operators import OPERATORS
 from edge_infer.protobuf import DamagedMessage, Message, RefusedMessage, read_message
+from edge_infer.weights_check import check_tensor
 
 __all__ = ["GraphFacts", "graph_facts"]
 
 _DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
-#: SequenceMap is a function around Loop; com.microsoft's searches are loops; EPContext names a file to load.
-_REFUSED_OPERATORS = frozenset(
-    {"If", "Loop", "Scan", "SequenceMap", "BeamSearch", "GreedySearch", "Sampling"}
-    | {"WhisperBeamSearch", "EPContext"}
-)
-
 # ModelProto
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
 # GraphProto
-_NODE, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE_INITIALIZER = 1, 5, 11, 12, 15
+_NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 # ValueInfoProto, TypeProto, TypeProto.Tensor, TensorShapeProto, TensorShapeProto.Dimension
 _TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_VALUE = 2, 1, 2, 1, 1
 # NodeProto
 _OP_TYPE, _ATTRIBUTE, _DOMAIN = 4, 5, 7
 # AttributeProto
-_TENSORS, _SPARSE_TENSORS = (5, 10), (22, 23)
-# TensorProto
-_DATA_LOCATION = 14
+_TENSORS = (5, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +49,25 @@ class GraphFacts:
     last_sides: dict[str, int]
 
 
-def graph_facts(model: bytes) -> GraphFacts:
+def graph_facts(model: bytes, *, also: Collection[str] = ()) -> GraphFacts:
     """Read and check model.onnx.
+
+    Args:
+        model: The file.
+        also: Operators that are taken beside those of ``edge_infer.operators``: of graphs that are no bundle's.
 
     Raises:
         BundleIntegrity: It is not an ONNX file.
-        ContentRefused: External data, control flow, local functions, operators of other domains, or an encoding that
-            two readers could read as two different graphs.
+        ContentRefused: External data, control flow, local functions, operators of other domains or that make tensors
+            out of nothing, sparse weights, weights that are not what their sides say, or an encoding that two readers
+            could read as two different graphs.
     """
     try:
         top = read_message(model, "ModelProto")
         graphs = list(_messages(top, _GRAPH))
         if not graphs:
             raise DamagedMessage("no graph")
-        _check_graph(graphs[0])
+        _check_graph(graphs[0], OPERATORS.union(also))
         return GraphFacts(
             ir_version=_integer(top, _IR_VERSION),
             opset=_opset(top),
@@ -85,41 +84,28 @@ def graph_facts(model: bytes) -> GraphFacts:
         ) from error
 
 
-def _check_graph(graph: Message) -> None:
-    for tensor in _tensors(graph, (_INITIALIZER,), (_SPARSE_INITIALIZER,)):
-        _check_tensor(tensor)
+def _check_graph(graph: Message, operators: Collection[str]) -> None:
+    for tensor in _messages(graph, _INITIALIZER):
+        check_tensor(tensor)
     for node in _messages(graph, _NODE):
-        _check_node(node)
+        _check_node(node, operators)
 
 
-def _check_node(node: Message) -> None:
+def _check_node(node: Message, operators: Collection[str]) -> None:
     operator, domain = _text(node, _OP_TYPE), _text(node, _DOMAIN)
     if domain not in _DOMAINS:
         raise RefusedMessage(
             f"operator {operator!r} is of domain {domain!r}, expected ONNX's own or com.microsoft"
         )
-    if operator in _REFUSED_OPERATORS:
-        raise RefusedMessage(f"holds control flow or a reference ({operator}), expected neither")
+    if operator not in operators:
+        raise RefusedMessage(
+            f"holds operator {operator!r}, expected those that compute from what is there: "
+            "no control flow, no references, nothing that makes a tensor of any size"
+        )
     for attribute in _messages(node, _ATTRIBUTE):
-        for tensor in _tensors(attribute, _TENSORS, _SPARSE_TENSORS):
-            _check_tensor(tensor)
-
-
-def _tensors(
-    message: Message, dense: tuple[int, ...], sparse: tuple[int, ...]
-) -> Iterator[Message]:
-    for number in dense:
-        yield from _messages(message, number)
-    for number in sparse:
-        for tensor in _messages(message, number):
-            yield from _messages(tensor, 1)  # values
-            yield from _messages(tensor, 2)  # indices
-
-
-def _check_tensor(tensor: Message) -> None:
-    # external_data itself is not in our schema, so it is refused while reading.
-    if _integer(tensor, _DATA_LOCATION) != 0:
-        raise RefusedMessage("weights lie in another file, expected all of them inside")
+        for number in _TENSORS:
+            for tensor in _messages(attribute, number):
+                check_tensor(tensor)
 
 
 def _opset(top: Message) -> int:

@@ -63,7 +63,6 @@ MESSAGES: Mapping[str, Mapping[int, FieldType]] = {
         12: _many("ValueInfoProto"),  # output
         13: _many("ValueInfoProto"),  # value_info
         14: _many("TensorAnnotation"),
-        15: _many("SparseTensorProto"),  # sparse_initializer
         16: _METADATA,
     },
     "NodeProto": {
@@ -91,16 +90,12 @@ MESSAGES: Mapping[str, Mapping[int, FieldType]] = {
         14: _one("TypeProto"),
         15: _many("TypeProto"),
         20: _INT32,  # type
-        22: _one("SparseTensorProto"),
-        23: _many("SparseTensorProto"),
     },
     "TensorProto": {
         1: _many("int64"),  # dims
         2: _INT32,  # data_type
-        3: _one("Segment"),
         4: _many("float"),
         5: _many("int32"),
-        6: _many("bytes"),
         7: _many("int64"),
         8: _BYTES,  # name
         9: _BYTES,  # raw_data
@@ -110,8 +105,6 @@ MESSAGES: Mapping[str, Mapping[int, FieldType]] = {
         14: _INT32,  # data_location
         16: _METADATA,
     },
-    "Segment": {1: _INT64, 2: _INT64},
-    "SparseTensorProto": {1: _one("TensorProto"), 2: _one("TensorProto"), 3: _many("int64")},
     "TensorAnnotation": {1: _BYTES, 2: _METADATA},
     "ValueInfoProto": {1: _BYTES, 2: _one("TypeProto"), 3: _BYTES, 4: _METADATA},
     "TypeProto": {
@@ -130,6 +123,8 @@ MESSAGES: Mapping[str, Mapping[int, FieldType]] = {
 }
 
 _IN_ANOTHER_FILE = "weights lie in another file, expected all of them inside"
+_SPARSE = "holds sparse weights, which can stand for a tensor of any size, expected dense ones"
+_TEXT = "holds weights of text, expected numbers"
 _GRAPH_IN_A_NODE = "holds control flow (a graph inside a node), expected none"
 
 #: What is refused by name, and what is said then.
@@ -138,5 +133,9 @@ REFUSED_FIELDS: Mapping[tuple[str, int], str] = {
     ("ModelProto", 25): "holds local functions, expected plain operators",
     ("AttributeProto", 6): _GRAPH_IN_A_NODE,
     ("AttributeProto", 11): _GRAPH_IN_A_NODE,
+    ("AttributeProto", 22): _SPARSE,
+    ("AttributeProto", 23): _SPARSE,
+    ("GraphProto", 15): _SPARSE,
+    ("TensorProto", 6): _TEXT,
     ("TensorProto", 13): _IN_ANOTHER_FILE,
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from edge_infer.onnx_schema import MESSAGES, REFUSED_FIELDS, FieldType
 
-__all__ = ["DamagedMessage", "Message", "RefusedMessage", "read_message"]
+__all__ = ["DamagedMessage", "Message", "RefusedMessage", "integers", "read_message"]
 
 #: A message: the values of each field in order, by field number.
 Message = dict[int, list["int | memoryview | Message"]]
@@ -54,6 +54,26 @@ def read_message(data: bytes, kind: str) -> Message:
     return _Reader(data).message(kind, 0, len(data), depth=0)
 
 
+def integers(message: Message, number: int) -> list[int]:
+    """Return the whole numbers of a field of int32, int64 or uint64, whether they are packed or not.
+
+    Args:
+        message: As ``read_message`` returns it.
+        number: Of the field. Packed numbers are taken as int64.
+
+    Raises:
+        DamagedMessage: Packed numbers are cut short.
+        RefusedMessage: One is padded or too large.
+    """
+    found: list[int] = []
+    for value in message.get(number, ()):
+        if isinstance(value, int):
+            found.append(value)
+        elif isinstance(value, memoryview):
+            found += _Reader(bytes(value)).packed()
+    return found
+
+
 class _Reader:
     """Reads the bytes once and counts fields."""
 
@@ -80,6 +100,13 @@ class _Reader:
             )
         _check_choices(kind, schema, found)
         return found
+
+    def packed(self) -> Iterator[int]:
+        """Yield numbers that lie one after the other."""
+        position = 0
+        while position < len(self._data):
+            value, position = self._varint(position)
+            yield _of_type(value, "int64", "a packed number")
 
     def _value(
         self, name: str, field: FieldType, wire_type: int, start: int, end: int, depth: int

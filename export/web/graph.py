@@ -44,7 +44,8 @@ def web_graph(classifier: Classifier) -> tuple[bytes, float]:
     graph = graph_of_image(model, bundle.preprocessor, OUTPUT_NAMES, _without_batch(model))
     graph.graph.name = "brain_edge_web"
     data = bytes(graph.SerializeToString())
-    graph_facts(data)  # it refuses what it refuses in a bundle
+    # It refuses what it refuses in a bundle; but an image of any size needs the numbers of its rows and columns.
+    graph_facts(data, also={"Range"})
     return data, _difference(data, classifier)
 
 
