@@ -61,6 +61,7 @@ def to_grey(image: Image.Image, name: str) -> Image.Image:
         raise UnsupportedImage(
             f"{name}: image is blank (every pixel is {brightest}), expected a scan"
         )
+    grey.info = {}  # comments, EXIF: text of the file would go along, and Pillow writes it into what is saved
     return grey
 
 

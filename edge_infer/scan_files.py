@@ -1,10 +1,15 @@
 """What kind of scan a file holds, told by its first bytes; and how large a file of a scan may be."""
 
+import io
+import zlib
+from collections.abc import Iterator
 from typing import Literal
 
+from edge_infer.errors import CorruptImage, InputOverLimit
 from edge_infer.formats.medical import name_of_medical_format
+from edge_infer.unpacked_room import make_room
 
-__all__ = ["MAX_SCAN_BYTES", "START_BYTES", "ScanKind", "kind_of"]
+__all__ = ["GZIP", "MAX_SCAN_BYTES", "START_BYTES", "ScanKind", "kind_of", "unpacked"]
 
 ScanKind = Literal["dicom", "nifti", "zip"]
 
@@ -14,6 +19,9 @@ MAX_SCAN_BYTES = 512 * 2**20
 #: So many bytes are enough for ``kind_of``.
 START_BYTES = 512
 
+GZIP = b"\x1f\x8b"
+
+_PIECE = 2**14  # bytes; deflate makes at most 1,032 times as many of them
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -29,3 +37,48 @@ def kind_of(start: bytes) -> ScanKind | None:
     if name.startswith("DICOM") and "gzip" not in name:
         return "dicom"
     return "nifti" if name.startswith("NIfTI") else None
+
+
+def unpacked(packed: bytes | memoryview, name: str, *, is_gzip: bool, limit: int) -> bytes:
+    """Return what a deflate stream holds, or a gzip file of one or several members.
+
+    It is counted before any of it is kept, so that a bomb takes no memory.
+
+    Args:
+        packed: The whole stream.
+        name: Of the file, as shown.
+        is_gzip: Otherwise it has no header.
+        limit: Bytes.
+
+    Raises:
+        CorruptImage: It is cut short.
+        InputOverLimit: It holds more.
+        zlib.error: It is damaged.
+    """
+    size = 0
+    for part in _parts(packed, name, is_gzip=is_gzip):
+        size += len(part)
+        if size > limit:
+            raise InputOverLimit(f"{name}: unpacks to more than {limit // 2**20} MiB")
+    make_room("stream", size, name)
+    whole = io.BytesIO()
+    for part in _parts(packed, name, is_gzip=is_gzip):
+        whole.write(part)
+    return whole.getvalue()
+
+
+def _parts(packed: bytes | memoryview, name: str, *, is_gzip: bool) -> Iterator[bytes]:
+    at = 0
+    while True:
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS + 16 if is_gzip else -zlib.MAX_WBITS)
+        while not unpacker.eof:
+            piece = packed[at : at + _PIECE]
+            if not piece:
+                kind = "gzip" if is_gzip else "deflated"
+                raise CorruptImage(
+                    f"{name}: file is cut short ({kind})", hint="copy or export the file again"
+                )
+            yield unpacker.decompress(piece)
+            at += len(piece) - len(unpacker.unused_data)
+        if not is_gzip or packed[at : at + 2] != GZIP:
+            return

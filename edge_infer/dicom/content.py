@@ -6,16 +6,15 @@ is told to read files without a preamble.
 
 import io
 import struct
-import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge_infer.dicom.header import Dataset
 from edge_infer.dicom.quiet import foreign_errors
 from edge_infer.dicom.tags import FLOAT_PIXELS, HEADER_TAGS, PIXEL_DATA, PIXEL_TAGS
-from edge_infer.errors import CorruptImage, InputOverLimit
-from edge_infer.scan_files import MAX_SCAN_BYTES
+from edge_infer.errors import InputOverLimit
+from edge_infer.scan_files import MAX_SCAN_BYTES, unpacked
 
 __all__ = ["Content", "parse"]
 
@@ -29,6 +28,10 @@ _NATIVE = {  # by (implicit, little endian)
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT"})
 #: pydicom reads an element in two or three steps; an enhanced MR of 1,000 frames takes some 150,000.
 _MOST_STEPS = 4_000_000
+#: Of these, ahead of the data set: pydicom reads groups 0002 and 0000 there, which have some 20 elements each.
+_MOST_STEPS_AHEAD = 4096
+#: Beside the steps, since those of real files stand in sequences: a classic MR has some 200 elements, 500 at the most.
+_MOST_ELEMENTS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +81,15 @@ def _parse(data: bytes, name: str, *, with_pixels: bool, also: Collection[int]) 
         data = bytes(_PREAMBLE) + data
     meta, end = _meta_of(data)
     tags = [*HEADER_TAGS, *also, *(PIXEL_TAGS if with_pixels else ())]
-    pixels = _PixelsAhead(is_end=not with_pixels)
+    pixels = _PixelsAhead(name, is_end=not with_pixels)
     if meta.get(0x0010) == _DEFLATED:
-        file = _BoundedSteps(_inflated(memoryview(data)[end:], name), name)
+        packed = memoryview(data)[end:]
+        file = _BoundedSteps(unpacked(packed, name, is_gzip=False, limit=MAX_SCAN_BYTES), name)
         body = read_dataset(file, False, True, stop_when=pixels, specific_tags=tags)
         header = FileDataset("", body, None, FileMetaDataset(), False, True)
     else:
-        file = _BoundedSteps(data, name)
+        file = _BoundedSteps(data, name, most=_MOST_STEPS_AHEAD)
+        pixels.first = file.allow_all
         header = read_partial(file, stop_when=pixels, specific_tags=tags, force=True)
     stated = meta.get(0x0010) or str(header.file_meta.get("TransferSyntaxUID") or "")
     implicit, little = header.original_encoding
@@ -104,7 +109,9 @@ def _meta_of(data: bytes) -> tuple[dict[int, str], int]:
     """Return the text values of group 0002 by element, and where the group ends; explicit little endian, PS3.10 7.1."""
     at = _PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
     found: dict[int, str] = {}
-    while data[at : at + 2] == b"\x02\0" and at + 12 <= len(data):
+    for _ in range(_MOST_STEPS_AHEAD):
+        if data[at : at + 2] != b"\x02\0" or at + 12 > len(data):
+            break
         (element,) = struct.unpack_from("<H", data, at + 2)
         is_long = data[at + 4 : at + 6] in _LONG
         length = struct.unpack_from("<I" if is_long else "<H", data, at + (8 if is_long else 6))[0]
@@ -115,26 +122,22 @@ def _meta_of(data: bytes) -> tuple[dict[int, str], int]:
     return found, at
 
 
-def _inflated(packed: memoryview, name: str) -> bytes:
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = unpacker.decompress(packed, MAX_SCAN_BYTES)
-    if unpacker.unconsumed_tail:
-        raise InputOverLimit(f"{name}: unpacks to more than {MAX_SCAN_BYTES // 2**20} MiB")
-    if not unpacker.eof:
-        raise CorruptImage(
-            f"{name}: file is cut short (deflated DICOM)", hint="copy or export the file again"
-        )
-    return unpacked
-
-
 class _PixelsAhead:
-    """Asked by pydicom before each element: notes those that hold pixels, and ends the reading there."""
+    """Asked by pydicom before each element that is in no sequence: notes pixels, and ends the reading there."""
 
-    def __init__(self, *, is_end: bool) -> None:
+    def __init__(self, name: str, *, is_end: bool) -> None:
+        self._shown = name
         self._is_end = is_end
+        self._elements = 0
+        self.first: Callable[[], None] | None = None
         self.seen: set[int] = set()
 
     def __call__(self, tag: Any, _vr: str | None, _length: int) -> bool:
+        self._elements += 1
+        if self._elements == 1 and self.first is not None:
+            self.first()
+        if self._elements > _MOST_ELEMENTS:
+            raise InputOverLimit(f"{self._shown}: DICOM header has too many elements")
         found = int(tag)
         if found in FLOAT_PIXELS or found == PIXEL_DATA:
             self.seen.add(found)
@@ -145,14 +148,18 @@ class _PixelsAhead:
 class _BoundedSteps(io.BytesIO):
     """A file in memory that can be read in so many steps only."""
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, *, most: int = _MOST_STEPS) -> None:
         super().__init__(data)
         self._shown = name
-        self._steps = 0
+        self._steps, self._most = 0, most
+
+    def allow_all(self) -> None:
+        """Allow as many steps as a data set may take."""
+        self._most = _MOST_STEPS
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as any file."""
         self._steps += 1
-        if self._steps > _MOST_STEPS:
+        if self._steps > self._most:
             raise InputOverLimit(f"{self._shown}: DICOM header has too many elements")
         return super().read(size)

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import zlib
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -20,14 +19,17 @@ from edge_infer.errors import (
 )
 from edge_infer.nifti.lie import lie_of
 from edge_infer.refusals import Refusal
-from edge_infer.scan_files import MAX_SCAN_BYTES
+from edge_infer.scan_files import GZIP, MAX_SCAN_BYTES, unpacked
 
 __all__ = ["MAX_SLICES", "Volume", "parse_volume"]
 
 MAX_SLICES = 4096
-_GZIP = b"\x1f\x8b"
-_UNPACKED = 2**22  # bytes unpacked at once
 _PAIRS = (b"ni1\0", b"ni2\0")
+#: ``sizeof_hdr`` by whether it is NIfTI-2, in either byte order. nibabel only logs another one.
+_HEADER_SIZES = {
+    False: (b"\x5c\x01\0\0", b"\0\0\x01\x5c"),
+    True: (b"\x1c\x02\0\0", b"\0\0\x02\x1c"),
+}
 _LABELS, _FIRST_STATISTIC, _LAST_STATISTIC = 1002, 2, 24  # intent codes of nifti1.h
 _VECTORS = frozenset({1003, 1004, 1005, 1006, 1007, 1008, 1009, 2003, 2004})
 
@@ -97,25 +99,9 @@ def parse_volume(data: bytes, name: str) -> Volume:
 
 
 def _unpacked(data: bytes, name: str) -> bytes:
-    if not data.startswith(_GZIP):
+    if not data.startswith(GZIP):
         return data
-    parts: list[bytes] = []
-    size, rest = 0, data
-    while rest.startswith(_GZIP):  # a gzip file may have several members
-        unpacker = zlib.decompressobj(wbits=31)
-        while not unpacker.eof:
-            part = unpacker.decompress(rest, _UNPACKED)
-            rest = unpacker.unconsumed_tail
-            if not part and not rest and not unpacker.eof:
-                raise CorruptImage(
-                    f"{name}: file is cut short (gzip)", hint="copy or export the file again"
-                )
-            size += len(part)
-            if size > MAX_SCAN_BYTES:
-                raise InputOverLimit(f"{name}: unpacks to more than {MAX_SCAN_BYTES // 2**20} MiB")
-            parts.append(part)
-        rest = unpacker.unused_data
-    return b"".join(parts)
+    return unpacked(data, name, is_gzip=True, limit=MAX_SCAN_BYTES)
 
 
 def _parse(data: bytes, name: str) -> Volume:
@@ -127,6 +113,11 @@ def _parse(data: bytes, name: str) -> Volume:
             hint="give both to a converter, and what it makes here: a .nii.gz",
         )
     kind = nibabel.Nifti2Image if data[4:7] == b"n+2" else nibabel.Nifti1Image
+    if data[:4] not in _HEADER_SIZES[kind is nibabel.Nifti2Image]:
+        raise CorruptImage(
+            f"{name}: NIfTI is damaged: its header states a length that no header has",
+            hint="copy or export the file again",
+        )
     image = kind.from_bytes(data)
     header, shape = image.header, image.shape
     _check_kind(header, name)

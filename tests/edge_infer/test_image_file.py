@@ -57,6 +57,16 @@ def test_a_jpeg_is_read_as_pillow_decodes_it() -> None:
     assert np.array_equal(np.asarray(read_image(data)), np.asarray(Image.open(io.BytesIO(data))))
 
 
+def test_no_text_of_the_file_goes_along_with_the_pixels() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "CANARY^NAME"
+    data = encoded(scan(), "JPEG", comment="CANARY", exif=exif)
+    for source in (data, Image.open(io.BytesIO(data))):
+        image = read_image(source)
+        assert image.info == {}
+        assert b"CANARY" not in encoded(image, "JPEG")
+
+
 def test_a_cmyk_jpeg_and_tiff_give_nearly_the_grey_image() -> None:
     smooth = Image.linear_gradient("L").resize((64, 64))
     for form, options in (("TIFF", {}), ("JPEG", {"quality": 100, "subsampling": 0})):

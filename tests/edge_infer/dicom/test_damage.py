@@ -21,6 +21,7 @@ from shown_scans import outcome, shown
 
 from edge_infer.dicom.content import parse
 from edge_infer.dicom.read import open_dicom
+from edge_infer.dicom.streams import check_stream
 from edge_infer.errors import BrainError, CorruptImage, InputOverLimit, UnsupportedImage
 from edge_infer.scan_slice import ScanFile
 
@@ -107,6 +108,37 @@ def test_a_jpeg_of_12_bits_is_refused_and_not_called_damaged() -> None:
     extended = data[:sof] + b"\xff\xc1" + data[sof + 2 : sof + 4] + b"\x0c" + data[sof + 5 :]
     with pytest.raises(UnsupportedImage, match="8 bits"):
         shown(extended)
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 2**32 - 1])
+def test_a_box_of_no_length_around_jpeg_2000_is_refused(length: int) -> None:
+    frame = get_frame(_compressed("jpeg-2000").PixelData, 0, number_of_frames=1)
+    first = b"\0\0\0\x0cjP  \r\n\x87\n"
+    last = b"\0\0\0\0jp2c" + frame
+    rows, columns = HEAD.shape
+    whole = first + b"\0\0\0\x08free" + last
+    check_stream(whole, "x", rows=rows, columns=columns, samples=1)
+    box = length.to_bytes(4, "big") + b"free"  # at a length of 0 pydicom never ends
+    with pytest.raises(CorruptImage, match="have no size"):
+        check_stream(first + box + last, "x", rows=rows, columns=columns, samples=1)
+
+
+def test_a_jpeg_2000_stream_that_lacks_tiles_is_refused() -> None:
+    data = bytearray(file_bytes(_compressed("jpeg-2000")))
+    size = data.rindex(b"\xff\x4f\xff\x51") + 8  # width and height; tiles stay as large as they are
+    for tag in (b"\x28\0\x10\0US\2\0", b"\x28\0\x11\0US\2\0"):
+        at = data.index(tag) + 8
+        data[at : at + 2] = (400).to_bytes(2, "little")
+    data[size : size + 8] = (400).to_bytes(4, "big") * 2
+    with pytest.raises(CorruptImage, match="a part of the compressed pixels is missing"):
+        open_dicom(scan_file(bytes(data)))[0].read()
+
+
+def test_very_many_elements_are_refused_at_once() -> None:
+    data = file_bytes(mr_slice(HEAD))
+    end = 144 + int.from_bytes(data[140:144], "little")  # of group 0002
+    with pytest.raises(InputOverLimit, match="too many elements"):
+        open_dicom(scan_file(data[:end] + b"\x08\0\5\0CS\0\0" * 70_000 + data[end:]))
 
 
 def test_a_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

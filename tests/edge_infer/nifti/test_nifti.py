@@ -1,6 +1,7 @@
 """Slices of NIfTI volumes: how they lie and are shown, and what is refused."""
 
 import gzip
+import time
 import zlib
 from itertools import permutations, product
 from pathlib import Path
@@ -129,6 +130,14 @@ def test_both_versions_and_byte_orders_are_read() -> None:
         np.testing.assert_array_equal(pixels(_open(data)[2].read()), expected)
 
 
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+def test_a_header_of_another_length_is_refused(kind: Any) -> None:
+    damaged = bytearray(kind(RAS, THICK).to_bytes())
+    damaged[0] ^= 0x45  # nibabel logs it, and reads on
+    with pytest.raises(CorruptImage, match="length that no header has"):
+        _open(bytes(damaged))
+
+
 def test_values_that_are_no_number_are_black_with_a_word() -> None:
     data = RAS.astype(np.float32)
     data[:, -5:, 2] = np.nan
@@ -180,6 +189,15 @@ def test_the_description_is_shown_nowhere() -> None:
     slices = _open(_bytes(RAS, descrip=b"CANARY^NAME t2 flair"))
     assert slices[0].acquisition.described_as == {"t2", "flair"}
     assert "CANARY" not in repr(slices) + repr(slices[0].read())
+
+
+def test_very_many_gzip_members_are_read_in_time() -> None:
+    packed = (
+        gzip.compress(_bytes(RAS)) + gzip.compress(b"") * 20_000
+    )  # 6 s where each one copied the rest
+    began = time.process_time()
+    assert len(_open(packed)) == 5
+    assert time.process_time() - began < 3
 
 
 def test_a_volume_is_unpacked_once() -> None:
