@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 
 from edge_infer.atomic import write_bytes_atomically
+from edge_infer.node.disk import flush_folder
 from train.loop.torch_state import load_random_state, load_state, save_random_state, save_state
 
 __all__ = ["ResumableTrainer", "newest_complete_checkpoint"]
@@ -80,6 +81,9 @@ class ResumableTrainer(Trainer):
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
         write_bytes_atomically(newest / _COMPLETE, b"")
+        flush_folder(
+            run
+        )  # the newest one's name: after a power cut it must be there if the others are not
         # Only now may older ones go; the arguments' own save_total_limit would remove them too early.
         keep = {newest.name, Path(str(self.state.best_model_checkpoint)).name}
         for folder in run.glob("checkpoint-*"):

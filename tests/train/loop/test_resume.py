@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from transformers import Trainer
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import CannotWrite
 from edge_infer.preprocessing import PreprocessorConfig
 from train.checkpoint import load_checkpoint, save_checkpoint
 from train.data.samples import Sample
-from train.loop.resumable_trainer import newest_complete_checkpoint
+from train.loop import resumable_trainer
+from train.loop.resumable_trainer import ResumableTrainer, newest_complete_checkpoint
 from train.loop.training import train_model
 from train.models import create_model
 from train.recipe import Augmentation, MaskGuidance, Mixing, Recipe
@@ -328,6 +331,28 @@ def test_the_newest_whole_checkpoint_counts_and_half_ones_are_removed(tmp_path: 
     assert not (tmp_path / "checkpoint-200").exists()
     state = json.loads((tmp_path / "checkpoint-10" / "trainer_state.json").read_text())
     assert state["best_model_checkpoint"] == str(tmp_path / "checkpoint-9")
+
+
+def test_older_states_go_only_once_the_newest_ones_name_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoint-1").mkdir()
+    newest_state = tmp_path / "checkpoint-2"
+    flushed = []
+
+    def flush(folder: Path) -> None:
+        assert (tmp_path / "checkpoint-1").is_dir()
+        assert (newest_state / "COMPLETE").is_file()
+        flushed.append(folder)
+
+    monkeypatch.setattr(resumable_trainer, "flush_folder", flush)
+    monkeypatch.setattr(Trainer, "_save_checkpoint", lambda *_: newest_state.mkdir())
+    trainer = ResumableTrainer.__new__(ResumableTrainer)
+    trainer.args = SimpleNamespace(output_dir=tmp_path)
+    trainer.state = SimpleNamespace(global_step=2, best_model_checkpoint=None)
+    trainer._save_checkpoint(None, None)
+    assert flushed == [tmp_path]
+    assert not (tmp_path / "checkpoint-1").exists()
 
 
 def test_a_run_begun_before_a_key_existed_goes_on(unbroken: Path, start: Run) -> None:
