@@ -16,9 +16,9 @@ from benchmarks.worker_process import Worker
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.classes import BRAIN
 from edge_infer.contract import LABELS
+from edge_infer.figures.calibration import expected_calibration_error
 from edge_infer.prediction import softmax
 from train.data.samples import Progress
-from train.metrics.calibration_error import expected_calibration_error
 from train.metrics.figures import classification_metrics, group_bootstrap, wilson_interval
 
 __all__ = ["agreement", "answers_of", "figures"]

@@ -11,8 +11,10 @@ import onnx
 from numpy.typing import NDArray
 
 from edge_infer.classes import BRAIN, Classes
+from edge_infer.figures.calibration import expected_calibration_error
 from edge_infer.prediction import softmax
 from export.answers import answers_one_by_one
+from export.doubtful_classes import doubtful_classes
 from export.int8.calibration import ExportImages
 from export.model_inputs import ModelInputs
 from export.sessions import open_graph
@@ -23,7 +25,6 @@ from export.trust.scope_fit import ScopeFit, fit_scope
 from export.trust.set_fit import coverage, group_counts, prediction_sets, separate_groups
 from export.trust.sets import sets_fields
 from train.data.samples import Progress
-from train.metrics.calibration_error import expected_calibration_error
 
 __all__ = ["Abstention", "fit_abstention"]
 
@@ -36,11 +37,13 @@ class Abstention:
         calibration: ``calibration`` of the manifest.
         trust: ``trust`` of the manifest; None if nothing could be fitted.
         scope: scope.bin; None without a scope check.
+        warning: Which classes are hardly ever accepted; empty if none is such.
     """
 
     calibration: dict[str, Any]
     trust: dict[str, Any] | None
     scope: bytes | None = field(repr=False)
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def fit_abstention(
         learnt = [trusted.train, mildly_corrupted(trusted.train)] if trusted else []
         gate, *train = _asked(graph, [real.gate, *learnt], progress)
     calibration = _calibration(real, gate, out_of_fold)
-    trust = _sets(real, gate, out_of_fold, calibration["temperature"], classes)
+    trust, warning = _sets(real, gate, out_of_fold, calibration["temperature"], classes)
     scope: ScopeFit | None = None
     if real is not None and trusted is not None and gate is not None:
         part = f"validation part of {real.source}, one of each copy"
@@ -98,7 +101,10 @@ def fit_abstention(
     if trust is not None:
         trust["scope"] = scope.description if scope else None
     return Abstention(
-        calibration=calibration, trust=trust, scope=scope.data if scope and trust else None
+        calibration=calibration,
+        trust=trust,
+        scope=scope.data if scope and trust else None,
+        warning=warning,
     )
 
 
@@ -155,29 +161,33 @@ def _sets(
     out_of_fold: OutOfFold | None,
     temperature: float,
     classes: Classes,
-) -> dict[str, Any] | None:
-    """Return ``trust`` of the manifest without ``scope``."""
+) -> tuple[dict[str, Any] | None, str]:
+    """Return ``trust`` of the manifest without ``scope``, and a warning or nothing."""
     if out_of_fold is not None:
-        return sets_fields(
-            softmax(out_of_fold.logits, temperature),
-            out_of_fold.labels,
+        probabilities, labels = softmax(out_of_fold.logits, temperature), out_of_fold.labels
+        trust = sets_fields(
+            probabilities,
+            labels,
             out_of_fold.groups,
             source=_origin(out_of_fold),
             way="out-of-fold",
             classes=classes,
         )
-    if images is None or gate is None or images.trust is None:
-        return None
-    rows = images.trust.gate_rows
-    return sets_fields(
-        softmax(gate.logits[rows], temperature),
-        images.gate_labels[rows],
-        separate_groups(images.trust.gate_groups),
-        source=f"validation part of {images.source}, one of each copy",
-        way="validation",
-        classes=classes,
-        best_of_few=True,
-    )
+    elif images is None or gate is None or images.trust is None:
+        return None, ""
+    else:
+        rows = images.trust.gate_rows
+        probabilities, labels = softmax(gate.logits[rows], temperature), images.gate_labels[rows]
+        trust = sets_fields(
+            probabilities,
+            labels,
+            separate_groups(images.trust.gate_groups),
+            source=f"validation part of {images.source}, one of each copy",
+            way="validation",
+            classes=classes,
+            best_of_few=True,
+        )
+    return trust, doubtful_classes(trust, probabilities, labels, classes)
 
 
 def _origin(out_of_fold: OutOfFold) -> str:

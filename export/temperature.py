@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.figures.calibration import expected_calibration_error
 from edge_infer.prediction import softmax
 from export.trust.set_fit import group_weights
-from train.metrics.calibration_error import expected_calibration_error
 
 __all__ = ["fit_temperature", "temperature_fields"]
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_infer.figures.calibration import expected_calibration_error
 from edge_infer.prediction import softmax
 from export.temperature import fit_temperature
-from train.metrics.calibration_error import expected_calibration_error
 
 #: Each image is its own patient.
 ALONE = [str(number) for number in range(6000)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_infer.classes import Classes
 from edge_infer.errors import DataRefused
-from train.metrics.calibration_error import expected_calibration_error
+from edge_infer.figures.calibration import expected_calibration_error
 from train.metrics.figures import group_bootstrap
 from train.metrics.missed import classes_of_metrics
 

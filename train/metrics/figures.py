@@ -5,9 +5,8 @@ balanced accuracy, AUC), and the accuracy a second time, have a percentile boots
 patient are not independent, so whole groups are drawn (Efron and Tibshirani 1993, ch. 8).
 """
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from edge_infer.classes import Classes
+from edge_infer.figures.intervals import Figure, GroupBootstrap, group_bootstrap, wilson_interval
 from train.metrics.missed import missed_key, negative_field
 
 __all__ = [
@@ -27,87 +27,6 @@ __all__ = [
     "roc_auc",
     "wilson_interval",
 ]
-
-_Z = 1.959963984540054  # the normal quantile at 97.5 %
-_RESAMPLES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure, ready to be published.
-
-    Attributes:
-        value: Between 0 and 1; None if undefined, never NaN.
-        n: Number of images.
-        low: Lower end of the 95 % interval.
-        high: Upper end of the 95 % interval.
-        interval: ``wilson`` or ``group_bootstrap``.
-    """
-
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    interval: str
-
-
-def wilson_interval(successes: int, n: int) -> Figure:
-    """Return a share with Wilson's 95 % score interval."""
-    if n == 0:
-        return Figure(value=None, n=0, low=None, high=None, interval="wilson")
-    share = successes / n
-    centre = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
-    half = _Z / (1 + _Z * _Z / n) * math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
-    return Figure(
-        value=share,
-        n=n,
-        low=max(0.0, centre - half),
-        high=min(1.0, centre + half),
-        interval="wilson",
-    )
-
-
-class GroupBootstrap:
-    """The resamples of one set of images, drawn once for all its figures.
-
-    Args:
-        n: How many rows there are.
-        groups: Patient or copy group of each row; a row with an empty name is its own group.
-        seed: Of the draws.
-    """
-
-    def __init__(self, n: int, *, groups: Sequence[str] | None = None, seed: int = 0) -> None:
-        self._n = n
-        self._draws = _group_draws(groups, n, seed)
-
-    def __call__(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Figure:
-        """Return a figure with its interval; the statistic is None if it is undefined."""
-        value = statistic(np.arange(self._n))
-        values = [drawn for drawn in map(statistic, self._draws) if drawn is not None]
-        if value is None or not values:
-            return Figure(value=None, n=self._n, low=None, high=None, interval="group_bootstrap")
-        low, high = np.percentile(values, [2.5, 97.5])
-        return Figure(
-            value=value, n=self._n, low=float(low), high=float(high), interval="group_bootstrap"
-        )
-
-
-def group_bootstrap(
-    statistic: Callable[[NDArray[np.int64]], float | None],
-    n: int,
-    *,
-    groups: Sequence[str] | None = None,
-    seed: int = 0,
-) -> Figure:
-    """Return a figure that is not a share, with its interval over patient groups.
-
-    Args:
-        statistic: Returns the figure of some rows; None if it is undefined for them.
-        n: How many rows there are.
-        groups: Patient or copy group of each row; a row with an empty name is its own group.
-        seed: Of the bootstrap.
-    """
-    return GroupBootstrap(n, groups=groups, seed=seed)(statistic)
 
 
 def macro_f1(
@@ -194,22 +113,6 @@ def classification_metrics(
             wilson_interval(missed, int((labels != negative).sum()))
         )
     return metrics | negative_field(classes)
-
-
-def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:
-    """Return row indices of each resample; an image without a group is its own group."""
-    names = [group or f"image {row}" for row, group in enumerate(groups or [""] * n)]
-    members: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
-        members.setdefault(name, []).append(row)
-    blocks = [np.array(rows) for rows in members.values()]
-    generator = np.random.default_rng(seed)
-    return [
-        np.concatenate(
-            [blocks[chosen] for chosen in generator.integers(0, len(blocks), len(blocks))]
-        )
-        for _ in range(_RESAMPLES)
-    ]
 
 
 def _recall(labels: NDArray[np.int64], predicted: NDArray[np.int64], k: int) -> float | None:

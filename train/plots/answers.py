@@ -13,7 +13,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from train.metrics.calibration_error import confidence_bins, expected_calibration_error
+from edge_infer.figures.calibration import confidence_bins, expected_calibration_error
 from train.plots.canvas import CLASS_STYLES, class_style, drawn_name, new_figure, save_figure
 
 __all__ = ["plot_confusion", "plot_precision_recall", "plot_reliability", "plot_roc"]

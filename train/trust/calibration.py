@@ -6,19 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.metrics.calibration_error import confidence_bins, expected_calibration_error
+from edge_infer.figures.calibration import (
+    BINS,
+    brier_score,
+    confidence_bins,
+    expected_calibration_error,
+)
 from train.metrics.figures import GroupBootstrap
 
-__all__ = ["BINS", "brier_score", "calibration_figures"]
-
-#: Of equal size, so that none is empty (adaptive; Nguyen and O'Connor 2015).
-BINS = 15
-
-
-def brier_score(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Return the mean squared distance from the truth, summed over classes, 0 to 2 (Brier 1950)."""
-    truth = np.eye(probabilities.shape[1])[labels]
-    return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+__all__ = ["calibration_figures"]
 
 
 def calibration_figures(

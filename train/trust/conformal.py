@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.classes import BRAIN, Classes
+from edge_infer.figures.shares import share
 from train.metrics.figures import GroupBootstrap
-from train.trust.shares import numbered, share, share_by_patient
+from train.trust.shares import numbered, share_by_patient
 
 __all__ = ["coverage_figures", "group_threshold", "resplit_figures", "set_size_figures", "shuffled"]
 

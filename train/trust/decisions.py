@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.classes import BRAIN, Classes
+from edge_infer.figures.shares import share
 from train.metrics.figures import GroupBootstrap
 from train.metrics.missed import missed_key
-from train.trust.shares import share, share_by_patient
+from train.trust.shares import share_by_patient
 
 __all__ = ["decision_figures"]
 

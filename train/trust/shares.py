@@ -11,29 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from train.metrics.figures import GroupBootstrap, wilson_interval
+from edge_infer.figures.intervals import GroupBootstrap, wilson_interval
+from edge_infer.figures.shares import wider
 
-__all__ = ["numbered", "share", "share_by_patient", "wider"]
-
-
-def share(
-    counted: NDArray[np.bool_], among: NDArray[np.bool_], bootstrap: GroupBootstrap
-) -> dict[str, Any]:
-    """Return how many of some images are counted, as a figure with its interval.
-
-    Args:
-        counted: (N,), which images count.
-        among: (N,), the images that the share is of.
-        bootstrap: Of the N images.
-    """
-
-    def of_rows(rows: NDArray[np.int64]) -> float | None:
-        chosen = rows[among[rows]]
-        return float(counted[chosen].mean()) if len(chosen) else None
-
-    n = int(among.sum())
-    by_image = asdict(wilson_interval(int((counted & among).sum()), n))
-    return wider(by_image, asdict(bootstrap(of_rows)) | {"n": n})
+__all__ = ["numbered", "share_by_patient"]
 
 
 def share_by_patient(
@@ -75,10 +56,3 @@ def numbered(groups: Sequence[str]) -> NDArray[np.int64]:
     """Number the groups from 0; an image without a group is its own."""
     names = [group or f"image {row}" for row, group in enumerate(groups)]
     return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
-
-
-def wider(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Return the figure with the wider interval; the first if they are equal or the other is undefined."""
-    if one["value"] is None or other["value"] is None:
-        return one
-    return max(one, other, key=lambda it: float(it["high"] - it["low"]))

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_infer.figures.shares import share, wider
 from train.metrics.figures import GroupBootstrap, roc_auc, wilson_interval
 from train.trust.answers import TrustAnswers
 from train.trust.decisions import decision_figures
 from train.trust.image_set import NO_CLASS
-from train.trust.shares import share, wider
 
 __all__ = ["PART_ACCEPTED", "stranger_figures"]
 

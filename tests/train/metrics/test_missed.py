@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from edge_infer.classes import BRAIN, Classes
 from edge_infer.errors import DataRefused
-from train.metrics import figures as metrics_figures
+from edge_infer.figures import intervals
 from train.metrics.figures import classification_metrics
 from train.metrics.missed import (
     classes_of_metrics,
@@ -22,7 +22,7 @@ ANSWERS = np.array([0, 1, 1, 1, 1, 2, 2])
 
 @pytest.fixture(autouse=True)
 def _quick_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_figures, "_RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "_RESAMPLES", 20)
 
 
 def one_hot(answers: NDArray[np.int64], classes: Classes) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ import pytest
 from report_page import Page
 from report_runs import HOSTILE, make_run
 
+from edge_infer.figures import intervals
 from train.data.samples import Sample
-from train.metrics import figures as train_metrics
 from train.report import BundleFacts, data_facts, read_runs, write_report
 
 INT8 = BundleFacts(
@@ -25,7 +25,7 @@ INT8 = BundleFacts(
 def quick_bootstrap() -> Iterator[None]:
     """Twenty draws instead of a thousand: these tests need no good intervals, but those of other folders do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_metrics, "_RESAMPLES", 20)
+        patch.setattr(intervals, "_RESAMPLES", 20)
         yield
 
 

@@ -9,8 +9,8 @@ from chromium import COLLIDING, DECODED, NAMES, OUTSIDE, PAGE, WIDTHS, Tab, brow
 from PIL import Image
 from report_runs import make_run
 
+from edge_infer.figures import intervals
 from train.data.samples import Sample
-from train.metrics import figures as train_metrics
 from train.report import data_facts, read_runs, write_report
 
 pytestmark = [
@@ -23,7 +23,7 @@ pytestmark = [
 def report(phantom_samples: list[Sample], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_metrics, "_RESAMPLES", 20)
+        patch.setattr(intervals, "_RESAMPLES", 20)
         cache = folder / "cache"
         runs = [
             make_run(folder / "a-run", phantom_samples, cache, parts=("test",)),

@@ -17,8 +17,8 @@ from tiny_bundle import GOLDEN, bundle_files, manifest_body, tiny_trust
 from edge_infer.bundle import write_bundle
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, CannotWrite, UnreadableInput
+from edge_infer.figures import intervals
 from train.cli import main
-from train.metrics import figures as train_metrics
 from train.trust import conformal, text
 from train.trust.text import trust_text
 
@@ -27,7 +27,7 @@ Cells = Callable[[], tuple[tuple[str, int], ...]]
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_metrics, "_RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "_RESAMPLES", 20)
     monkeypatch.setattr(conformal, "RESPLITS", 20)
 
 

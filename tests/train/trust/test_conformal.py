@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge_infer.contract import LABELS
+from edge_infer.figures import intervals
 from export.trust.set_fit import fit_thresholds
-from train.metrics import figures as train_metrics
 from train.metrics.figures import GroupBootstrap
 from train.trust import conformal
 from train.trust.conformal import (
@@ -143,7 +143,7 @@ def test_a_patient_is_never_in_both_halves(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_sizes_of_sets_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_metrics, "_RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "_RESAMPLES", 20)
     in_set = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 0]], dtype=bool)
     found = set_size_figures(in_set, GroupBootstrap(4))
     assert found["mean"]["value"] == 1.25

@@ -9,13 +9,15 @@ from sklearn.metrics import roc_auc_score
 
 from edge_infer.contract import LABELS
 from edge_infer.errors import DataRefused
+from edge_infer.figures.calibration import brier_score
+from edge_infer.figures.shares import share
 from train.metrics.figures import GroupBootstrap, wilson_interval
 from train.trust.answers import TrustAnswers
-from train.trust.calibration import brier_score, calibration_figures
+from train.trust.calibration import calibration_figures
 from train.trust.decisions import decision_figures
 from train.trust.figures import part_figures, set_figures
 from train.trust.image_set import NO_CLASS, ImageSet, Kind
-from train.trust.shares import share, share_by_patient
+from train.trust.shares import share_by_patient
 from train.trust.strangers import stranger_figures
 
 Make = Callable[..., TrustAnswers]

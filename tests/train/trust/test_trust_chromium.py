@@ -9,7 +9,7 @@ from chromium import COLLIDING, DECODED, NAMES, OUTSIDE, PAGE, Tab, browser, ins
 from PIL import Image
 
 from edge_infer.contract import LABELS
-from train.metrics import figures as train_metrics
+from edge_infer.figures import intervals
 from train.trust import conformal
 from train.trust.answers import TrustAnswers
 from train.trust.image_set import AskedImage, ImageSet, Kind
@@ -65,7 +65,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         its = answers(seed + 1, 30, folder, known=kind is not Kind.FAR)
         sets.append((ImageSet(name=name, kind=kind, note=f"of {name}", images=its.images), its))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train_metrics, "_RESAMPLES", 20)
+        patch.setattr(intervals, "_RESAMPLES", 20)
         patch.setattr(conformal, "RESPLITS", 20)
         figures = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 200}
         decided = {"accepted": figures, "wrong_and_accepted": figures}
