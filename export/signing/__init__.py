@@ -1,0 +1,1 @@
+"""A bundle is signed with a site's own key, offline."""
