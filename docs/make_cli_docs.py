@@ -42,7 +42,8 @@ _OTHERS = (
     (
         errors.EXIT_ABSTAINED,
         "",
-        "With `--fail-on-abstain`: no image failed, and at least one answer is not accepted.",
+        "With `--fail-on-abstain`: no image failed, and at least one answer is not accepted. `brain-compare`: too few "
+        "images to say.",
     ),
     (130, "", "Interrupted (Ctrl-C)."),
     (141, "", "The reader of stdout went away."),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
+    from edge_infer.audit.log import AuditLog
     from edge_infer.bundle import Bundle, load_bundle, write_bundle
     from edge_infer.classifier import Classifier, Outcome
     from edge_infer.contract import RESEARCH_USE_ONLY
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESEARCH_USE_ONLY",
+    "AuditLog",
     "BrainError",
     "Bundle",
     "Classifier",
@@ -47,6 +49,7 @@ __all__ = [
 
 _HOMES = {
     "RESEARCH_USE_ONLY": "contract",
+    "AuditLog": "audit.log",
     "BrainError": "errors",
     "Bundle": "bundle",
     "Classifier": "classifier",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from edge_infer.answer_views import packed_image, view_of
+from edge_infer.audit.entries import digest_of
+from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BrainError, InputOverLimit, NoInputs, UnsupportedImage
@@ -35,6 +37,8 @@ __all__ = ["AnswerLines", "Cancelled", "Line", "Progress", "bundle_facts"]
 Line = dict[str, Any]
 #: Called with (done, total) steps.
 Progress = Callable[[int, int], None]
+#: Gives the digest of an input that has no answer, where it is needed.
+_Digest = Callable[[], str | None]
 
 _BYTES = "<bytes>"
 
@@ -50,6 +54,7 @@ class AnswerLines:
         classifier: Loaded once.
         despite: Refusals of DICOM files to overrule, values of ``edge_infer.refusals.OVERRULABLE``.
         timeout_s: Seconds that reading an image or a slice may take. How long the graph may run is the classifier's.
+        log: Where each answer, refusal and failure is recorded before its line is yielded; None for nowhere.
 
     Raises:
         ValueError: ``timeout_s`` is not a finite number above 0.
@@ -61,8 +66,10 @@ class AnswerLines:
         *,
         despite: Collection[str] = (),
         timeout_s: float | None = None,
+        log: AuditLog | None = None,
     ) -> None:
         self._classifier = classifier
+        self._log = None if log is None else log.of(classifier, despite=despite)
         self._despite = despite
         self._timeout_s = check_seconds(timeout_s)
         self._context = context_of(classifier)
@@ -94,10 +101,17 @@ class AnswerLines:
             Cancelled: ``is_cancelled`` said so.
         """
         steps = _Steps(progress, is_cancelled)
+        log = self._log_of(despite)
         kind = kind_of(content[:START_BYTES])
         if kind is None:
             steps.check()
-            yield self._image(partial(open_named, content, name), name, view=view)
+            yield self._image(
+                partial(open_named, content, name),
+                name,
+                log,
+                partial(digest_of, content),
+                view=view,
+            )
             return
         # Here, as all that is for scans: who classifies an image does not wait for it.
         from edge_infer.series.study import open_content
@@ -106,14 +120,15 @@ class AnswerLines:
         images = _images_of(content, name) if kind == "zip" else {}
         for member, read in images.items():
             steps.check()
-            yield self._image(read, member, view=view)
+            yield self._image(read, member, log, None, view=view)
+        whole = partial(digest_of, content)
         try:
             study = open_content(content, name=name, despite=wanted)
         except BrainError as error:
             if not (images and isinstance(error, NoInputs)):
-                yield self._error(name, error)
+                yield self._error(name, error, log, whole)
             return
-        yield from self._study(study, name, set(images), steps, view=view)
+        yield from self._study(study, name, set(images), steps, log, {name: whole}, view=view)
 
     def of_paths(
         self,
@@ -130,16 +145,19 @@ class AnswerLines:
         There is no line for what of folders was not looked at: ``left_out`` is told, in words.
         """
         steps = _Steps(progress, is_cancelled)
+        log = self._log_of(despite)
         try:
             found = expand_inputs(paths)
         except BrainError as error:
-            yield self._error(str(paths[0]) if paths else _BYTES, error)
+            yield self._error(str(paths[0]) if paths else _BYTES, error, log)
             return
         if left_out is not None and found.left_out:
             left_out(found.left_out)
         for image in found.images:
             steps.check()
-            yield self._image(partial(open_source, image), str(image), view=view)
+            yield self._image(
+                partial(open_source, image), str(image), log, partial(digest_of, image), view=view
+            )
         if not found.scans:
             return
         from edge_infer.series.study import open_study
@@ -148,38 +166,65 @@ class AnswerLines:
         try:
             study = open_study(found.scans, despite=wanted)
         except BrainError as error:
-            yield self._error(str(found.scans[0]), error)
+            yield self._error(str(found.scans[0]), error, log)
             return
-        yield from self._study(study, str(paths[0]), set(), steps, view=view)
+        digests = {str(scan): partial(digest_of, scan) for scan in found.scans}
+        yield from self._study(study, str(paths[0]), set(), steps, log, digests, view=view)
 
-    def _image(self, read: Callable[[], SourceImage], name: str, *, view: bool) -> Line:
+    def _log_of(self, despite: Collection[str] | None) -> AuditLog | None:
+        """Return the log of a request; its records name what it overrules."""
+        return (
+            self._log if self._log is None or despite is None else self._log.with_despite(despite)
+        )
+
+    def _image(
+        self,
+        read: Callable[[], SourceImage],
+        name: str,
+        log: AuditLog | None,
+        digest: _Digest | None,
+        *,
+        view: bool,
+    ) -> Line:
         started = time.perf_counter()
         try:
             source = read_within(self._timeout_s, read, name)
         except BrainError as error:
-            return self._error(name, error)
+            return self._error(name, error, log, digest, kind="image")
         except MemoryError:
-            return self._error(
-                name, InputOverLimit(f"{shown_name(name)}: there is not enough memory")
-            )
+            lacking = InputOverLimit(f"{shown_name(name)}: there is not enough memory")
+            return self._error(name, lacking, log, kind="image")
         seconds = time.perf_counter() - started
         outcome = next(self._classifier.predict_each([source]))
         prediction = outcome.prediction
         if prediction is not None:
             timings = {**prediction.timings_ms, "read": 1000 * seconds}
             prediction = replace(prediction, timings_ms=timings)
+        if log is not None:
+            if prediction is not None:
+                log.add(prediction)
+            elif outcome.error is not None:
+                log.add_error(outcome.error, kind="image", input_sha256=source.sha256)
         answered = Outcome(source=name, prediction=prediction, error=outcome.error)
         line = json_fields(answered, self._context)
         return {**line, "view": view_of(packed_image(source.image), prediction)} if view else line
 
     def _study(
-        self, study: "Study", name: str, images: Collection[str], steps: "_Steps", *, view: bool
+        self,
+        study: "Study",
+        name: str,
+        images: Collection[str],
+        steps: "_Steps",
+        log: AuditLog | None,
+        digests: Mapping[str, _Digest],
+        *,
+        view: bool,
     ) -> Iterator[Line]:
         from edge_infer.series.classify import classify_series
         from edge_infer.series.lines import outcome_of, scan_fields, series_fields
 
         for refused in study.refused:
-            yield self._error(refused.name, refused.error)
+            yield self._error(refused.name, refused.error, log, digests.get(refused.name))
         for series in study.series:
             seen: dict[int, bytes] = {}
             result = classify_series(
@@ -189,6 +234,8 @@ class AnswerLines:
                 shown=partial(_keep, seen) if view else None,
                 timeout_s=self._timeout_s,
             )
+            if log is not None:
+                log.add(result)
             for index, answer in enumerate(result.slices):
                 outcome = outcome_of(answer)
                 line = json_fields(outcome, self._context, scan_fields(answer, result))
@@ -202,9 +249,19 @@ class AnswerLines:
                 f"{shown_name(name)}: {len(left_out)} files that are no scans were left out "
                 f"({shown_names([PurePath(one).name for one in left_out])})"
             )
-            yield self._error(name, error)
+            yield self._error(name, error, log)
 
-    def _error(self, name: str, error: BrainError) -> Line:
+    def _error(
+        self,
+        name: str,
+        error: BrainError,
+        log: AuditLog | None,
+        digest: _Digest | None = None,
+        *,
+        kind: str = "file",
+    ) -> Line:
+        if log is not None:
+            log.add_error(error, kind=kind, input_sha256=None if digest is None else digest())
         return json_fields(Outcome(source=name, error=error), self._context)
 
 

@@ -23,15 +23,23 @@ from edge_infer.contract_check import (
     classes_of_config,
     labels_of_config,
 )
-from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
+from edge_infer.errors import (
+    BundleIncompatible,
+    BundleIncomplete,
+    BundleIntegrity,
+    CannotWrite,
+)
 from edge_infer.golden import GoldenCase, check_golden, read_golden
 from edge_infer.graph_facts import graph_facts
 from edge_infer.manifest import parse_manifest, render_manifest
 from edge_infer.model_file import ModelFile, describe_file
+from edge_infer.names import shown_name
 from edge_infer.plain_json import parse_object, why
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.scope import ScopeModel
 from edge_infer.series_rule import SeriesRule, read_series_rule
+from edge_infer.signature.keys import TrustedKeys
+from edge_infer.signature.verify import SignedBy, verify_signature
 from edge_infer.trust import Trust, read_trust
 
 __all__ = ["Bundle", "load_bundle", "shipped_bundle_path", "write_bundle"]
@@ -54,6 +62,7 @@ class Bundle:
         trust: When an answer is accepted; None where the bundle does not say, as before schema 3.
         scope_model: The scope check; None where the bundle has none.
         scope_bin: scope.bin, which the scope check was read from.
+        signed_by: Whose signature was verified; None where none was asked for.
     """
 
     path: Path
@@ -66,6 +75,7 @@ class Bundle:
     trust: Trust | None = None
     scope_model: ScopeModel | None = None
     scope_bin: bytes | None = field(default=None, repr=False)
+    signed_by: SignedBy | None = None
 
     @property
     def model_bytes(self) -> bytes:
@@ -119,13 +129,15 @@ class Bundle:
         )
 
 
-def load_bundle(path: str | os.PathLike[str]) -> Bundle:
+def load_bundle(path: str | os.PathLike[str], *, trusted: TrustedKeys | None = None) -> Bundle:
     """Load and verify a bundle, without onnxruntime.
 
     Args:
         path: The bundle's folder.
+        trusted: Keys of ``edge_infer.signature.keys``, one of which must have signed it; None asks for no signature.
 
     Raises:
+        BundleUntrusted: None of the keys has signed the bundle as it is, or it is revoked.
         BundleIncomplete: A file or field is missing.
         BundleIntegrity: A file is not the one that was written, is not a regular file, or does not belong there.
         BundleIncompatible: Made for a newer package, or for a preprocessing that this package does not do.
@@ -133,14 +145,21 @@ def load_bundle(path: str | os.PathLike[str]) -> Bundle:
             operators; or a graph in a form that two readers could read differently.
     """
     folder = Path(path)
-    return while_it_stays(folder, lambda: _load_once(folder))
+    return while_it_stays(folder, lambda place: _load_once(place, trusted))
 
 
-def _load_once(folder: Path) -> Bundle:
+def _load_once(folder: Path, trusted: TrustedKeys | None) -> Bundle:
     contents = read_bundle_files(folder)
+    described = {name: describe_file(data) for name, data in contents.items()}
+    signed_by = None
+    if trusted is not None:  # before anything in it is believed
+        digests = {name: str(file["sha256"]) for name, file in described.items()}
+        signed_by = verify_signature(folder, digests, trusted)
     manifest = parse_manifest(contents[_MANIFEST])
+    if trusted is not None:
+        trusted.refuse_revoked(manifest["manifest_sha256"], shown_name(folder))
     _check_names(contents, manifest)
-    _check_digests(contents, manifest["files"])
+    _check_digests(described, manifest["files"])
     config = _parse_json(contents["config.json"], "config.json")
     preprocessor = PreprocessorConfig.from_dict(
         _parse_json(contents["preprocessor_config.json"], "preprocessor_config.json")
@@ -166,6 +185,7 @@ def _load_once(folder: Path) -> Bundle:
         trust=None if trust is None else read_trust(trust, manifest["labels"]),
         scope_model=scope_model,
         scope_bin=contents.get(SCOPE_FILE),
+        signed_by=signed_by,
     )
 
 
@@ -216,8 +236,8 @@ def write_bundle(
     with replace_folder_atomically(target) as temporary:
         for name, data in {**files, _MANIFEST: manifest}.items():
             (temporary / name).write_bytes(data)
-        load_bundle(temporary).golden_cases()
-    return load_bundle(target)
+        _read_back(temporary, target).golden_cases()
+    return _read_back(Path(target), target)
 
 
 def shipped_bundle_path() -> Path:
@@ -233,6 +253,20 @@ def shipped_bundle_path() -> Path:
             hint="name one with --bundle DIR, or in Python Classifier.load(DIR)",
         )
     return path
+
+
+def _read_back(written: Path, target: Path) -> Bundle:
+    """Load what was just written; the disk that does not give it back is that of the output."""
+    try:
+        return load_bundle(written)
+    except BundleIncomplete as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        reason = error.__cause__.strerror or error.__cause__
+        raise CannotWrite(
+            f"{shown_name(target)}: what was written cannot be read back ({reason})",
+            hint="check the disk, and export again",
+        ) from error
 
 
 def _check_series(manifest: Mapping[str, Any], classes: Classes) -> None:
@@ -275,12 +309,12 @@ def _scope_model(manifest: Mapping[str, Any], data: bytes | None) -> ScopeModel 
     return ScopeModel.from_bundle(description, data, len(manifest["labels"]))
 
 
-def _check_digests(contents: Mapping[str, bytes], described: Mapping[str, Any]) -> None:
-    expected = set(contents) - {_MANIFEST}
+def _check_digests(found: Mapping[str, Any], described: Mapping[str, Any]) -> None:
+    expected = set(found) - {_MANIFEST}
     if set(described) != expected:
         raise BundleIncomplete(f"manifest.json: files lists {sorted(described)}")
     for name in sorted(expected):
-        if described[name] != describe_file(contents[name]):
+        if described[name] != found[name]:
             raise BundleIntegrity(
                 f"{name}: is not the file the manifest describes (size or SHA-256 differs)",
                 hint="copy the bundle again, or export it again",

@@ -37,12 +37,14 @@ _PROOF_OF_ABSENCE = 3
 _Loaded = TypeVar("_Loaded")
 
 
-def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
+def while_it_stays(folder: Path, load: Callable[[Path], _Loaded]) -> _Loaded:
     """Load from a folder, and load again if another folder replaced it meanwhile.
+
+    A writer that was killed while no folder was there has left the former one beside it, which is loaded then.
 
     Args:
         folder: The bundle's.
-        load: Reads the folder.
+        load: Reads the folder it is given.
 
     Raises:
         BundleError: What ``load`` raises when the folder was not replaced.
@@ -51,7 +53,7 @@ def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
     for _ in range(_TRIES):
         before = _identity(folder)
         try:
-            return load()
+            return load(folder)
         except BundleError:
             after = _identity(folder)
             if before and before == after:
@@ -62,7 +64,8 @@ def while_it_stays(folder: Path, load: Callable[[], _Loaded]) -> _Loaded:
             if times_absent == _PROOF_OF_ABSENCE:
                 raise
             time.sleep(_PAUSE_S)
-    return load()
+    is_aside = not _identity(folder) and _is_being_replaced(folder)
+    return load(_aside(folder) if is_aside else folder)
 
 
 def read_bundle_files(folder: Path) -> dict[str, bytes]:
@@ -206,8 +209,12 @@ def _identity(folder: Path) -> tuple[int, ...]:
 
 def _is_being_replaced(folder: Path) -> bool:
     """Return whether the folder is missing because a writer has moved it aside (edge_infer/atomic.py)."""
-    resolved = Path(os.path.realpath(folder))
     try:
-        return resolved.with_name(f".{resolved.name}.old").exists()
+        return _aside(folder).exists()
     except OSError:  # permission denied, or the name is too long: no sign of a writer
         return False
+
+
+def _aside(folder: Path) -> Path:
+    resolved = Path(os.path.realpath(folder))
+    return resolved.with_name(f".{resolved.name}.old")

@@ -25,6 +25,8 @@ from edge_infer.reading_time import check_seconds, read_within, timed_out
 from edge_infer.reasons import Doubt
 from edge_infer.self_test import SelfTest, require_golden_answers
 from edge_infer.session import Device, Session
+from edge_infer.signature.keys import TrustedKeys, TrustSource, trusted_keys
+from edge_infer.signature.verify import SignedBy
 from edge_infer.trust import Trust
 
 __all__ = ["Classifier", "Outcome"]
@@ -102,6 +104,7 @@ class Classifier:
             "num_threads": num_threads,
         }
         self._self_test: SelfTest = self_test
+        self._trusted: TrustedKeys | None = None
         chosen = self._open()
         # A forked or spawned process takes the device that was chosen, so that all of them answer alike.
         self._options["device"], self._device_choice = chosen.device, chosen.choice
@@ -119,6 +122,7 @@ class Classifier:
         self_test: SelfTest = "quick",
         timeout_s: float | None = None,
         scope: ScopeMode = "enforce",
+        trust: TrustSource | None = None,
     ) -> Self:
         """Load a bundle, open a session and check that it gives the known answers.
 
@@ -134,18 +138,23 @@ class Classifier:
                 ``edge_infer.reading_time``.
             scope: ``enforce`` abstains for every reason. ``report`` lists reasons and accepts all the same. ``off``
                 does not compute whether an image is out of scope; the other reasons abstain.
+            trust: Public keys, as PEM files or folders of them: one of them must have signed the bundle, and its
+                signature lies beside it (docs/security.md). ``BRAIN_EDGE_TRUST`` asks for more, whatever is given
+                here. By default no signature is asked for. (``Classifier.trust`` is something else: thresholds.)
 
         Raises:
+            BundleUntrusted: None of the keys has signed the bundle as it is, or there is no such key.
             BundleError: The bundle is incomplete, damaged, too new or refused.
             ProviderUnavailable: The device is not there; there is no silent fallback.
-            MissingDependency: No onnxruntime is installed.
+            MissingDependency: No onnxruntime is installed, or no ``cryptography`` where a signature is asked for.
             InferenceFailed: The installed onnxruntime does not load, or there are two of them.
             SelfTestFailed: On this machine the bundle does not give its known answers.
             TypeError: ``timeout_s`` is not a number.
             ValueError: An option has a value that is not allowed, such as a ``timeout_s`` of NaN.
         """
-        verified = load_bundle(shipped_bundle_path() if bundle is None else bundle)
-        return cls(
+        trusted = trusted_keys(trust)
+        verified = load_bundle(shipped_bundle_path() if bundle is None else bundle, trusted=trusted)
+        loaded = cls(
             verified,
             device=device,
             providers=providers,
@@ -154,11 +163,21 @@ class Classifier:
             timeout_s=timeout_s,
             scope=scope,
         )
+        loaded._trusted = trusted
+        return loaded
 
     @property
     def trust(self) -> Trust | None:
-        """When the bundle's answers are accepted; None where it does not say, and then only doubts abstain."""
+        """When the bundle's answers are accepted; None where it does not say, and then only doubts abstain.
+
+        ``trust`` of ``load`` is something else: the keys that a bundle must be signed with; see ``signed_by``.
+        """
         return self.bundle.trust
+
+    @property
+    def signed_by(self) -> SignedBy | None:
+        """Whose signature was verified; None where none was asked for."""
+        return self.bundle.signed_by
 
     @property
     def scope(self) -> ScopeMode:
@@ -173,6 +192,7 @@ class Classifier:
             name=manifest["model"],
             precision=manifest["precision"],
             manifest_sha256=manifest["manifest_sha256"],
+            signed_by=None if self.signed_by is None else self.signed_by.key_id,
         )
 
     def with_timeout(self, timeout_s: float | None) -> Self:
@@ -189,6 +209,11 @@ class Classifier:
     def device_choice(self) -> str:
         """Which device ``auto`` took and why, as a sentence; empty where a device was asked for."""
         return self._device_choice
+
+    @property
+    def device(self) -> str | None:
+        """The device that answers: what was asked for, or what ``auto`` took; None where providers were named."""
+        return None if self._options["providers"] is not None else str(self._options["device"])
 
     @property
     def session(self) -> Session:
@@ -409,16 +434,20 @@ class Classifier:
                 "scope": self._scope,
             },
             "manifest_sha256": self.model.manifest_sha256,
+            "trust": None if self._trusted is None else self._trusted.sources,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        bundle = load_bundle(Path(state["path"]))
+        sources = state["trust"]
+        trusted = None if sources is None else TrustedKeys.read(sources)
+        bundle = load_bundle(Path(state["path"]), trusted=trusted)
         if bundle.manifest["manifest_sha256"] != state["manifest_sha256"]:
             raise BundleIntegrity(
                 f"{shown_name(state['path'])}: bundle has changed since it was loaded",
                 hint="load the classifier again",
             )
         self.__init__(bundle, **state["options"])  # type: ignore[misc]  # pickle gives an empty object
+        self._trusted = trusted
 
 
 def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:

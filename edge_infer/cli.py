@@ -1,6 +1,7 @@
 """``brain-infer``: images and scans in, answers out."""
 
 import contextlib
+import functools
 import shutil
 import sys
 import warnings
@@ -22,9 +23,16 @@ from edge_infer.console import (
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
 from edge_infer.errors import BrainError
-from edge_infer.options_cli import bundle_option, despite_option, scope_option
+from edge_infer.options_cli import (
+    audit_option,
+    bundle_option,
+    despite_option,
+    scope_option,
+    trust_option,
+)
 
 if TYPE_CHECKING:
+    from edge_infer.audit.log import AuditLog
     from edge_infer.classifier import Classifier, Outcome
     from edge_infer.heatmap_files import HeatmapFiles
     from edge_infer.report import Context
@@ -79,6 +87,7 @@ Exit status:
     "inputs", metavar="INPUT...", nargs=-1, type=NamedPath(readable=False)
 )
 @bundle_option
+@trust_option
 @device_option
 @click.option(
     "--threads",
@@ -121,6 +130,7 @@ Exit status:
 )
 @despite_option
 @scope_option
+@audit_option
 @click.option(
     "--fail-on-abstain",
     is_flag=True,
@@ -149,6 +159,7 @@ Exit status:
 def main(
     inputs: tuple[str, ...],
     bundle: Path | None,
+    trust: tuple[Path, ...],
     device: str,
     threads: int | None,
     as_json: bool,
@@ -158,26 +169,31 @@ def main(
     codes: Literal["ncit", "sct"],
     despite: tuple[str, ...],
     scope: Literal["enforce", "report", "off"],
+    audit: Path | None,
     fail_on_abstain: bool,
     self_test: Literal["quick", "full", "off"],
     timeout_s: float | None,
     serve_stdio: bool,
 ) -> None:
     """Classify images."""
+    open_log = functools.cache(lambda: _open_log(audit))
     load = partial(
         _load,
         bundle,
+        open_log,
         device=device,
         num_threads=threads,
         self_test=self_test,
         timeout_s=timeout_s,
         scope=scope,
+        trust=trust or None,
     )
     if serve_stdio:
-        _serve_stdio(load, despite, timeout_s)
+        _serve_stdio(load, despite, timeout_s, open_log)
         return
     form = _form(as_json=as_json, as_csv=as_csv)
     _check_inputs(inputs)
+    log = open_log()
     warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
     # A terminal needs the locale's encoding; a table that is kept is UTF-8 everywhere.
     encoding = "utf-8" if form == "csv" else None
@@ -193,13 +209,14 @@ def main(
         stdin = None if sys.stdin is None else getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
         given = [StandardInput(stdin) if word == _STDIN else Path(word) for word in inputs]
         is_batch = len(given) > 1 or (isinstance(given[0], Path) and is_folder(given[0]))
-        found = expand_inputs(given)
-        images = found.images
-        study = (
-            _open_study(found.scans, despite, dicom_out, is_alone=not images)
-            if found.scans
-            else None
-        )
+        with _failures_recorded(log):
+            found = expand_inputs(given)
+            images = found.images
+            study = (
+                _open_study(found.scans, despite, dicom_out, is_alone=not images)
+                if found.scans
+                else None
+            )
         if dicom_out is not None and study is None:
             raise click.UsageError("--dicom-out is for DICOM series, and none was given")
         draws_images = heatmap and (images or study is None)
@@ -217,9 +234,12 @@ def main(
             say(f"this bundle has no scope check: an image {other} gets a class, too")
         context = context_of(classifier)
         tally = Tally()
+        log = None if log is None else log.of(classifier, despite=despite)
         if form == "csv":
             results.write(csv_header(classifier.bundle.labels))
-        _classify(classifier, images, form, results, drawings, context, tally, is_batch=is_batch)
+        _classify(
+            classifier, images, form, results, drawings, context, tally, log, is_batch=is_batch
+        )
         if study is not None:
             from edge_infer.study_output import StudyOutput
 
@@ -234,6 +254,7 @@ def main(
                 dicom_out=dicom_out,
                 codes=codes,
                 timeout_s=timeout_s,
+                log=log,
                 bar=_bar(results),
                 width=_width(),
             ).run(study)
@@ -249,10 +270,29 @@ def main(
         raise SystemExit(status)
 
 
-def _load(bundle: Path | None, **options: Any) -> "Classifier":
+def _open_log(audit: Path | None) -> "AuditLog | None":
+    if audit is None:
+        return None
+    from edge_infer.audit.log import AuditLog
+
+    return AuditLog(audit, program="brain-infer")
+
+
+def _failures_recorded(log: "AuditLog | None") -> contextlib.AbstractContextManager[None]:
+    if log is None:
+        return contextlib.nullcontext()
+    from edge_infer.audit.log import failures_recorded
+
+    return failures_recorded(log)
+
+
+def _load(
+    bundle: Path | None, open_log: Callable[[], "AuditLog | None"], **options: Any
+) -> "Classifier":
     from edge_infer.classifier import Classifier
 
-    classifier = Classifier.load(bundle, **options)
+    with _failures_recorded(open_log()):
+        classifier = Classifier.load(bundle, **options)
     if classifier.device_choice:
         say(classifier.device_choice)
     return classifier
@@ -265,7 +305,10 @@ def _form(*, as_json: bool, as_csv: bool) -> Form:
 
 
 def _serve_stdio(
-    load: Callable[[], "Classifier"], despite: tuple[str, ...], timeout_s: float | None
+    load: Callable[[], "Classifier"],
+    despite: tuple[str, ...],
+    timeout_s: float | None,
+    open_log: Callable[[], "AuditLog | None"],
 ) -> None:
     context = click.get_current_context()
     for parameter in context.command.params:
@@ -276,7 +319,7 @@ def _serve_stdio(
             )
     from edge_infer.stdio.serving import serve
 
-    serve(load, despite=despite, timeout_s=timeout_s)
+    serve(load, despite=despite, timeout_s=timeout_s, open_log=open_log)
 
 
 def _check_inputs(inputs: tuple[str, ...]) -> None:
@@ -322,6 +365,7 @@ def _classify(
     drawings: "HeatmapFiles | None",
     context: "Context",
     tally: "Tally",
+    log: "AuditLog | None",
     *,
     is_batch: bool,
 ) -> None:
@@ -329,6 +373,8 @@ def _classify(
     labels = classifier.bundle.labels
     with _shown_progress(images, is_batch=is_batch) as progress:
         for image, outcome in zip(images, classifier.predict_each(progress), strict=True):
+            if log is not None:  # before the answer is seen: what cannot be recorded is not given
+                log.add(outcome)
             _write(outcome, form, results, labels, context)
             tally.add(outcome)
             error = outcome.error or _draw(drawings, image, outcome)

@@ -26,6 +26,8 @@ from edge_infer.runtime import import_onnxruntime
 from edge_infer.saturation import PRECISION_OPTION, needs_precaution, products_saturate
 from edge_infer.self_test import SelfTestReport, replay
 from edge_infer.session import Device, Session
+from edge_infer.signature.keys import TrustSource, trusted_keys
+from edge_infer.signature.verify import SignedBy
 
 __all__ = ["DOCTOR_SCHEMA_VERSION", "Check", "Examination", "examine"]
 
@@ -110,6 +112,7 @@ def examine(
     *,
     device: Device = "cpu",
     num_threads: int | None = None,
+    trust: TrustSource | None = None,
     tick: Callable[[int, int], None] | None = None,
 ) -> Examination:
     """Check the runtime, the bundle and its answers.
@@ -118,6 +121,7 @@ def examine(
         path: The bundle's folder; None takes the one shipped in this package.
         device: As for ``Classifier.load``.
         num_threads: As for ``Classifier.load``.
+        trust: As for ``Classifier.load``.
         tick: Told (done, total) while golden images are replayed.
     """
     checks: list[Check] = []
@@ -130,7 +134,9 @@ def examine(
         name = "saturation"
         checks.append(_saturation())
         name = "bundle"
-        bundle = load_bundle(shipped_bundle_path() if path is None else path)
+        bundle = load_bundle(
+            shipped_bundle_path() if path is None else path, trusted=trusted_keys(trust)
+        )
         checks.append(_bundle(bundle))
         name = "session"
         chosen = open_chosen_session(bundle, device=device, num_threads=num_threads)
@@ -198,6 +204,7 @@ def _bundle(bundle: Bundle) -> Check:
             f"{shown_name(bundle.path.name)}: {manifest['model']} {manifest['precision']}, {size}, "
             f"{len(manifest['files']) + 1} files as they were written, "
             f"{'with' if bundle.scope_model else 'without'} a scope check{_classes_words(bundle.classes)}"
+            f"{_signer_words(bundle.signed_by)}"
         ),
         facts={
             "model": manifest["model"],
@@ -207,8 +214,16 @@ def _bundle(bundle: Bundle) -> Check:
             "scope_check": bundle.scope_model is not None,
             "labels": list(bundle.labels),
             "negative_label": bundle.classes.negative,
+            "signed_by": None if bundle.signed_by is None else bundle.signed_by.key_id,
         },
     )
+
+
+def _signer_words(signer: SignedBy | None) -> str:
+    """Say whose signature was verified, if one was asked for."""
+    if signer is None:
+        return ""
+    return f"; signed with {shown_name(signer.key_file)} ({signer.key_id[:12]})"
 
 
 def _classes_words(classes: Classes) -> str:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
+from edge_infer.audit.verify_cli import audit
 from edge_infer.console import (
-    Command,
+    Group,
     progress_bar,
     results_stream,
 )
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
 from edge_infer.names import shown_name
-from edge_infer.options_cli import bundle_option
+from edge_infer.options_cli import bundle_option, trust_option
 
 if TYPE_CHECKING:
     from edge_infer.doctor import Examination
@@ -24,6 +26,7 @@ __all__ = ["main"]
 _HELP = f"""Check this machine, its onnxruntime and a bundle, and classify all golden images.
 
 No scan and no network is needed, nothing is written, and the report holds nothing about patients.
+audit checks audit logs instead.
 
 {RESEARCH_USE_ONLY}
 
@@ -32,6 +35,8 @@ Example:
   brain-doctor
   brain-doctor --bundle bundles/cvt13-int8 --json
   brain-doctor --device openvino
+  brain-doctor --bundle bundles/cvt13-int8 --trust keys/
+  brain-doctor audit audit.jsonl
 
 \b
 Exit status:
@@ -41,8 +46,15 @@ Exit status:
 """
 
 
-@click.command("brain-doctor", cls=Command, help=_HELP)
+@click.group(
+    "brain-doctor",
+    cls=Group,
+    help=_HELP,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
+)
 @bundle_option
+@trust_option
 @device_option
 @click.option(
     "--threads",
@@ -53,16 +65,23 @@ Exit status:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def main(
     bundle: Path | None,
+    trust: tuple[Path, ...],
     device: str,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Examine machine and bundle."""
+    context = click.get_current_context()
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
     with results_stream(must_be_open=True) as results:
         from edge_infer.doctor import examine
 
         with progress_bar("Golden images") as progress:
-            examination = examine(bundle, device=device, num_threads=threads, tick=progress)
+            examination = examine(
+                bundle, device=device, num_threads=threads, trust=trust or None, tick=progress
+            )
         if as_json:
             results.write(json.dumps(examination.as_json(), indent=2, allow_nan=False) + "\n")
         else:
@@ -70,6 +89,16 @@ def main(
         results.flush()
         if examination.error is not None:
             raise examination.error
+
+
+def _refuse_options(context: click.Context) -> None:
+    """Refuse options before the name of a command, which would say nothing there."""
+    for parameter in context.command.params:
+        given = parameter.name and context.get_parameter_source(parameter.name)
+        if given not in (None, "", ParameterSource.DEFAULT):
+            raise click.UsageError(
+                f"{context.invoked_subcommand} goes without {parameter.get_error_hint(context)} before its name"
+            )
 
 
 def _text(examination: "Examination") -> str:
@@ -96,6 +125,8 @@ def _text(examination: "Examination") -> str:
     # Names of packages, processors and classes come from outside.
     return "\n".join([*map(shown_name, lines), RESEARCH_USE_ONLY, ""])
 
+
+main.add_command(audit)
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@
     │   ├── UnsupportedImage  23   ├── InputOverLimit  24   ├── ScanRefused    25
     │   ├── DataRefused       26   └── HostOutOfStep   27
     ├── BundleError           the model
-    │   ├── BundleIncomplete  30   ├── BundleIntegrity 31
+    │   ├── BundleIncomplete  30   ├── BundleIntegrity 31 (BundleUntrusted 31 is one)
     │   ├── BundleIncompatible 32  ├── ContentRefused  33
     │   └── UnknownModel      34
     ├── OutputError           what is to be written
@@ -36,6 +36,7 @@ __all__ = [
     "BundleIncompatible",
     "BundleIncomplete",
     "BundleIntegrity",
+    "BundleUntrusted",
     "CannotWrite",
     "ContentRefused",
     "CorruptImage",
@@ -176,6 +177,12 @@ class BundleIntegrity(BundleError):
     exit_code = 31
 
 
+class BundleUntrusted(BundleIntegrity):
+    """A signature was asked for, and no trusted key has signed the bundle as it is."""
+
+    code = "bundle_untrusted"
+
+
 class BundleIncompatible(BundleError):
     """The bundle or checkpoint does not fit this package, the runtime or the model."""
 
@@ -262,7 +269,7 @@ class ParityFailed(RunError):
 
 
 class QualityGateFailed(RunError):
-    """The quantized model is not good enough to be written."""
+    """The quantized model is not good enough to be written, or a new bundle changes more than stated limits allow."""
 
     code = "quality_gate_failed"
     exit_code = 86

@@ -11,6 +11,7 @@ import click
 from edge_infer.console import Group, NamedPath, results_stream, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import counted, shown_name
+from edge_infer.options_cli import audit_option
 
 if TYPE_CHECKING:
     from edge_infer.node.config import NodeConfig
@@ -209,7 +210,8 @@ def retry(config_path: Path, names: tuple[str, ...], take_all: bool) -> None:
     type=NamedPath(path_type=Path, readable=False),
     help="Folder for the results; default: MERCURE_OUT_DIR, HOLOSCAN_OUTPUT_PATH or MONAI_OUTPUTPATH.",
 )
-def task(source: Path | None, target: Path | None) -> None:
+@audit_option
+def task(source: Path | None, target: Path | None, audit: Path | None) -> None:
     """Classify the study in a folder; write *.dcm and result.json into another.
 
     Settings are read from process.settings of task.json in the input folder: bundle, threads, scope, despite.
@@ -226,8 +228,11 @@ def task(source: Path | None, target: Path | None) -> None:
     target = folder_of(target, os.environ, is_input=False)
     require("pydicom")
     silence_dicom()
+    from edge_infer.audit.log import AuditLog
+
+    log = None if audit is None else AuditLog(audit, program="brain-node")
     with results_stream():
-        answer = run_task(source, target)
+        answer = run_task(source, target, log=log)
     say(
         f"{len(answer.series)} series answered, {counted(len(answer.files), 'object')} written; "
         f"{RESEARCH_USE_ONLY}"

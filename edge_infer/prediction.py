@@ -35,11 +35,13 @@ class ModelIdentity:
         name: Such as ``cvt13``.
         precision: ``fp32``, ``fp16`` or ``int8``.
         manifest_sha256: Digest of the bundle's manifest, which lists the digests of all its files.
+        signed_by: Id of the key whose signature was verified; None where none was asked for.
     """
 
     name: str
     precision: str
     manifest_sha256: str
+    signed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

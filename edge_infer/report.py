@@ -55,7 +55,9 @@ _FORMULA = re.compile(r"(^|;)( *)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 def context_of(classifier: Classifier) -> Context:
     """Return what every result of one run shares: model and runtime."""
     return {
-        "model": asdict(classifier.model),
+        "model": {
+            name: value for name, value in asdict(classifier.model).items() if value is not None
+        },
         "runtime": {
             "provider": classifier.session.provider,
             "num_threads": classifier.session.num_threads,

@@ -14,7 +14,13 @@ from click.core import ParameterSource
 from edge_infer.console import Command, FiniteRange, NamedPath, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
-from edge_infer.options_cli import bundle_option, despite_option, scope_option
+from edge_infer.options_cli import (
+    audit_option,
+    bundle_option,
+    despite_option,
+    scope_option,
+    trust_option,
+)
 
 if TYPE_CHECKING:
     from edge_infer.classifier import Classifier
@@ -48,6 +54,7 @@ _BYTES = click.IntRange(1024, 2**36)
 
 @click.command("brain-serve", cls=Command, help=_HELP)
 @bundle_option
+@trust_option
 @device_option
 @click.option(
     "--host",
@@ -138,7 +145,7 @@ _BYTES = click.IntRange(1024, 2**36)
     type=_BYTES,
     default=1024 * 2**20,
     show_default=True,
-    help="Bytes of requests and unsent answers that may be in memory together.",
+    help="Bytes of requests, unpacked files and unsent answers that may be in memory together.",
 )
 @click.option(
     "--max-connections",
@@ -182,9 +189,11 @@ _BYTES = click.IntRange(1024, 2**36)
     help="Classify golden images with known answers first: quick takes two, full all.",
 )
 @click.option("--no-page", is_flag=True, help="Serve no page for people at /.")
+@audit_option
 @click.option("--access-log", is_flag=True, help="Log each request: id, route, status, seconds.")
 def main(
     bundle: Path | None,
+    trust: tuple[Path, ...],
     device: str,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -215,6 +224,7 @@ def main(
             num_threads=threads or max(1, cores // workers),
             self_test=self_test,
             scope=scope,
+            trust=trust or None,
         )
 
     settings = _settings(workers, tls_files, **options)
@@ -235,7 +245,9 @@ def _check_address(
 ) -> None:
     if unix_socket is not None:
         _refuse_others_than_the_socket()
-        if not hasattr(__import__("socket"), "AF_UNIX"):
+        import socket
+
+        if not hasattr(socket, "AF_UNIX"):
             raise click.UsageError("this system has no unix sockets for Python: use --port")
         return
     if group_may_connect:
@@ -298,6 +310,7 @@ def _settings(workers: int, tls_files: tuple[Path, Path] | None, **options: Any)
         despite=options["despite"],
         with_page=not options["no_page"],
         logs_requests=options["access_log"],
+        audit=options["audit"],
     )
 
 

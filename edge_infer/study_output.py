@@ -7,6 +7,8 @@ from typing import Literal
 
 from PIL import Image
 
+from edge_infer.audit.entries import digest_of, error_entry
+from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier, Outcome
 from edge_infer.console import progress_bar, report_error, say
 from edge_infer.errors import BrainError, MissingDependency, ScanRefused
@@ -47,6 +49,7 @@ class StudyOutput:
         dicom_out: Folder of DICOM objects; None for none.
         codes: Of the tumours in these objects.
         timeout_s: Seconds that reading a slice may take.
+        log: Where answers and refusals are recorded before they are given out; None for nowhere.
         bar: What bars of the text are made of.
         width: Characters of a line of the text.
     """
@@ -61,6 +64,7 @@ class StudyOutput:
     dicom_out: Path | None = None
     codes: Codes = "ncit"
     timeout_s: float | None = None
+    log: AuditLog | None = None
     bar: str = "█"
     width: int = USUAL_WIDTH
     _are_several: bool = field(default=False, repr=False)
@@ -95,6 +99,10 @@ class StudyOutput:
             raise self._first_error
 
     def _refused(self, study: Study) -> None:
+        if self.log is not None:
+            self.log.write(
+                error_entry(one.error, "file", digest_of(one.name)) for one in study.refused
+            )
         for refused in study.refused:
             outcome = Outcome(source=refused.name, error=refused.error)
             self._line(outcome, None)
@@ -112,6 +120,8 @@ class StudyOutput:
 
     def _write(self, result: SeriesResult) -> None:
         """Give out the results of a series."""
+        if self.log is not None:
+            self.log.add(result)
         for answer in result.slices:
             scan = scan_fields(answer, result)
             if self.form == "csv":  # which has no line for the series

@@ -22,6 +22,7 @@ __all__ = ["as_brain_error"]
 #: Which extra brings a module. Any other missing module is a bug and shows as one.
 _EXTRAS = {
     "accelerate": "train",
+    "cryptography": "trust",
     "jinja2": "train",
     "matplotlib": "train",
     "onnx": "export",

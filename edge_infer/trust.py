@@ -82,6 +82,14 @@ def _check_fitted_on(fitted: object, labels: Sequence[str]) -> str:
     require(is_text(source), "trust.fitted_on.source", source, "a text that can be printed")
     require(is_whole(count, 1, _MOST_IMAGES), "trust.fitted_on.n", count, "a number of images")
     require(isinstance(way, str) and way in WAYS, "trust.fitted_on.way", way, f"{WAYS}")
+    most: Any = count
+    for name in ("accepted", "right"):  # which bundles until 0.2 do not know
+        if name in found:
+            is_part = is_whole(found[name], 0, most)
+            require(
+                is_part, f"trust.fitted_on.{name}", found[name], f"a number of images, 0..{most}"
+            )
+            most = found[name]
     for label, groups in _by_label(found, "groups", labels, inside="trust.fitted_on").items():
         is_count = is_whole(groups, 0, _MOST_IMAGES)
         require(is_count, f"trust.fitted_on.groups of {label}", groups, "a number of groups")

@@ -1,7 +1,9 @@
 """``brain-export``: a checkpoint in, a verified bundle out."""
 
+import functools
 import json
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,8 @@ from train.model_names import MODEL_NAMES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
     from edge_infer.bundle import Bundle
     from edge_infer.classes import Classes
     from export.int8.calibration import ExportImages
@@ -51,7 +55,8 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
 @click.option(
     "--bundle",
     type=FOLDER,
-    help="A bundle that exists: nothing is exported, and --end-to-end, --triton and --web write its other forms.",
+    help="A bundle that exists: nothing is exported, --end-to-end, --triton and --web write its other forms, and "
+    "--sign signs it.",
 )
 @click.option(
     "--int8",
@@ -97,6 +102,18 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     "--onnxruntime-web",
     type=FOLDER,
     help="The npm package onnxruntime-web that --web copies, such as node_modules/onnxruntime-web; nothing is fetched.",
+)
+@click.option(
+    "--sign",
+    metavar="KEY",
+    type=FILE,
+    help="Sign the bundle with this private key, a PEM file of the elliptic curve P-256: its signature is written "
+    "beside it, and --trust of the other commands verifies it (docs/security.md).",
+)
+@click.option(
+    "--passphrase-file",
+    type=FILE,
+    help="File whose first line is the passphrase of the key; without it, the terminal is asked.",
 )
 @click.option(
     "--checkpoint",
@@ -171,6 +188,8 @@ def main(
     triton: Path | None,
     web: Path | None,
     onnxruntime_web: Path | None,
+    sign: Path | None,
+    passphrase_file: Path | None,
     checkpoint: Path | None,
     output: Path | None,
     data: Path | None,
@@ -195,8 +214,9 @@ def main(
     Example:
       brain-export --model cvt13 --int8 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
       brain-export --bundle BUNDLE --web PAGE --onnxruntime-web node_modules/onnxruntime-web
+      brain-export --bundle BUNDLE --sign KEY
     """
-    others = _Others(end_to_end, triton, web, onnxruntime_web)
+    others = _Others(end_to_end, triton, web, onnxruntime_web, sign, passphrase_file)
     others.check(bundle is not None)
     if bundle is not None and model is None:
         _write_forms_of(bundle, others)
@@ -280,12 +300,16 @@ class _Others:
     triton: Path | None
     web: Path | None
     package: Path | None
+    sign: Path | None
+    passphrase_file: Path | None
 
     def check(self, is_bundle: bool) -> None:
         if (self.web is None) != (self.package is None):
             raise click.UsageError("--web and --onnxruntime-web belong together")
-        if is_bundle and not (self.end_to_end or self.triton or self.web):
-            raise click.UsageError("--bundle needs --end-to-end, --triton or --web")
+        if self.passphrase_file is not None and self.sign is None:
+            raise click.UsageError("--passphrase-file needs --sign")
+        if is_bundle and not (self.end_to_end or self.triton or self.web or self.sign):
+            raise click.UsageError("--bundle needs --end-to-end, --triton, --web or --sign")
 
     def refuse_targets(self, bundle: Path) -> None:
         """Refuse what cannot be written, before minutes of work."""
@@ -299,6 +323,23 @@ class _Others:
 
             refuse_other_folder(self.web)
             read_runtime_files(self.package)
+        if self.sign is not None:
+            from export.signing.sign import refuse_other_file
+
+            refuse_other_file(bundle)
+            _ = self.key
+
+    @functools.cached_property  # the passphrase is asked for once
+    def key(self) -> "EllipticCurvePrivateKey":
+        """Return the key that signs; ask for its passphrase if it has one."""
+        from export.signing.private_key import read_passphrase, read_private_key
+
+        if self.sign is None:
+            raise ValueError("there is nothing to sign with")
+        given = self.passphrase_file
+        return read_private_key(
+            self.sign, _asked_passphrase if given is None else lambda: read_passphrase(given)
+        )
 
     def write(self, bundle: "Bundle") -> "Iterator[str]":
         """Write them; yield what to say of each."""
@@ -308,6 +349,18 @@ class _Others:
             yield _write_triton(bundle, self.triton)
         if self.web is not None and self.package is not None:
             yield _write_web(bundle, self.web, self.package)
+        if self.sign is not None:
+            from export.signing.sign import sign_bundle
+
+            signed = sign_bundle(bundle, self.key)
+            yield f"signature: {signed.path} (key {signed.key_id})\n"
+
+
+def _asked_passphrase() -> bytes:
+    """Ask the terminal; a passphrase that is piped into the command may stand in a script that others read."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("the key is encrypted: give --passphrase-file, or use a terminal")
+    return str(click.prompt("Passphrase of the key", hide_input=True, err=True)).encode()
 
 
 def _write_web(bundle: "Bundle", target: Path, package: Path) -> str:

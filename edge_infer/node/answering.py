@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from edge_infer.errors import BrainError, InputError, ScanRefused
 
 if TYPE_CHECKING:
+    from edge_infer.audit.log import AuditLog
     from edge_infer.classifier import Classifier
     from edge_infer.decision import ScopeMode
 
@@ -43,13 +44,28 @@ class Answerer(Protocol):
         despite: Sequence[str] = (),
         predecessors: Sequence[Path] = (),
         warnings: Sequence[str] = (),
+        log: "AuditLog | None" = None,
     ) -> Answer:
-        """Answer for one study; ``predecessors`` are results for less of it, which the new ones replace."""
+        """Answer for one study.
+
+        Args:
+            classifier: Loaded.
+            images: Files of the study.
+            out: Folder for the results.
+            despite: Refusals to overrule.
+            predecessors: Results for less of the study, which the new ones replace.
+            warnings: Of the study; each series has them.
+            log: Where answers and refusals are recorded before they are given out; None for nowhere.
+        """
         ...
 
 
 def load_classifier(
-    bundle: Path | None, *, threads: int | None, scope: "ScopeMode"
+    bundle: Path | None,
+    *,
+    threads: int | None,
+    scope: "ScopeMode",
+    trust: Path | None = None,
 ) -> "Classifier":
     """Load a bundle and ask for its known answers.
 
@@ -58,7 +74,7 @@ def load_classifier(
     """
     from edge_infer.classifier import Classifier
 
-    return Classifier.load(bundle, num_threads=threads, scope=scope)
+    return Classifier.load(bundle, num_threads=threads, scope=scope, trust=trust)
 
 
 def answer_study(
@@ -69,6 +85,7 @@ def answer_study(
     despite: Sequence[str] = (),
     predecessors: Sequence[Path] = (),
     warnings: Sequence[str] = (),
+    log: "AuditLog | None" = None,
 ) -> Answer:
     """Classify the series of a study and write a structured report and captures of each; see ``Answerer``.
 
@@ -77,6 +94,7 @@ def answer_study(
     Raises:
         BrainError: The study cannot be opened, the model fails, or the folder cannot be written.
     """
+    from edge_infer.audit.entries import digest_of, error_entry, series_entries
     from edge_infer.node.predecessors import name_predecessors
     from edge_infer.report import context_of
     from edge_infer.series.classify import classify_series
@@ -89,6 +107,10 @@ def answer_study(
     study = open_study(images, despite=despite)
     refused = Counter(_code_of(one.error) for one in study.refused)
     answered, files = [], []
+    entries = [
+        error_entry(one.error, "file", digest_of(one.name) if log else None)
+        for one in study.refused
+    ]
     for series in study.series:
         try:
             sheet = ContactSheet(len(series.slices))
@@ -97,10 +119,14 @@ def answer_study(
             written = write_dicom(classifier, result, out, sheet=sheet.draw(result))
         except InputError as error:
             refused[_code_of(error)] += 1
+            entries.append(error_entry(error, "series", None, series=series.number))
             continue
         name_predecessors(written, predecessors)
         files += written
+        entries += series_entries(result)
         answered.append(json.loads(series_line(result, context)))
+    if log is not None:
+        log.write(entries)
     return Answer(series=answered, files=files, refused=dict(refused))
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from edge_infer.audit.log import AuditLog
 from edge_infer.errors import OutputLocked
-from edge_infer.names import shown_name
-from edge_infer.node.config import ANY_CALLER, NodeConfig
+from edge_infer.names import counted, shown_name
+from edge_infer.node.config import ANY_CALLER, Audit, NodeConfig
 from edge_infer.node.sending import require_destination
 from edge_infer.node.spool import Spool
 from edge_infer.node.tls import client_context, server_context
@@ -23,6 +24,8 @@ def checks(config: NodeConfig) -> Iterator[tuple[str, str]]:
     """
     yield "receive", _receive(config)
     yield "spool", _spool(config)
+    if config.audit is not None:
+        yield "audit", _audit(config.audit)
     yield "model", _model(config)
     if config.tls is not None:
         server_context(config.tls)
@@ -55,10 +58,19 @@ def _spool(config: NodeConfig) -> str:
     return f"{shown_name(folder)}, {waiting} waiting, {free:.1f} GiB free"
 
 
+def _audit(audit: Audit) -> str:
+    log = AuditLog(audit.file, program="brain-node", max_bytes=audit.max_bytes)
+    records = int(log.head.partition(":")[0])
+    return f"{shown_name(audit.file)}, {counted(records, 'record')}"
+
+
 def _model(config: NodeConfig) -> str:
     from edge_infer.node.answering import load_classifier
 
     model = config.model
-    classifier = load_classifier(model.bundle, threads=model.threads or None, scope=model.scope)
-    identity = classifier.model
-    return f"{identity.name} {identity.precision} {identity.manifest_sha256[:12]}, gives its known answers"
+    classifier = load_classifier(
+        model.bundle, threads=model.threads or None, scope=model.scope, trust=model.trust
+    )
+    identity, signer = classifier.model, classifier.signed_by
+    signed = "" if signer is None else f", signed with {shown_name(signer.key_file)}"
+    return f"{identity.name} {identity.precision} {identity.manifest_sha256[:12]}{signed}, gives its known answers"

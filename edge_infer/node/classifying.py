@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.audit.log import AuditLog
+from edge_infer.errors import BrainError, CannotWrite, OutputError
 from edge_infer.node.config import NodeConfig
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.spool import Round, Spool
@@ -47,6 +48,7 @@ class Classifying:
         self._turns = Turns("complete_at")
         self._later: dict[str, float] = {}
         self._worker: WorkerProcess | None = None
+        self._log: AuditLog | None = None
         self._started = threading.Event()
         self._start_error: BrainError | None = None
         self._thread = threading.Thread(target=self._run, name="classifying")
@@ -57,8 +59,11 @@ class Classifying:
         """Start, and wait until the bundle has given its known answers.
 
         Raises:
-            BrainError: The bundle cannot be used here.
+            BrainError: The bundle or the audit log cannot be used here.
         """
+        audit = self._config.audit
+        if audit is not None:
+            self._log = AuditLog(audit.file, program="brain-node", max_bytes=audit.max_bytes)
         self._thread.start()
         self._started.wait()
         if self._start_error is not None:
@@ -120,7 +125,8 @@ class Classifying:
         return next(ready, None)
 
     def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(self._config.model, self._answering, self._stop.is_set)
+        config = self._config
+        return WorkerProcess(config.model, self._answering, self._stop.is_set, config.audit)
 
     def _guarded(self, one: Round) -> float:
         """Classify a round; return how long to pause."""
@@ -216,6 +222,12 @@ class Classifying:
         return 0.0
 
     def _fail(self, one: Round, code: str, message: str, **values: Any) -> float:
+        if self._log is not None:
+            try:
+                self._log.write([{"kind": "study", "input_sha256": None, "error": code}])
+            except OutputError:  # which is not the study's fault: it waits
+                update_note(one.folder, started_at=None)
+                raise
         update_note(
             one.folder, code=code, message=message, failed_at=now(), started_at=None, **values
         )

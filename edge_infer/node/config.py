@@ -15,6 +15,7 @@ from edge_infer.refusals import OVERRULABLE
 
 __all__ = [
     "ANY_CALLER",
+    "Audit",
     "Complete",
     "Destination",
     "Keep",
@@ -195,12 +196,14 @@ class Model:
 
     Attributes:
         bundle: Folder of a bundle; None takes the one shipped in the package.
+        trust: A public key as a PEM file, or a folder of them, one of which must have signed the bundle.
         threads: For one image; 0 takes the usable cores.
         scope: As ``--scope`` of ``brain-infer``.
         despite: Refusals of the reader that are overruled.
     """
 
     bundle: Path | None = field(default=None, metadata=PATH)
+    trust: Path | None = field(default=None, metadata=PATH)
     threads: int = number(0, 1024, 0, whole=True)
     scope: Literal["enforce", "report", "off"] = choice(
         "enforce", "report", "off", default="enforce"
@@ -208,6 +211,24 @@ class Model:
     despite: tuple[str, ...] = texts(
         lambda value: value in OVERRULABLE, f"a refusal that can be overruled ({_OVERRULABLE})"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """``[audit]``: a record of each answer, before it leaves (docs/audit.md).
+
+    Attributes:
+        file: Of the audit log; its folder must be there.
+        max_mb: The file is rotated before it grows beyond this, in MiB.
+    """
+
+    file: Path = field(metadata=PATH)
+    max_mb: float = number(0.01, 100_000, 64)
+
+    @property
+    def max_bytes(self) -> int:
+        """The limit in bytes."""
+        return round(self.max_mb * 2**20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +242,7 @@ class NodeConfig:
     keep: Keep = field(default_factory=Keep)
     model: Model = field(default_factory=Model)
     tls: Tls | None = None
+    audit: Audit | None = None
 
     def __post_init__(self) -> None:
         folder, spool = self.destination.folder, self.receive.spool
@@ -236,6 +258,7 @@ _TABLES: dict[str, type[Any]] = {
     "keep": Keep,
     "model": Model,
     "tls": Tls,
+    "audit": Audit,
 }
 
 

@@ -55,7 +55,7 @@ class NodeService:
 
         Raises:
             OutputLocked: Another node uses the spool, or another program the port.
-            CannotWrite: The spool cannot be written, or the address cannot be used.
+            CannotWrite: The spool or the audit log cannot be written, or the address cannot be used.
             BrainError: The bundle cannot be used here.
         """
         with Spool.opened(self._config.receive.spool) as spool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.atomic import write_bytes_atomically
+from edge_infer.audit.log import AuditLog, failures_recorded
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import CannotWrite, NoInputs
 from edge_infer.names import shown_name
@@ -42,25 +43,39 @@ def folder_of(given: Path | None, environment: Mapping[str, str], *, is_input: b
     raise NoInputs(f"no folder: {option} is not given and {names[0]} is not set")
 
 
-def run_task(source: Path, target: Path, *, answerer: Answerer = answer_study) -> Answer:
+def run_task(
+    source: Path, target: Path, *, answerer: Answerer = answer_study, log: AuditLog | None = None
+) -> Answer:
     """Classify the study in a folder.
 
     Args:
         source: Read only; images as ``*.dcm`` or without an ending, settings in ``task.json``.
         target: Exists or is created; ``*.dcm`` and ``result.json`` are written flat into it.
         answerer: What classifies; for tests.
+        log: Where answers, refusals and failures are recorded before they are given out; None for nowhere.
 
     Raises:
         NoInputs: There is no image, or none can be read.
         BrainError: Anything else that went wrong.
     """
+    with failures_recorded(log):
+        return _run_task(source, target, answerer, log)
+
+
+def _run_task(source: Path, target: Path, answerer: Answerer, log: AuditLog | None) -> Answer:
     settings = read_task_settings(source)
     images = _images(source)
     classifier = load_classifier(
-        settings.bundle, threads=settings.threads or None, scope=settings.scope
+        settings.bundle,
+        threads=settings.threads or None,
+        scope=settings.scope,
+        trust=settings.trust,
     )
+    extra: dict[str, Any] = {}
+    if log is not None:
+        extra = {"log": log.of(classifier, despite=settings.despite)}
     with _temporary(target) as aside:
-        answer = answerer(classifier, images, Path(aside), despite=settings.despite)
+        answer = answerer(classifier, images, Path(aside), despite=settings.despite, **extra)
         if not answer.series:
             named = ", ".join(f"{count} {code}" for code, count in sorted(answer.refused.items()))
             raise NoInputs(

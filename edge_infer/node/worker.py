@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edge_infer.atomic import replace_folder_atomically
+from edge_infer.audit.log import AuditLog, failures_recorded
 from edge_infer.errors import BrainError
 from edge_infer.node.quiet import silence_dicom
 from edge_infer.private_streams import private_streams
@@ -42,21 +43,34 @@ def _serve(requests: TextIO, answers: TextIO) -> int:
     _die_with(options["parent"])
     try:
         answering = importlib.import_module(options["answering"])
-        classifier = _classifier(answering, options)
+        log = _log(options["audit"])
+        with failures_recorded(log):
+            classifier = _classifier(answering, options)
+        log = None if log is None else log.of(classifier, despite=options["despite"])
     except Exception as error:
         _say(answers, _error(error))
         return 1
     _say(answers, {"model": _model(classifier), "pid": os.getpid()})
     for line in requests:
         try:
-            _say(answers, _answered(answering, classifier, json.loads(line), options))
+            _say(answers, _answered(answering, classifier, json.loads(line), options, log))
         except Exception as error:
             _say(answers, _error(error))
     return 0
 
 
+def _log(options: Mapping[str, Any] | None) -> AuditLog | None:
+    if options is None:
+        return None
+    return AuditLog(options["file"], program="brain-node", max_bytes=options["max_bytes"])
+
+
 def _answered(
-    answering: Any, classifier: Any, request: Mapping[str, Any], options: Mapping[str, Any]
+    answering: Any,
+    classifier: Any,
+    request: Mapping[str, Any],
+    options: Mapping[str, Any],
+    log: AuditLog | None,
 ) -> dict[str, Any]:
     images = sorted(Path(request["images"]).iterdir())
     with replace_folder_atomically(Path(request["out"])) as folder:
@@ -67,17 +81,19 @@ def _answered(
             despite=options["despite"],
             predecessors=[Path(one) for one in request["predecessors"]],
             warnings=request["warnings"],
+            **({} if log is None else {"log": log}),
         )
         files = sorted(path.name for path in folder.rglob("*.dcm"))
     return {"series": len(answer.series), "files": len(files), "refused": answer.refused}
 
 
 def _classifier(answering: Any, options: Mapping[str, Any]) -> Any:
-    bundle = options["bundle"]
+    bundle, trust = options["bundle"], options["trust"]
     return answering.load_classifier(
         None if bundle is None else Path(bundle),
         threads=options["threads"] or None,
         scope=options["scope"],
+        trust=None if trust is None else Path(trust),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_infer import errors
 from edge_infer.errors import BrainError, InferenceFailed
-from edge_infer.node.config import Model
+from edge_infer.node.config import Audit, Model
 
 __all__ = ["TookTooLong", "WorkerDied", "WorkerProcess", "WorkerStopped"]
 
@@ -39,13 +39,20 @@ class WorkerProcess:
         model: What it loads.
         answering: Name of the module that loads a classifier and answers studies: ``edge_infer.node.answering``.
         is_stopping: Asked while waiting.
+        audit: Where it records its answers; None for nowhere.
 
     Raises:
         BrainError: The bundle cannot be used here.
         WorkerStopped: The node stops.
     """
 
-    def __init__(self, model: Model, answering: str, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        answering: str,
+        is_stopping: Callable[[], bool],
+        audit: Audit | None = None,
+    ) -> None:
         self._is_stopping = is_stopping
         self._buffer = b""
         self.answered = 0
@@ -60,9 +67,13 @@ class WorkerProcess:
             "parent": os.getpid(),
             "answering": answering,
             "bundle": None if model.bundle is None else os.fspath(model.bundle),
+            "trust": None if model.trust is None else os.fspath(model.trust),
             "threads": model.threads,
             "scope": model.scope,
             "despite": list(model.despite),
+            "audit": None
+            if audit is None
+            else {"file": os.fspath(audit.file), "max_bytes": audit.max_bytes},
         }
         try:
             first = self._exchange(options, _START_TIMEOUT_S)

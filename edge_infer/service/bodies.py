@@ -1,7 +1,8 @@
-"""The bytes of requests: counted as they come, bounded each and all together, read before a run is asked for."""
+"""The bytes of requests, and what they unpack to: counted as they come, bounded each and all together."""
 
 import asyncio
 import io
+import threading
 from typing import TYPE_CHECKING
 
 from edge_infer.errors import InputOverLimit, TimedOut
@@ -9,6 +10,7 @@ from edge_infer.image_limits import MAX_FILE_BYTES
 from edge_infer.scan_files import START_BYTES, kind_of
 from edge_infer.service.limits import Limits
 from edge_infer.service.refusal import ClientGone, Refused, busy, stopping
+from edge_infer.unpacked_room import Layer, NoRoom
 
 if TYPE_CHECKING:
     from starlette.types import Receive
@@ -22,10 +24,15 @@ _FOR_LARGE = 0.75
 
 
 class ByteBudget:
-    """How many bytes of clients are in memory."""
+    """How many bytes of clients are in memory; any thread may ask."""
 
     def __init__(self, total: int) -> None:
         self._total, self.held = total, 0
+        self._changing = threading.Lock()
+
+    def most(self, of: int) -> int:
+        """Return how many bytes may be held with those of a request or answer of this size."""
+        return self._total if of <= _SMALL else int(self._total * _FOR_LARGE)
 
     def take(self, count: int, *, of: int) -> None:
         """Count bytes that arrived.
@@ -37,14 +44,15 @@ class ByteBudget:
         Raises:
             Refused: There is no room.
         """
-        room = self._total if of <= _SMALL else int(self._total * _FOR_LARGE)
-        if self.held + count > room:
-            raise busy("the service holds as many bytes of requests as it may")
-        self.held += count
+        with self._changing:
+            if self.held + count > self.most(of):
+                raise busy("the service holds as many bytes of requests as it may")
+            self.held += count
 
     def give(self, count: int) -> None:
         """Count bytes that are gone."""
-        self.held -= count
+        with self._changing:
+            self.held -= count
 
 
 class Body:
@@ -52,6 +60,7 @@ class Body:
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget, self._file = budget, io.BytesIO()
+        self._unpacked: dict[Layer, int] = {}
         self.size = 0
 
     def add(self, chunk: bytes) -> None:
@@ -59,6 +68,35 @@ class Body:
         self._budget.take(len(chunk), of=self.size + len(chunk))
         self.size += len(chunk)
         self._file.write(chunk)
+
+    def unpack(self, layer: Layer, count: int, name: str) -> None:
+        """Count what a file of the body unpacks to, before it does; the largest of each layer counts until ``release``.
+
+        Args:
+            layer: See ``edge_infer.unpacked_room``.
+            count: Bytes.
+            name: As shown.
+
+        Raises:
+            InputOverLimit: There will never be room.
+            NoRoom: There is none at the moment.
+        """
+        more = count - self._unpacked.get(layer, 0)
+        if more <= 0:
+            return
+        whole = self.size + sum(self._unpacked.values()) + more
+        most = self._budget.most(whole)
+        if whole > most:
+            raise InputOverLimit(
+                f"{name}: unpacks to {count / _MIB:,.0f} MiB, with the request {whole / _MIB:,.0f} MiB in memory, "
+                f"expected at most {most / _MIB:,.0f}",
+                hint="send less at once; --max-total-bytes sets the limit",
+            )
+        try:
+            self._budget.take(more, of=whole)
+        except Refused:
+            raise NoRoom from None
+        self._unpacked[layer] = count
 
     @property
     def start(self) -> bytes:
@@ -72,8 +110,8 @@ class Body:
 
     def release(self) -> None:
         """Forget it; may be called again."""
-        self._budget.give(self.size)
-        self._file, self.size = io.BytesIO(), 0
+        self._budget.give(self.size + sum(self._unpacked.values()))
+        self._file, self.size, self._unpacked = io.BytesIO(), 0, {}
 
 
 class Bodies:

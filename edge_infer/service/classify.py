@@ -16,6 +16,7 @@ from edge_infer.service.refusal import (
     error_body,
     no_memory,
     status_of_code,
+    unrecorded,
     unsupported,
 )
 from edge_infer.service.state import State
@@ -94,6 +95,9 @@ class Classify:
             ) from None
         if isinstance(event, Ended) and event.is_out_of_memory:
             raise no_memory()
+        if isinstance(event, Ended) and event.unrecorded is not None:
+            _LOG.error("unrecorded", extra={"fields": {"code": event.unrecorded.code}})
+            raise unrecorded(event.unrecorded)
         if isinstance(event, Ended) and event.bug is not None:
             raise self._bug(event.bug)
         return event

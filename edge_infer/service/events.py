@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge_infer.answer_lines import Line
+from edge_infer.errors import OutputError
 
 __all__ = ["Ended", "Event", "Lines", "Progress", "Told"]
 
@@ -69,12 +70,14 @@ class Ended:
         is_scan: Whether that line is of a scan or an archive.
         bug: Where the work failed, if it did.
         is_out_of_memory: Whether it failed since there was too little memory.
+        unrecorded: Why the answer could not be recorded, and so is not given; None if it was, or need not be.
     """
 
     told: Told | None = None
     is_scan: bool = False
     bug: str | None = None
     is_out_of_memory: bool = False
+    unrecorded: OutputError | None = None
 
     @property
     def lines(self) -> tuple[Told, ...]:

@@ -5,12 +5,14 @@ import threading
 from typing import Any
 
 from edge_infer.answer_lines import AnswerLines, Cancelled
+from edge_infer.errors import OutputError
 from edge_infer.scan_files import START_BYTES, kind_of
 from edge_infer.service.bodies import Body, ByteBudget
 from edge_infer.service.events import Ended, Event, Lines, Progress, Told
 from edge_infer.service.log import place_of
 from edge_infer.service.refusal import ClientGone, Refused
 from edge_infer.service.runs import Runs
+from edge_infer.unpacked_room import NoRoom, bounded
 
 __all__ = ["Job"]
 
@@ -113,11 +115,14 @@ class Job:
         try:
             if not self._is_cancelled.is_set():
                 self.started_at = self._loop.time()
-                ended = self._answer()
+                with bounded(self._body.unpack):
+                    ended = self._answer()
         except Cancelled:
             pass
-        except MemoryError:
+        except (MemoryError, NoRoom):
             ended = Ended(is_out_of_memory=True)
+        except OutputError as error:  # of the audit log; nothing else is written
+            ended = Ended(unrecorded=error)
         except BaseException as error:  # a thread's errors are seen by nobody else
             ended = Ended(bug=place_of(error))
         self._tell(ended)

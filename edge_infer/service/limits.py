@@ -19,7 +19,7 @@ class Limits:
         workers: Runs at once, never more.
         queue: Requests that wait for a run.
         body_bytes: Of one request.
-        total_bytes: Of all bodies and unsent answers in memory together.
+        total_bytes: Of all bodies, what they unpack to and unsent answers in memory together.
         connections: Open at once.
         head_s: From the first byte of a request's head to its last.
         body_s: From the end of the head to the last byte of the body.

@@ -10,6 +10,7 @@ from edge_infer.errors import (
     InputOverLimit,
     MissingDependency,
     NonFiniteOutput,
+    OutputError,
     TimedOut,
     UnsupportedImage,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "no_memory",
     "status_of_code",
     "stopping",
+    "unrecorded",
     "unsupported",
 ]
 
@@ -76,6 +78,18 @@ def busy(message: str) -> Refused:
 def no_memory() -> Refused:
     """Return the refusal of what memory is missing for at the moment."""
     return busy("there is no memory left for the request")
+
+
+def unrecorded(error: OutputError) -> Refused:
+    """Return the refusal of an answer that the audit log cannot take; its message would name a file of this machine."""
+    retry = ("Retry-After", str(_RETRY_S))
+    return Refused(
+        503,
+        type(error),
+        "the answer could not be recorded in the audit log, so it is not given",
+        hint="tell who runs the service: the log needs room and a writable file",
+        headers=(retry,),
+    )
 
 
 def stopping() -> Refused:

@@ -1,6 +1,7 @@
 """The whole life of a service: listen, load, say so, answer, stop in order."""
 
 import gc
+import importlib
 import logging
 import sys
 import threading
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_infer.audit.log import AuditLog, failures_recorded
 from edge_infer.classifier import Classifier
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import MissingDependency
@@ -44,6 +46,7 @@ class Settings:
         despite: Refusals of DICOM files to overrule.
         with_page: Whether there is a page.
         logs_requests: Whether each request is logged.
+        audit: File in which answers are recorded before they are sent; None for none.
     """
 
     address: Address
@@ -54,6 +57,7 @@ class Settings:
     despite: Collection[str] = ()
     with_page: bool = True
     logs_requests: bool = False
+    audit: Path | None = None
 
 
 def serve(
@@ -71,7 +75,7 @@ def serve(
 
     Raises:
         OutputLocked: Another program listens there.
-        CannotWrite: The address cannot be used.
+        CannotWrite: The address or the audit log cannot be used.
         UnreadableInput: The token or the files of TLS cannot be used.
         BrainError: The bundle cannot be used here.
     """
@@ -81,9 +85,11 @@ def serve(
     tls = None if settings.tls_files is None else tls_context(*settings.tls_files)
     with listening(settings.address) as bound:
         where = _where(settings, bound.getsockname())
-        classifier = load()
+        log = None if settings.audit is None else AuditLog(settings.audit, program="brain-serve")
+        with failures_recorded(log):
+            classifier = load()
         limits = within_open_files(settings.limits)
-        state = State(classifier, limits, despite=settings.despite)
+        state = State(classifier, limits, despite=settings.despite, log=log)
         access = _access(settings, where, token)
         routes = make_routes(state, with_page=settings.with_page)
         app = Guard(routes, state, access, logs_requests=settings.logs_requests)
@@ -120,7 +126,7 @@ def require_packages() -> None:
     """
     for name in ("starlette", "uvicorn"):
         try:
-            __import__(name)
+            importlib.import_module(name)
         except ModuleNotFoundError:
             raise MissingDependency(
                 f"{name} is not installed", hint="pip install 'brain-edge[serve]'"
@@ -167,5 +173,6 @@ def _facts(settings: Settings, state: State) -> dict[str, Any]:
         "device_choice": state.facts["device_choice"],
         "token": settings.token_file is not None,
         "tls": settings.tls_files is not None,
+        "audit": settings.audit is not None,
         "research_use_only": RESEARCH_USE_ONLY,
     }

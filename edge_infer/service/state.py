@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from edge_infer.answer_lines import AnswerLines, bundle_facts
+from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier
 from edge_infer.service.bodies import Bodies, ByteBudget
 from edge_infer.service.limits import Limits
@@ -20,14 +21,20 @@ class State:
         classifier: Loaded, so it has given its known answers.
         limits: Of the service.
         despite: Refusals of DICOM files to overrule.
+        log: Where answers are recorded before they are sent; None for nowhere.
     """
 
     def __init__(
-        self, classifier: Classifier, limits: Limits, *, despite: Collection[str] = ()
+        self,
+        classifier: Classifier,
+        limits: Limits,
+        *,
+        despite: Collection[str] = (),
+        log: AuditLog | None = None,
     ) -> None:
         self.limits = limits
         # Without a time limit of its own: it would leave threads behind that read on, beside the runs.
-        self.lines = AnswerLines(classifier, despite=despite)
+        self.lines = AnswerLines(classifier, despite=despite, log=log)
         facts = bundle_facts(classifier)
         self.facts = {**facts, "limits": {**facts["limits"], "body_bytes": limits.body_bytes}}
         self.runs = Runs(limits)

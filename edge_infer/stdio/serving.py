@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection
 
+from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier
 from edge_infer.errors import HostOutOfStep
 from edge_infer.private_streams import private_streams
@@ -26,6 +27,7 @@ def serve(
     *,
     despite: Collection[str] = (),
     timeout_s: float | None = None,
+    open_log: Callable[[], AuditLog | None] = lambda: None,
 ) -> None:
     """Serve the host on the other side of standard input and output until it has no more to say.
 
@@ -35,9 +37,10 @@ def serve(
         load: Called once, when nothing can print any more.
         despite: For requests that do not say: values of ``edge_infer.refusals.OVERRULABLE``.
         timeout_s: Seconds for one image, for requests that do not say.
+        open_log: Gives the log where answers are recorded before they are said; called once, after ``load``.
 
     Raises:
-        BrainError: The bundle cannot be used; the host was told.
+        BrainError: The bundle or the log cannot be used; the host was told.
         HostOutOfStep: Nobody could tell any more where a request begins, or host and worker share no version.
         BrokenPipeError: The host does not listen any more.
         CannotWrite: The host cannot be answered.
@@ -45,7 +48,7 @@ def serve(
     with private_streams() as (requests, answers_to):
         answers = Answers(answers_to)
         try:
-            _serve(load, requests, answers, despite, timeout_s)
+            _serve(load, requests, answers, despite, timeout_s, open_log)
         except HostGone as gone:
             raise gone.error from None
 
@@ -56,13 +59,15 @@ def _serve(
     answers: Answers,
     despite: Collection[str],
     timeout_s: float | None,
+    open_log: Callable[[], AuditLog | None] = lambda: None,
 ) -> None:
     try:
         classifier = load()
+        log = open_log()
         answers.ready(classifier)
         jobs = Jobs(most=MAX_REQUESTS, most_bytes=MAX_CONTENT_BYTES)
         listener = Listener(Input(requests, max_line_bytes=MAX_LINE_BYTES), jobs, answers)
-        worker = Worker(classifier, jobs, answers, despite=despite, timeout_s=timeout_s)
+        worker = Worker(classifier, jobs, answers, despite=despite, timeout_s=timeout_s, log=log)
         _Threads(listener, worker, jobs).wait()
     except HostGone:
         raise

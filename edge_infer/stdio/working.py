@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from edge_infer.answer_lines import AnswerLines, Cancelled, Line
+from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier
 from edge_infer.stdio.answers import Answers, HostGone
 from edge_infer.stdio.jobs import Job, Jobs
@@ -24,6 +25,7 @@ class Worker:
         answers: Said to.
         despite: For requests that do not say.
         timeout_s: For requests that do not say.
+        log: Where answers are recorded before they are said; None for nowhere.
     """
 
     def __init__(
@@ -34,9 +36,10 @@ class Worker:
         *,
         despite: Collection[str],
         timeout_s: float | None,
+        log: AuditLog | None = None,
     ) -> None:
         self._classifier, self._jobs, self._answers = classifier, jobs, answers
-        self._despite, self._timeout_s = despite, timeout_s
+        self._despite, self._timeout_s, self._log = despite, timeout_s, log
         self._lines: dict[float | None, AnswerLines] = {}
 
     def run(self) -> None:
@@ -92,7 +95,7 @@ class Worker:
                 self._lines.clear()
             limited = self._classifier.with_timeout(timeout_s)
             self._lines[timeout_s] = AnswerLines(
-                limited, despite=self._despite, timeout_s=timeout_s
+                limited, despite=self._despite, timeout_s=timeout_s, log=self._log
             )
         return self._lines[timeout_s]
 

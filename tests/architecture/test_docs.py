@@ -83,10 +83,17 @@ def test_the_page_of_commands_is_what_help_says(cli_docs: ModuleType) -> None:
     assert text_of("docs/cli.md") == cli_docs.render(), "run make docs"
 
 
-@pytest.mark.parametrize("name", ["make_results", "make_robustness", "make_trust"])
+@pytest.mark.parametrize(
+    "name", ["make_reliability", "make_results", "make_robustness", "make_trust"]
+)
 def test_a_page_of_figures_is_what_the_published_results_give(name: str) -> None:
     module = generator(name)
     assert module.results()
+    assert module.PAGE.read_text(encoding="utf-8") == module.render(), "run make docs"
+
+
+def test_the_list_of_foreign_software_is_what_the_lock_holds() -> None:
+    module = generator("make_soup")
     assert module.PAGE.read_text(encoding="utf-8") == module.render(), "run make docs"
 
 

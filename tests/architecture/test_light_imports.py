@@ -6,6 +6,7 @@ import sys
 import pytest
 
 HEAVY = {
+    "cryptography",
     "http.client",
     "matplotlib",
     "onnx",
@@ -47,7 +48,9 @@ def test_the_runtime_imports_nothing_heavy(code: str) -> None:
     "module",
     [
         "edge_infer",
+        "edge_infer.audit.log",
         "edge_infer.cli",
+        "edge_infer.compare_cli",
         "edge_infer.doctor_cli",
         "edge_infer.errors",
         "export.refit_cli",

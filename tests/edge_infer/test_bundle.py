@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,7 @@ from edge_infer.errors import (
     BundleIncompatible,
     BundleIncomplete,
     BundleIntegrity,
+    CannotWrite,
     ContentRefused,
 )
 from edge_infer.manifest import canonical_json, parse_manifest, render_manifest
@@ -213,6 +215,31 @@ def test_a_reader_waits_while_a_writer_has_moved_the_folder_aside(own_bundle: Pa
     writer.start()
     assert load_bundle(own_bundle).labels == LABELS
     writer.join()
+
+
+def test_what_a_killed_writer_has_moved_aside_is_loaded(own_bundle: Path) -> None:
+    # Where the system cannot exchange folders, a writer killed between two renames leaves no folder.
+    aside = own_bundle.with_name(f".{own_bundle.name}.old")
+    own_bundle.rename(aside)
+    assert load_bundle(own_bundle).labels == LABELS
+    write_bundle(own_bundle, bundle_files(), manifest_body(model="other"))
+    assert load_bundle(own_bundle).manifest["model"] == "other"
+    assert not aside.exists()
+
+
+def test_a_disk_that_does_not_give_back_what_was_written_is_one_that_cannot_be_written(
+    own_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    before = sorted(path.read_bytes() for path in own_bundle.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_files_module, "_read", broken)
+        with pytest.raises(CannotWrite, match=f"{own_bundle.name}: what was written") as refused:
+            write_bundle(own_bundle, bundle_files(), manifest_body(model="other"))
+    assert refused.value.exit_code == 40
+    assert sorted(path.read_bytes() for path in own_bundle.iterdir()) == before
 
 
 def test_a_bundle_replaced_while_it_is_read_is_read_again(

@@ -10,6 +10,7 @@ import edge_infer
 def test_the_face_of_the_package() -> None:
     assert edge_infer.__all__ == [
         "RESEARCH_USE_ONLY",
+        "AuditLog",
         "BrainError",
         "Bundle",
         "Classifier",

@@ -20,19 +20,22 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from edge_infer.audit.log import AuditLog
 from edge_infer.errors import CorruptImage
 from edge_infer.node.answering import Answer
 from edge_infer.node.config import read_config
 from edge_infer.node.log import log_to_stderr
 from edge_infer.node.service import NodeService
+from edge_infer.prediction import ModelIdentity
 
 CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def load_classifier(*_args: object, **_options: object) -> object:
     """Return what stands in for a classifier."""
-    model = SimpleNamespace(name="stub", precision="fp32", manifest_sha256="0" * 64)
-    return SimpleNamespace(model=model)
+    model = ModelIdentity(name="stub", precision="fp32", manifest_sha256="0" * 64)
+    session = SimpleNamespace(provider="CPUExecutionProvider", num_threads=1)
+    return SimpleNamespace(model=model, session=session, device="cpu", scope="enforce")
 
 
 def answer_study(
@@ -43,8 +46,11 @@ def answer_study(
     despite: Sequence[str] = (),  # noqa: ARG001
     predecessors: Sequence[Path] = (),
     warnings: Sequence[str] = (),
+    log: AuditLog | None = None,
 ) -> Answer:
     """Answer as an ``Answerer`` does."""
+    if log is not None:
+        log.write([{"kind": "series", "input_sha256": None, "error": "stub"}])
     headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in images]
     trouble = headers[0].ProtocolName
     if trouble in ("crash", "slow") and Path("calm").exists():

@@ -108,7 +108,7 @@ def test_the_command_writes_a_page_for_a_bundle_that_exists(
     ("options", "said"),
     [
         ([], "give --model to export one, or --bundle for one that exists"),
-        (["--bundle", "b"], "--bundle needs --end-to-end, --triton or --web"),
+        (["--bundle", "b"], "--bundle needs --end-to-end, --triton, --web or --sign"),
         (["--bundle", "b", "--model", "cvt13", "--end-to-end"], "or --bundle for one that exists"),
         (["--model", "cvt13", "--web", "page"], "--web and --onnxruntime-web belong together"),
     ],
