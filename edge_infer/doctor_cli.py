@@ -94,6 +94,8 @@ def main(
 def _refuse_options(context: click.Context) -> None:
     """Refuse options before the name of a command, which would say nothing there."""
     for parameter in context.command.params:
+        if not parameter.expose_value:  # --debug, which holds for every command
+            continue
         given = parameter.name and context.get_parameter_source(parameter.name)
         if given not in (None, "", ParameterSource.DEFAULT):
             raise click.UsageError(

@@ -8,7 +8,23 @@ from pathlib import Path
 from edge_infer.errors import UnreadableInput
 from edge_infer.names import shown_name
 
-__all__ = ["Walk", "is_folder"]
+__all__ = ["Walk", "is_folder", "is_litter"]
+
+#: What file managers, network drives and programs leave behind, in lower case; so is what begins with a full stop.
+_LITTER = frozenset(
+    {
+        "#recycle",
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "__pycache__",
+        "desktop.ini",
+        "lost+found",
+        "node_modules",
+        "system volume information",
+        "thumbs.db",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +65,11 @@ class Walk:
                 else:
                     yield parent / name
             waiting.extend(reversed(folders))
+
+
+def is_litter(name: str) -> bool:
+    """Whether a name is that of a hidden file or folder, or of what programs leave behind: thumbnails, bins, caches."""
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def is_folder(path: Path) -> bool:

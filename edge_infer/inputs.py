@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_infer.errors import NoInputs
-from edge_infer.folder_walk import Walk, is_folder
+from edge_infer.folder_walk import Walk, is_folder, is_litter
 from edge_infer.names import shown_name, shown_names
 from edge_infer.scan_files import START_BYTES, ScanKind, kind_of
 from edge_infer.standard_input import StandardInput
@@ -66,7 +66,7 @@ def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
     Args:
         inputs: Files are accepted with any ending, and need not exist until they are read. In
             folders and their subfolders, linked ones included, only scans and files with an image's
-            ending are used, without hidden files and heatmaps.
+            ending are used, without heatmaps, hidden files and what programs leave (``is_litter``).
 
     Raises:
         NoInputs: A folder has no image and no scan, or nothing was given.
@@ -86,7 +86,7 @@ def expand_inputs(inputs: Iterable[Path | StandardInput]) -> Inputs:
 
 
 def _add_folder(found: Inputs, folder: Path) -> None:
-    walk = Walk(is_skipped=lambda name: name.startswith("."))
+    walk = Walk(is_skipped=is_litter)
     here = Inputs(repeated=walk.repeated)
     for path in walk.files(folder):
         name = path.name.lower()

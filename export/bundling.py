@@ -160,6 +160,8 @@ def export_bundle(
     abstention = fit_abstention(
         shipped.graph, images, out_of_fold, classes=classes, progress=progress
     )
+    if abstention.warning:
+        step(abstention.warning)
     body: dict[str, Any] = {
         "model": checkpoint.name,
         "precision": precision,

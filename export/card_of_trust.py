@@ -82,7 +82,7 @@ def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:
             "if images are drawn as those it was fitted on. It promises nothing about a single image, nor about images "
             "from elsewhere.\n"
         ),
-        f"Fitted on: {fitted['source']}, n {fitted['n']}. {_WAYS[fitted['way']]}\n",
+        f"Fitted on: {fitted['source']}, n {fitted['n']}. {_accepted(fitted)}{_WAYS[fitted['way']]}\n",
         "| class | in the set from probability | patient groups |"
         + (" in the set, validation part |" if check else ""),
         "|---|---|---|" + ("---|" if check else ""),
@@ -108,6 +108,16 @@ def _sets(trust: Mapping[str, Any], check: Mapping[str, Any] | None) -> str:
             f"{check['ece']:.3f}."
         )
     return "\n".join(lines) + "\n"
+
+
+def _accepted(fitted: Mapping[str, Any]) -> str:
+    """Say how many images the thresholds accept where they were fitted; older bundles do not know it."""
+    if "accepted" not in fitted:
+        return ""
+    return (
+        f"Without the scope check and the doubts about an image, of {fitted['n']} images {fitted['accepted']} were "
+        f"accepted, {fitted['right']} of those were right. "
+    )
 
 
 def _scope(scope: Mapping[str, Any] | None, classes: Classes) -> str:

@@ -1,20 +1,56 @@
 """A run's folder, with the request in run.json, so that a resumed run is the same run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_infer.atomic import write_bytes_atomically
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import BrainError, CannotWrite
 from edge_infer.names import shown_name
 
-__all__ = ["CHECKPOINT", "claim_run_folder", "newest_run"]
+__all__ = ["CHECKPOINT", "Claim", "claim_run_folder", "newest_run"]
 
 #: The finished checkpoint inside a run's folder.
 CHECKPOINT = "checkpoint"
 
 _REQUEST = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What claiming a run's folder made.
+
+    Attributes:
+        request: The request that was written; None if it was there.
+        folders: Those that were created, the innermost first.
+    """
+
+    request: Path | None = None
+    folders: tuple[Path, ...] = ()
+
+    @contextmanager
+    def released_if_refused(self) -> Iterator[None]:
+        """Remove what the claim made if a start is refused inside, so that the next try may have the same folder.
+
+        What was there before stays, and so does what others have put there meanwhile. A run that is interrupted keeps
+        its folder: it can be resumed.
+        """
+        try:
+            yield
+        except BrainError:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        if self.request is not None:
+            with suppress(OSError):  # the refusal is what is reported
+                self.request.unlink()
+        for folder in self.folders:
+            with suppress(OSError):  # it holds what others have put there
+                folder.rmdir()
 
 
 def claim_run_folder(
@@ -24,7 +60,7 @@ def claim_run_folder(
     resume: bool,
     defaults: Mapping[str, Any] | None = None,
     former_names: Mapping[str, str] | None = None,
-) -> None:
+) -> Claim:
     """Create the folder of a new run, or check that an existing one is of the same run.
 
     Args:
@@ -33,6 +69,9 @@ def claim_run_folder(
         resume: Whether to continue an existing run.
         defaults: Values of keys that an older version did not write yet.
         former_names: What recipes that an older version wrote by name are called now.
+
+    Returns:
+        What it made, to be released if the start is refused.
 
     Raises:
         CannotWrite: The folder holds another run, or the same one without ``resume``.
@@ -55,14 +94,26 @@ def claim_run_folder(
                 f"{run} was started with other settings: {', '.join(changed)}",
                 hint="pass another --output",
             )
-        return
+        return Claim()
+    absent = tuple(folder for folder in (run, *run.parents) if not _is_there(folder))
+    with Claim(folders=absent).released_if_refused():
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(
+                f"{shown_name(run)}: cannot be created ({error.strerror})",
+                hint="name another --output",
+            ) from error
+        content = json.dumps(request, indent=2, sort_keys=True) + "\n"
+        write_bytes_atomically(path, content.encode())
+    return Claim(request=path, folders=absent)
+
+
+def _is_there(path: Path) -> bool:
     try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(
-            f"{shown_name(run)}: cannot be created ({error.strerror})", hint="name another --output"
-        ) from error
-    write_bytes_atomically(path, (json.dumps(request, indent=2, sort_keys=True) + "\n").encode())
+        return path.exists()
+    except OSError:  # forbidden or too long
+        return True
 
 
 def _is_file(path: Path) -> bool:

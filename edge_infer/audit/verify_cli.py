@@ -58,7 +58,7 @@ class _Head(click.ParamType[Any]):
         return KeptHead(sha256=match[2].lower(), count=count)
 
 
-@click.command("audit", cls=Command, help=_HELP, no_args_is_help=True)
+@click.command("audit", cls=Command, help=_HELP)
 @click.argument(
     "files",
     metavar="FILE...",

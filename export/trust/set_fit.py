@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 __all__ = [
     "ALPHA",
     "TARGET_ACCURACY",
+    "accepted_answers",
     "coverage",
     "fit_thresholds",
     "group_counts",
@@ -111,6 +112,17 @@ def prediction_sets(
 ) -> NDArray[np.bool_]:
     """Return which classes are in the set of each image: (N, classes)."""
     return np.asarray(1 - probabilities <= np.asarray(thresholds), dtype=np.bool_)
+
+
+def accepted_answers(
+    probabilities: NDArray[np.float64], thresholds: Sequence[float], least: float
+) -> NDArray[np.bool_]:
+    """Return which answers are accepted by their sets and the least score, as ``edge_infer.decision`` does it: (N,).
+
+    Scope and doubts about the image are not looked at.
+    """
+    single = prediction_sets(probabilities, thresholds).sum(axis=1) == 1
+    return np.asarray(single & (probabilities.max(axis=1) >= least), dtype=np.bool_)
 
 
 def least_score(

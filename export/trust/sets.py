@@ -10,6 +10,7 @@ from edge_infer.classes import BRAIN, Classes
 from export.trust.set_fit import (
     ALPHA,
     TARGET_ACCURACY,
+    accepted_answers,
     fit_thresholds,
     group_counts,
     least_score,
@@ -51,14 +52,19 @@ def sets_fields(
     """
     thresholds = fit_thresholds(probabilities, labels, groups, alpha=alpha, best_of_few=best_of_few)
     counts = group_counts(labels, groups, len(classes))
+    least = least_score(probabilities, labels, groups, thresholds, target=target)
+    accepted = accepted_answers(probabilities, thresholds, least)
+    right = accepted & (probabilities.argmax(axis=1) == labels)
     return {
         "alpha": alpha,
         "set_thresholds": dict(zip(classes.names, thresholds, strict=True)),
-        "least_score": least_score(probabilities, labels, groups, thresholds, target=target),
+        "least_score": least,
         "target_accuracy": target,
         "fitted_on": {
             "source": source,
             "n": len(labels),
+            "accepted": int(accepted.sum()),
+            "right": int(right.sum()),
             "groups": dict(zip(classes.names, counts, strict=True)),
             "way": way,
         },

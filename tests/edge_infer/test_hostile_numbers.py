@@ -199,6 +199,8 @@ def test_nothing_may_be_missing_in_what_decides_about_trust(
         (("set_thresholds", "other"), 0.5),
         (("fitted_on", "groups"), {"glioma": 5}),
         (("fitted_on", "groups", "other"), 5),
+        (("fitted_on", "accepted"), 17),
+        (("fitted_on", "right"), -1),
         (("fitted_on", "source"), "\x1b[2J"),
         (("fitted_on", "source"), ""),
         (("fitted_on", "source"), "a" * 501),

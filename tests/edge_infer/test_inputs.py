@@ -31,6 +31,9 @@ def folder(tmp_path: Path) -> Path:
     (folder / "gone.png").symlink_to("nothing.png")
     for name in ("scan.dcm", "slide.webp", "b.heatmap.png", ".hidden", "._b.png"):
         (folder / name).write_bytes(b"")
+    for name in ("@eaDir", "__MACOSX", "#recycle"):  # a network drive's thumbnails, macOS's, a bin
+        (folder / name).mkdir()
+        scan().save(folder / name / "b.png")
     return folder
 
 

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_infer.classes import BRAIN, Classes
+from edge_infer.figures import intervals
 from train.checkpoint import load_checkpoint
 from train.cli import main as train_main
 from train.commands.data import main as data_main
-from train.metrics import figures as metrics_figures
 from train.models.two_questions import TwoQuestions
 
 SIZE = 64
@@ -19,7 +19,7 @@ SIZE = 64
 
 @pytest.fixture(autouse=True)
 def _quick_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_figures, "_RESAMPLES", 20)
+    monkeypatch.setattr(intervals, "_RESAMPLES", 20)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,7 @@ def test_a_recipe_that_asks_two_questions_needs_a_negative_class(
     assert done.exit_code != 0
     assert "asks two questions" in done.stderr
     assert "--negative" in done.stderr
+    assert not (tmp_path / "run").exists(), "the next try may have the same folder"
 
 
 def test_what_a_model_does_not_tell_apart_is_not_measured_or_taught(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import CannotWrite, UnknownModel
 from train.recipe import FORMER_NAMES
 from train.run_folder import CHECKPOINT, claim_run_folder, newest_run
 
@@ -66,6 +66,12 @@ def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):
         claim_run_folder(tmp_path / "file" / "run", REQUEST, resume=False)
+    with pytest.raises(CannotWrite):
+        claim_run_folder(tmp_path / "new" / ("long" * 100), REQUEST, resume=False)
+    (tmp_path / "other" / "run.json").mkdir(parents=True)
+    with pytest.raises(CannotWrite):
+        claim_run_folder(tmp_path / "other", REQUEST, resume=False)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "other", "run.json"]
 
 
 def test_the_newest_finished_run_of_a_model_is_found(tmp_path: Path) -> None:
@@ -95,3 +101,25 @@ def test_a_run_of_a_recipe_that_was_renamed_is_resumed(tmp_path: Path) -> None:
     other = {**now, "recipe": {**now["recipe"], "epochs": 4}}
     with pytest.raises(CannotWrite, match="other settings: recipe"):
         claim_run_folder(tmp_path, other, resume=True, former_names=FORMER_NAMES)
+
+
+def test_what_is_refused_at_its_start_leaves_only_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "note.txt").write_text("mine")
+    for run in (tmp_path / "runs" / "new", tmp_path / "given"):
+        for _ in range(2):  # the second try is not blocked by the first
+            claim = claim_run_folder(run, REQUEST, resume=False)
+            with pytest.raises(UnknownModel), claim.released_if_refused():
+                raise UnknownModel("no such model")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["given", "note.txt"]
+
+
+def test_a_resumed_or_interrupted_run_keeps_its_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    first = claim_run_folder(run, REQUEST, resume=False)
+    with pytest.raises(KeyboardInterrupt), first.released_if_refused():
+        raise KeyboardInterrupt
+    again = claim_run_folder(run, REQUEST, resume=True)
+    with pytest.raises(UnknownModel), again.released_if_refused():
+        raise UnknownModel("no such model")
+    assert (run / "run.json").is_file()

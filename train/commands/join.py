@@ -92,7 +92,7 @@ def join(
         readable, problems = verified(joined, progress)
     problems += missing_masks(joined)
     refuse(problems, what="the data sets cannot be joined", hint="correct or remove them")
-    write_manifest(output, readable)
+    write_manifest(output, readable, says_negative=sources.says_negative)
     click.echo(sources_text(sources, joined), nl=False)
     click.echo(division_text(joined), nl=False)
     if only := validation_text(sources):

@@ -1,5 +1,7 @@
 """Which class each folder or class name of a data set is: the four brain classes, or the data set's own."""
 
+import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,9 +10,12 @@ from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
 from train.data.class_choice import ClassChoice
 from train.data.class_names import canonical_label, is_brain_class
-from train.data.spelling import spelt
+from train.data.spelling import spelt, told_apart
+from train.data.stated_classes import StatedClasses
 
 __all__ = ["Labelling", "labelling"]
+
+logger = logging.getLogger(__name__)
 
 _CHOOSE = "--classes FOLDER[=LABEL],... names the classes, and their folders"
 
@@ -47,12 +52,13 @@ class Labelling:
 
 
 def labelling(
-    names: Iterable[str], choice: ClassChoice | None = None, *, stated: Classes | None = None
+    names: Iterable[str], choice: ClassChoice | None = None, *, stated: StatedClasses | None = None
 ) -> Labelling:
     """Find out which classes a data set has.
 
     If one of its names is one of the four brain classes', these are the classes, and other names are none. If none is,
-    the names themselves are the classes, in sorted order.
+    the names themselves are the classes, in sorted order. Names that are spellings of one class are joined, and it is
+    said which.
 
     Args:
         names: Of all its class folders or rows.
@@ -63,19 +69,40 @@ def labelling(
         DataRefused: They cannot be the classes of a data set, or what is asked and what is there contradict.
     """
     choice = choice or ClassChoice()
+    names = set(names)
     found = sorted({spelt(name) for name in names})
     if choice.items and stated is None:
         labels = _chosen(found, choice)
     elif stated is not None:
-        _check_stated(found, choice, stated)
-        labels = {name: name for name in stated.names}
+        _check_stated(found, choice, stated.classes)
+        labels = {name: name for name in stated.classes.names}
     elif choice.model is not None:
         labels = {} if choice.model.is_brain else {name: name for name in choice.model.names}
     elif not found or any(map(is_brain_class, found)):
         labels = {}
     else:
         labels = _own(found)
-    return Labelling(classes=_classes(labels, choice, stated), labels=labels)
+    known = Labelling(classes=_classes(labels, choice, stated), labels=labels)
+    _say_joined(names, known)
+    return known
+
+
+def _say_joined(names: Iterable[str], known: Labelling) -> None:
+    """Say which names are spellings of one class; folders that --classes joins are no spellings."""
+    spellings: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        try:
+            label = known.classes.names[known.id_of(name)]
+        except DataRefused:
+            continue  # said, or left out, by who meets it
+        spellings[spelt(name) if known.labels else label].append(name)
+    for label, several in spellings.items():
+        if len(several) > 1:
+            logger.warning(
+                "joined: %s are spellings of the class %s",
+                " and ".join(map(told_apart, several)),
+                shown_name(known.labels.get(label, label)),
+            )
 
 
 def _chosen(found: list[str], choice: ClassChoice) -> dict[str, str]:
@@ -113,7 +140,9 @@ def _check_stated(found: list[str], choice: ClassChoice, stated: Classes) -> Non
             )
 
 
-def _classes(labels: Mapping[str, str], choice: ClassChoice, stated: Classes | None) -> Classes:
+def _classes(
+    labels: Mapping[str, str], choice: ClassChoice, stated: StatedClasses | None
+) -> Classes:
     names = tuple(dict.fromkeys(labels.values())) or BRAIN.names
     unusable = [name for name in names if not is_label(name)]
     if unusable:
@@ -139,7 +168,9 @@ def _classes(labels: Mapping[str, str], choice: ClassChoice, stated: Classes | N
     return BRAIN if classes.is_brain else classes
 
 
-def _negative(names: tuple[str, ...], asked: str | None, stated: Classes | None) -> str | None:
+def _negative(
+    names: tuple[str, ...], asked: str | None, stated: StatedClasses | None
+) -> str | None:
     """Choose the negative class: what is asked for or stated, else ``no_tumor`` if there is such a class."""
     if asked is not None and asked not in names:
         raise DataRefused(
@@ -147,10 +178,11 @@ def _negative(names: tuple[str, ...], asked: str | None, stated: Classes | None)
             hint="check the spelling; it is a label, as after the = of --classes",
         )
     if stated is not None:
-        if asked and stated.negative and asked != stated.negative:
+        negative = stated.classes.negative
+        if asked and stated.says_negative and asked != negative:
             raise DataRefused(
-                f"--negative {asked}: the manifest states {stated.negative}",
+                f"--negative {asked}: the manifest states {negative or 'that no class is negative'}",
                 hint="leave out --negative, or divide the data set again with brain-data split --negative",
             )
-        return stated.negative or asked
+        return negative or asked
     return asked or (BRAIN.negative if BRAIN.negative in names else None)

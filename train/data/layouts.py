@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_infer.errors import DataRefused, NoInputs, UnreadableInput
-from edge_infer.folder_walk import Walk, is_folder
+from edge_infer.folder_walk import Walk, is_folder, is_litter
 from edge_infer.inputs import IMAGE_ENDINGS
 from edge_infer.names import shown_name, shown_names
 from train.data.class_choice import ClassChoice
@@ -36,8 +36,6 @@ __all__ = ["load_samples"]
 
 logger = logging.getLogger(__name__)
 
-# What file managers leave behind.
-_LITTER = frozenset({"desktop.ini", "thumbs.db", "__macosx"})
 _HINT = "correct, rename or remove them, then try again"
 _CLASSES_HINT = f"{_HINT}; if the names are classes of your own, name all of them with --classes"
 #: What data sets keep beside their classes, in lower case.
@@ -137,7 +135,7 @@ def _from_folders(root: Path, choice: ClassChoice | None) -> tuple[list[Sample],
     known = labelling(names, choice)
     samples: list[Sample] = []
     problems = [] if choice and choice.items else _no_classes(root, class_folders, known)
-    walk = Walk(is_skipped=_is_litter)
+    walk = Walk(is_skipped=is_litter)
     for split, folder in parts or [("", top)]:
         for item in _class_tree(root, folder, split, walk, known):
             if isinstance(item, Sample):
@@ -249,7 +247,7 @@ def _images_beside_classes(folder: Path) -> list[Path]:
 
 def _entries(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not _is_litter(path.name))
+        return sorted(path for path in folder.iterdir() if not is_litter(path.name))
     except OSError as error:
         raise UnreadableInput(
             f"{shown_name(folder)}: folder cannot be read ({error.strerror})",
@@ -261,10 +259,6 @@ def _say_left_out(root: Path, paths: Sequence[Path], what: str) -> None:
     if paths:
         names = shown_names([path.relative_to(root).as_posix() for path in paths])
         logger.warning("left out: %d %s: %s", len(paths), what, names)
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _name(root: Path, path: Path) -> str:

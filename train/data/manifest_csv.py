@@ -138,7 +138,11 @@ def _flag(cell: Mapping[str, str], column: str, *, default: bool) -> bool:
 
 
 def write_manifest(
-    path: Path, samples: Iterable[Sample], *, official: Mapping[str, Split] | None = None
+    path: Path,
+    samples: Iterable[Sample],
+    *,
+    official: Mapping[str, Split] | None = None,
+    says_negative: bool = True,
 ) -> None:
     """Write samples as a manifest with paths relative to the manifest's folder.
 
@@ -146,6 +150,7 @@ def write_manifest(
         path: The file to write; replaced in one step.
         samples: Their sources are files.
         official: The split that the data set came with, by sample name.
+        says_negative: Of classes of their own without a negative one: state that none is, or leave it open.
 
     Raises:
         DataRefused: An image is stored inside a table and has no file of its own.
@@ -155,7 +160,7 @@ def write_manifest(
     folder = Path(os.path.realpath(path)).parent
     text = io.StringIO(newline="")
     classes = classes_of(written)
-    columns = [*COLUMNS, *class_cells(classes, 0)]
+    columns = [*COLUMNS, *class_cells(classes, 0, says_negative=says_negative)]
     if any(sample.mask for sample in written):
         columns.append(MASK)
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
@@ -182,7 +187,7 @@ def write_manifest(
                 "original_width": width,
                 "original_height": height,
                 MASK: _name(folder, sample.mask) if sample.mask else "",
-                **class_cells(classes, sample.label),
+                **class_cells(classes, sample.label, says_negative=says_negative),
             }
         )
     write_bytes_atomically(path, text.getvalue().encode())

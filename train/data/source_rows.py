@@ -16,7 +16,7 @@ from train.data.manifest_csv import COLUMNS, MASK, sample_of
 from train.data.manifest_table import Table, read_table
 from train.data.problems import refuse
 from train.data.samples import Sample
-from train.data.stated_classes import CLASS_COLUMNS, stated_classes
+from train.data.stated_classes import CLASS_COLUMNS, StatedClasses, stated_classes
 
 __all__ = ["SourceRow", "Sources", "read_sources"]
 
@@ -53,10 +53,12 @@ class Sources:
     Attributes:
         rows: In the order of the manifests.
         unknown: Number of images of other classes than the four brain classes, by data set and class.
+        says_negative: Whether a manifest says which class is negative, or that none is.
     """
 
     rows: Sequence[SourceRow] = field(repr=False)
     unknown: Mapping[tuple[str, str], int]
+    says_negative: bool
 
 
 def read_sources(manifests: Sequence[Path], *, datasets: Sequence[str] = ()) -> Sources:
@@ -81,7 +83,9 @@ def read_sources(manifests: Sequence[Path], *, datasets: Sequence[str] = ()) -> 
         read_table(path, _COLUMNS, required=_REQUIRED, hint="see docs/data.md")
         for path in manifests
     ]
-    known = _known(manifests, tables)
+    stated = _stated(manifests, tables)
+    labels = (cell["label"] for table in tables for _, cell in table if cell["label"])
+    known = labelling(labels, stated=stated)
     for number, (path, table) in enumerate(zip(manifests, tables, strict=True)):
         for line, cell in table:
             cell["dataset"] = cell["dataset"] or cell["source"]
@@ -103,22 +107,23 @@ def read_sources(manifests: Sequence[Path], *, datasets: Sequence[str] = ()) -> 
             hint="check the spelling of --dataset",
         )
     refuse(problems, what="bad rows", hint="correct the manifests")
-    return Sources(rows=rows, unknown=unknown)
+    says_negative = stated is not None and stated.says_negative
+    return Sources(rows=rows, unknown=unknown, says_negative=says_negative)
 
 
-def _known(manifests: Sequence[Path], tables: Sequence[Table]) -> Labelling:
-    """Return the classes that the manifests share."""
-    stated = {
+def _stated(manifests: Sequence[Path], tables: Sequence[Table]) -> StatedClasses | None:
+    """Return the classes that the manifests share, if they state any; what one says of the negative class counts."""
+    several = [
         stated_classes(table, what=shown_name(path))
         for path, table in zip(manifests, tables, strict=True)
-    }
-    if len(stated) > 1:
+    ]
+    if len({stated and stated.classes for stated in several}) > 1:
         raise DataRefused(
             "the manifests state different classes",
             hint="divide the data sets with the same --classes and --negative",
         )
-    labels = (cell["label"] for table in tables for _, cell in table if cell["label"])
-    return labelling(labels, stated=stated.pop() if stated else None)
+    says = [stated for stated in several if stated and stated.says_negative]
+    return next(iter(says or several), None)
 
 
 def _is_unknown(label: str, known: Labelling) -> bool:

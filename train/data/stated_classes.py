@@ -1,34 +1,56 @@
 """What a manifest states about classes that are not the four brain classes: their order and the negative one.
 
-Two columns: ``class_id``, the number of the row's class, and ``negative``, 1 for the negative class and 0 for others,
-which is missing if no class is such. So ``brain-train`` needs no option that ``brain-data split`` was given.
+Two columns: ``class_id``, the number of the row's class, and ``negative``, 1 for the negative class and 0 for others; 0
+everywhere states that no class is such. So ``brain-train`` needs no option that ``brain-data split`` was given. Without
+the second column it is open which class is negative: older manifests lack it where none is, and joined ones where none
+of their sources says.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from edge_infer.classes import Classes
 from train.data.manifest_table import Table
 from train.data.problems import refuse
 from train.data.spelling import spelt
 
-__all__ = ["CLASS_COLUMNS", "class_cells", "stated_classes"]
+__all__ = ["CLASS_COLUMNS", "StatedClasses", "class_cells", "stated_classes"]
 
 _ID, _NEGATIVE = CLASS_COLUMNS = ("class_id", "negative")
 
 _HINT = "class_id numbers the classes from 0, one number for each label; without the column they are sorted by name"
 
 
-def class_cells(classes: Classes, label: int) -> dict[str, int]:
-    """Return the cells of a row, by column; none for the four brain classes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedClasses:
+    """What a manifest states.
+
+    Attributes:
+        classes: In their order.
+        says_negative: Whether it says which class is negative, or that none is; otherwise that is open.
+    """
+
+    classes: Classes
+    says_negative: bool
+
+
+def class_cells(classes: Classes, label: int, *, says_negative: bool = True) -> dict[str, int]:
+    """Return the cells of a row, by column; none for the four brain classes.
+
+    Args:
+        classes: Of the data set.
+        label: Class id of the row.
+        says_negative: Whether no negative class means that none is; otherwise it is left open.
+    """
     if classes.is_brain:
         return {}
     cells = {_ID: label}
-    if classes.negative_id is not None:
+    if says_negative or classes.negative_id is not None:
         cells[_NEGATIVE] = int(label == classes.negative_id)
     return cells
 
 
-def stated_classes(rows: Table, *, what: str) -> Classes | None:
+def stated_classes(rows: Table, *, what: str) -> StatedClasses | None:
     """Read what a manifest states.
 
     Args:
@@ -62,7 +84,10 @@ def stated_classes(rows: Table, *, what: str) -> Classes | None:
         problems = _wrong(names, negative)
     refuse(problems, what=f"{what}: classes", hint=_HINT)
     labels = tuple(names[str(number)] for number in range(len(names)))
-    return Classes(labels, next((label for label in labels if negative[label] == "1"), None))
+    return StatedClasses(
+        classes=Classes(labels, next((label for label in labels if negative[label] == "1"), None)),
+        says_negative=any(cell[_NEGATIVE] for _, cell in rows),
+    )
 
 
 def _wrong(names: Mapping[str, str], negative: Mapping[str, str]) -> list[str]:

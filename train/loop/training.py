@@ -90,52 +90,53 @@ def train_model(
         # Before the folder is claimed, so that a wrong one leaves nothing; loaded again below, where it always was, for
         # loading draws random numbers.
         _teachers(teachers, classes)
-    claim_run_folder(
+    claim = claim_run_folder(
         run,
         request,
         resume=resume,
         defaults={"recipe": recipe_defaults()},
         former_names=FORMER_NAMES,
     )
-    keep_threads_within_quota()
-    # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
-    recipe = as_safe_here(as_fast_here(recipe), name, cache_folder, classes=len(classes))
-    train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
-    val_rows = part_rows(samples, "val")
-    cache = PixelCache.build(samples, preprocessor, cache_folder)
+    with claim.released_if_refused():
+        keep_threads_within_quota()
+        # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
+        recipe = as_safe_here(as_fast_here(recipe), name, cache_folder, classes=len(classes))
+        train_rows = part_rows(samples, "train", one_of_each_copy=recipe.one_of_each_copy)
+        val_rows = part_rows(samples, "val")
+        cache = PixelCache.build(samples, preprocessor, cache_folder)
 
-    transformers.set_seed(recipe.seed)
-    model = create_model(
-        name,
-        len(classes),
-        image_size=recipe.image_size,
-        sizes=recipe.model,
-        negative_id=classes.negative_id,
-    )
-    if weights is not None:
-        load_pretrained(model, weights)
-    elif hasattr(model, "pretrained_class"):
-        logger.warning(
-            "%s starts from scratch, with %d images for %.0f M weights: expect hours and a poor result; "
-            "it is made for pretrained weights (--weights)",
+        transformers.set_seed(recipe.seed)
+        model = create_model(
             name,
-            len(train_rows),
-            sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+            len(classes),
+            image_size=recipe.image_size,
+            sizes=recipe.model,
+            negative_id=classes.negative_id,
         )
-    setting = PhaseSetting(
-        name=name,
-        classes=classes,
-        recipe=recipe,
-        run=run,
-        preprocessor=preprocessor,
-        teacher=_teachers(teachers, classes) if teachers else None,
-        datasets=(
-            _train_images(samples, train_rows, cache, preprocessor, recipe, cache_folder),
-            GreyImages(cache.pixels, val_rows, _labels(samples, val_rows)),
-        ),
-        report_to=report_to,
-        resume=resume,
-    )
+        if weights is not None:
+            load_pretrained(model, weights)
+        elif hasattr(model, "pretrained_class"):
+            logger.warning(
+                "%s starts from scratch, with %d images for %.0f M weights: expect hours and a poor result; "
+                "it is made for pretrained weights (--weights)",
+                name,
+                len(train_rows),
+                sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+            )
+        setting = PhaseSetting(
+            name=name,
+            classes=classes,
+            recipe=recipe,
+            run=run,
+            preprocessor=preprocessor,
+            teacher=_teachers(teachers, classes) if teachers else None,
+            datasets=(
+                _train_images(samples, train_rows, cache, preprocessor, recipe, cache_folder),
+                GreyImages(cache.pixels, val_rows, _labels(samples, val_rows)),
+            ),
+            report_to=report_to,
+            resume=resume,
+        )
     results = [run_phase(model, phase, setting) for phase in phases_of(model, recipe)]
     best = max(results, key=lambda result: result.best_val_accuracy)
     model.load_state_dict(best.weights)

@@ -1,3 +1,4 @@
+import logging
 import shutil
 import unicodedata
 from collections import Counter
@@ -193,3 +194,37 @@ def test_the_four_in_their_order_are_the_brain_classes_whatever_their_folders_ar
 def test_classes_that_are_no_line_of_csv_are_refused_with_what_to_write() -> None:
     with pytest.raises(DataRefused, match="FOLDER or FOLDER=LABEL"):
         ClassChoice.of_options("cat=a\nb,dog x=c", None)
+
+
+def test_what_programs_leave_behind_is_no_class(tree: Tree) -> None:
+    root = tree("torn", "whole", parts=("train",))
+    left = ("__pycache__", ".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX", "node_modules")
+    tree(*left, parts=("train", "train/torn"))
+    samples = load_samples(root)
+    assert classes_of(samples) == Classes(("torn", "whole"))
+    assert [sample.name for sample in samples] == ["train/torn/a.png", "train/whole/a.png"]
+
+
+def test_spellings_that_are_joined_are_named(tree: Tree, caplog: pytest.LogCaptureFixture) -> None:
+    root = tree("gr\u00f6\u00dfer", "whole", parts=("train",))
+    tree("gro\u0308\u00dfer ", "whole", parts=("test",))
+    with caplog.at_level(logging.WARNING):
+        samples = load_samples(root)
+        load_samples(root, choice=asked("größer=x,whole"))
+    assert Counter(sample.class_name for sample in samples) == {"größer": 2, "whole": 2}
+    named = r"joined: 'gro\u0308\xdfer ' and 'größer' are spellings of the class "
+    assert caplog.messages == [named + "größer", named + "x"]
+
+
+def test_names_of_one_brain_class_are_joined_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    labelling(["glioma", "notumor", "no_tumor", "normal", "Notumor"])
+    assert caplog.messages == [
+        "joined: 'Notumor' and 'no_tumor' and 'notumor' are spellings of the class no_tumor"
+    ]
+
+
+def test_folders_that_are_joined_on_purpose_are_no_spellings(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    labelling(["a", "b", "c"], asked("a=x,b=x,c"))
+    assert caplog.messages == []

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_infer.errors import DataRefused, UnreadableInput
+from train.data.manifest_csv import COLUMNS, write_manifest
 from train.data.source_rows import read_sources
 
 HEADER = "source,path,mask,label,patient_id,volume,slice,use,licence,note\n"
@@ -81,3 +82,24 @@ def test_a_missing_column_or_file_is_refused(tmp_path: Path) -> None:
         read_sources([tmp_path / "m.csv"])
     with pytest.raises(UnreadableInput):
         read_sources([tmp_path / "none.csv"])
+
+
+def test_joining_states_no_more_about_the_negative_class_than_the_manifests_do(
+    tmp_path: Path,
+) -> None:
+    header, row = "path,label,proposed_split", "1.png,a,train\n2.png,b,test\n"
+    (tmp_path / "plain.csv").write_text(f"{header}\n{row}")
+    numbered = row.replace("\n", ",{0}\n", 1).replace("test\n", "test,{1}\n")
+    (tmp_path / "open.csv").write_text(f"{header},class_id\n{numbered.format(0, 1)}")
+    (tmp_path / "none.csv").write_text(
+        f"{header},class_id,negative\n{numbered.format('0,0', '1,0')}"
+    )
+    assert not read_sources([tmp_path / "plain.csv"]).says_negative
+    joined = read_sources([tmp_path / "open.csv"])
+    assert not joined.says_negative
+    assert read_sources([tmp_path / "open.csv", tmp_path / "none.csv"]).says_negative
+    samples = [row.sample for row in joined.rows]
+    for says, columns in ((True, ["class_id", "negative"]), (False, ["class_id"])):
+        write_manifest(tmp_path / "new.csv", samples, says_negative=says)
+        first = (tmp_path / "new.csv").read_text().splitlines()[0]
+        assert first.split(",")[len(COLUMNS) :] == columns

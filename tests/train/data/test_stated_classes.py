@@ -67,8 +67,22 @@ def test_options_that_are_repeated_must_agree(
     assert message in caught.value.message
 
 
-def test_a_negative_class_can_be_named_later(tmp_path: Path) -> None:
+def test_that_no_class_is_negative_is_stated_and_none_can_be_named_later(tmp_path: Path) -> None:
     path = written(tmp_path, Classes(("b", "a")))
+    assert [row["negative"] for row in csv.DictReader(path.read_text().splitlines())] == ["0", "0"]
+    with pytest.raises(
+        DataRefused, match="--negative a: the manifest states that no class is neg"
+    ) as no:
+        read_manifest(path, choice=ClassChoice.of_options(None, "a"))
+    assert no.value.exit_code == 26
+
+
+def test_in_a_manifest_that_leaves_it_open_a_negative_class_can_be_named_later(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "older.csv"
+    path.write_text("path,label,proposed_split,class_id\n1.png,a,train,1\n2.png,b,train,0\n")
+    assert classes_of(read_manifest(path)) == Classes(("b", "a"))
     choice = ClassChoice.of_options(None, "a")
     assert classes_of(read_manifest(path, choice=choice)) == Classes(("b", "a"), "a")
 
