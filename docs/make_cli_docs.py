@@ -42,8 +42,7 @@ _OTHERS = (
     (
         errors.EXIT_ABSTAINED,
         "",
-        "With `--fail-on-abstain`: no image failed, and at least one answer is not accepted. `brain-compare`: too few "
-        "images to say.",
+        "With `--fail-on-abstain`: no image failed, and at least one answer is not accepted. `brain-compare`: too few.",
     ),
     (130, "", "Interrupted (Ctrl-C)."),
     (141, "", "The reader of stdout went away."),

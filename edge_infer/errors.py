@@ -24,7 +24,7 @@ A message names the thing, what was found, what was expected and, as ``hint``, w
 file names as given, never file content: images and headers may hold patient data.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from edge_infer.refusals import Refusal
 
@@ -86,6 +86,11 @@ class BrainError(Exception):
     def message(self) -> str:
         """The message without the hint."""
         return str(self.args[0])
+
+    def without_frames(self) -> Self:
+        """Return the error, to be kept, without where it was raised: those frames hold the content of files."""
+        self.__context__ = self.__cause__ = None
+        return self.with_traceback(None)
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

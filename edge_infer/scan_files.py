@@ -9,7 +9,7 @@ from edge_infer.errors import CorruptImage, InputOverLimit
 from edge_infer.formats.medical import name_of_medical_format
 from edge_infer.unpacked_room import make_room
 
-__all__ = ["GZIP", "MAX_SCAN_BYTES", "START_BYTES", "ScanKind", "kind_of", "unpacked"]
+__all__ = ["GZIP", "MAX_RATIO", "MAX_SCAN_BYTES", "START_BYTES", "ScanKind", "kind_of", "unpacked"]
 
 ScanKind = Literal["dicom", "nifti", "zip"]
 
@@ -21,6 +21,10 @@ START_BYTES = 512
 
 GZIP = b"\x1f\x8b"
 
+#: How many times larger than a file what it holds may be, from ``_SMALL`` on; empty background alone reaches 100.
+MAX_RATIO = 250
+_SMALL = 16 * 2**20
+_SOON = 64 * 2**20  # bytes; a volume may begin with empty slices
 _PIECE = 2**14  # bytes; deflate makes at most 1,032 times as many of them
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -42,7 +46,8 @@ def kind_of(start: bytes) -> ScanKind | None:
 def unpacked(packed: bytes | memoryview, name: str, *, is_gzip: bool, limit: int) -> bytes:
     """Return what a deflate stream holds, or a gzip file of one or several members.
 
-    It is counted before any of it is kept, so that a bomb takes no memory.
+    Room is asked for before anything is kept. Where it grows as no scan does, it is counted to its end before that, so
+    that a bomb takes no memory.
 
     Args:
         packed: The whole stream.
@@ -52,22 +57,35 @@ def unpacked(packed: bytes | memoryview, name: str, *, is_gzip: bool, limit: int
 
     Raises:
         CorruptImage: It is cut short.
-        InputOverLimit: It holds more.
+        InputOverLimit: It holds more, or 250 times its size.
         zlib.error: It is damaged.
     """
-    size = 0
-    for part in _parts(packed, name, is_gzip=is_gzip):
+    most = min(limit, max(_SMALL, MAX_RATIO * len(packed)))
+    stated = min(most, int.from_bytes(packed[-4:], "little")) if is_gzip else 0
+    size = room = 0
+    kept: io.BytesIO | None = io.BytesIO()
+    for read, part in _parts(packed, name, is_gzip=is_gzip):
         size += len(part)
-        if size > limit:
-            raise InputOverLimit(f"{name}: unpacks to more than {limit // 2**20} MiB")
-    make_room("stream", size, name)
-    whole = io.BytesIO()
-    for part in _parts(packed, name, is_gzip=is_gzip):
-        whole.write(part)
-    return whole.getvalue()
+        if size > most:
+            than = f"{limit // 2**20} MiB" if most == limit else f"{MAX_RATIO} times its size"
+            raise InputOverLimit(f"{name}: unpacks to more than {than}")
+        if size > max(_SOON, MAX_RATIO * read):
+            kept = None
+        if kept is not None and size > room:
+            room = max(size, stated)
+            make_room("stream", room, name)
+        if kept is not None:
+            kept.write(part)
+    if kept is None:
+        make_room("stream", size, name)
+        kept = io.BytesIO()
+        for _, part in _parts(packed, name, is_gzip=is_gzip):
+            kept.write(part)
+    return kept.getvalue()
 
 
-def _parts(packed: bytes | memoryview, name: str, *, is_gzip: bool) -> Iterator[bytes]:
+def _parts(packed: bytes | memoryview, name: str, *, is_gzip: bool) -> Iterator[tuple[int, bytes]]:
+    """Yield how many bytes were read, and what they hold."""
     at = 0
     while True:
         unpacker = zlib.decompressobj(zlib.MAX_WBITS + 16 if is_gzip else -zlib.MAX_WBITS)
@@ -78,7 +96,8 @@ def _parts(packed: bytes | memoryview, name: str, *, is_gzip: bool) -> Iterator[
                 raise CorruptImage(
                     f"{name}: file is cut short ({kind})", hint="copy or export the file again"
                 )
-            yield unpacker.decompress(piece)
+            part = unpacker.decompress(piece)
             at += len(piece) - len(unpacker.unused_data)
+            yield at, part
         if not is_gzip or packed[at : at + 2] != GZIP:
             return

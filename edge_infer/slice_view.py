@@ -5,6 +5,7 @@ so that columns run to the patient's left (axial, coronal) or back (sagittal), a
 Coordinates are those of DICOM: x to the left, y to the back, z to the head (PS3.3 C.7.6.2.1.1).
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,19 +95,12 @@ def geometry_of(
         spacing: Between rows and between columns, mm, as stored.
         size: Rows and columns, as stored.
     """
-    given = np.concatenate([row, column, position])
-    if not np.isfinite(given).all() or np.abs(position).max() > _FARTHEST_MM:
+    if not np.isfinite(position).all() or np.abs(position).max() > _FARTHEST_MM:
         return None
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if max(abs(length - 1) for length in lengths) > _SKEW or abs(row @ column) > _SKEW:
+    found = _lie_of((*row.tolist(), *column.tolist()))
+    if found is None:
         return None
-    row, column = row / lengths[0], column / lengths[1]
-    normal = np.cross(row, column)
-    normal = normal / np.linalg.norm(normal)
-    if normal[np.argmax(np.abs(normal))] < 0:
-        normal = -normal
-    normal = normal + 0.0  # no negative zeros
-    plane, view = view_of(row, column)
+    plane, view, normal = found
     resampled = square_size(size, spacing)
     words = view.words + (", resampled to square pixels" if resampled else "")
     if spacing and resampled:
@@ -122,6 +116,31 @@ def geometry_of(
         spacing_mm=spacing,
     )
     return geometry, view
+
+
+@functools.lru_cache(maxsize=64)  # most slices of a volume lie alike
+def _lie_of(
+    directions: tuple[float, ...],
+) -> tuple[Plane, SliceView, NDArray[np.float64]] | None:
+    """Return plane, view and normal of length 1, whose largest part is positive; None if they are no directions.
+
+    Args:
+        directions: Row, then column, (6,).
+    """
+    row, column = np.array(directions[:3]), np.array(directions[3:])
+    if not np.isfinite(directions).all():
+        return None
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if max(abs(length - 1) for length in lengths) > _SKEW or abs(row @ column) > _SKEW:
+        return None
+    row, column = row / lengths[0], column / lengths[1]
+    normal = np.cross(row, column)
+    normal = normal / np.linalg.norm(normal)
+    if normal[np.argmax(np.abs(normal))] < 0:
+        normal = -normal
+    normal = normal + 0.0  # no negative zeros
+    normal.flags.writeable = False
+    return *view_of(row, column), normal
 
 
 def square_size(

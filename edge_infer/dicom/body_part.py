@@ -102,7 +102,7 @@ def head_stated(frame: Frame) -> Head:
     series' own texts, else of the study's, which can only say no.
     """
     told = {
-        *map(_of_words, typed_codes(frame, "BodyPartExamined")),
+        *(frame.once(_of_words, text) for text in typed_codes(frame, "BodyPartExamined")),
         *map(_of_region, _regions(frame)),
     }
     if "no" in told:
@@ -110,7 +110,7 @@ def head_stated(frame: Frame) -> Head:
     if "yes" in told:
         return "yes"
     for keywords in (("SeriesDescription", "ProtocolName"), ("StudyDescription",)):
-        text = _plain(" ".join(texts_of(frame, *keywords)))
+        text = frame.once(_plain, " ".join(texts_of(frame, *keywords)))
         if _BRAIN.search(text) or _HEAD & set(text.split()):
             return "unknown"
         if _ELSEWHERE.search(text):

@@ -5,8 +5,10 @@ Legacy converted ones keep what has no group of its own among the "unassigned" a
 (PS3.3 C.7.6.16.2.25), such as times and code words of the sequence. Classic files have the last only.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 from edge_infer.dicom.header import (
     Dataset,
@@ -18,9 +20,13 @@ from edge_infer.dicom.header import (
     whole,
     words,
 )
+from edge_infer.dicom.remembered import Remembered
 from edge_infer.errors import CorruptImage, InputOverLimit
 
 __all__ = ["MAX_FRAMES", "Frame", "frames_of"]
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 MAX_FRAMES = 4096
 _OWN_CONVERTED = "UnassignedPerFrameConvertedAttributesSequence"
@@ -37,6 +43,7 @@ class Frame:
         shared: Those of all frames.
         index: From 0.
         count: Frames in the file.
+        known: What was found out for frames of this file, by what it depends on; for ``once``.
     """
 
     top: Dataset = field(repr=False)
@@ -44,6 +51,15 @@ class Frame:
     shared: Dataset | None = field(repr=False)
     index: int
     count: int
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, find: Callable[[K], T], given: K) -> T:
+        """Return ``find(given)``, which is called once for all frames."""
+        key = (find, given)
+        if key not in self.known:
+            self.known[key] = find(given)
+        found: T = self.known[key]
+        return found
 
     def group(self, sequence: str) -> Dataset | None:
         """Return the item of a functional group: its own, else the shared one."""
@@ -130,20 +146,23 @@ def frames_of(header: Dataset, name: str) -> list[Frame]:
         raise CorruptImage(f"{name}: DICOM header states a negative number of frames")
     if count > MAX_FRAMES:
         raise InputOverLimit(f"{name}: file has {count:,} frames, expected at most {MAX_FRAMES:,}")
-    groups = items_of(header, "PerFrameFunctionalGroupsSequence")
+    top = Remembered(header)
+    groups = items_of(top, "PerFrameFunctionalGroupsSequence")
     if groups and len(groups) != count:
         raise CorruptImage(
             f"{name}: DICOM header is damaged (it states {count} frames and describes {len(groups)})",
             hint="copy or export the file again",
         )
-    shared = item_of(header, "SharedFunctionalGroupsSequence")
+    known: dict[Hashable, Any] = {}
+    shared = item_of(top, "SharedFunctionalGroupsSequence")
     return [
         Frame(
-            top=header,
+            top=top,
             own=groups[index] if groups else None,
             shared=shared,
             index=index,
             count=count,
+            known=known,
         )
         for index in range(count)
     ]

@@ -48,7 +48,7 @@ def _decoded(text: str, header: Dataset) -> str:
 
 def descriptions(frame: Frame) -> frozenset[str]:
     """Return which sequences and kinds of contrast the texts name."""
-    return described_as(texts_of(frame, *_TEXTS))
+    return _named(frame, *_TEXTS)
 
 
 def is_said_localizer(frame: Frame) -> bool:
@@ -56,7 +56,11 @@ def is_said_localizer(frame: Frame) -> bool:
 
     The protocol counts only where the series itself is called nothing, since GE's is that of the whole examination.
     """
-    series = described_as(texts_of(frame, "SeriesDescription"))
+    series = _named(frame, "SeriesDescription")
     if series - _NO_PURPOSE:
         return "localizer" in series
-    return "localizer" in described_as(texts_of(frame, *_TEXTS[1:]))
+    return "localizer" in _named(frame, *_TEXTS[1:])
+
+
+def _named(frame: Frame, *keywords: str) -> frozenset[str]:
+    return frame.once(described_as, tuple(texts_of(frame, *keywords)))

@@ -20,9 +20,11 @@ from edge_infer.errors import (
     UnreadableInput,
     UnsupportedImage,
 )
+from edge_infer.folder_walk import is_litter
 from edge_infer.names import shown_name
 from edge_infer.scan_files import MAX_SCAN_BYTES, START_BYTES
 from edge_infer.scan_slice import ScanFile
+from edge_infer.unpacked_room import make_room
 
 __all__ = ["MAX_MEMBERS", "MAX_RATIO", "MAX_TOTAL_BYTES", "Archive", "Member"]
 
@@ -33,6 +35,7 @@ MAX_TOTAL_BYTES = 8 * 2**30
 #: ``_SMALL`` on: a smaller file is no burden.
 MAX_RATIO = 250
 _SMALL = 2**20
+_PIECE = 2**20
 _ENCRYPTED = 0x1
 #: Those that every program writes; LZMA can ask for gigabytes of memory.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -54,7 +57,7 @@ class Member:
     @property
     def file(self) -> ScanFile:
         """As readers take it."""
-        return ScanFile(name=self.name, read=lambda: self._read(self._info.file_size + 1))
+        return ScanFile(name=self.name, read=self._whole)
 
     def start(self) -> bytes:
         """Return the first bytes, to tell what it is.
@@ -86,11 +89,23 @@ class Member:
                 hint=f"this is how archives do harm; if you trust it, {_HINT_UNPACK}",
             )
 
+    def _whole(self) -> bytes:
+        make_room("member", self._info.file_size, shown_name(self.name))
+        return self._read(self._info.file_size + 1)
+
     def _read(self, count: int) -> bytes:
         shown = shown_name(self.name)
         try:
             with self._archive.zip.open(self._info) as stream:
-                return stream.read(count)
+                # In pieces, and into memory of the right size: read at once, it would be there twice for a moment.
+                whole = io.BytesIO()
+                whole.seek(max(0, min(count, self._info.file_size) - 1))
+                whole.write(b"\0")
+                whole.seek(0)
+                while part := stream.read(min(_PIECE, count - whole.tell())):
+                    whole.write(part)
+                whole.truncate()
+                return whole.getvalue()
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError):
             raise CorruptImage(
                 f"{shown}: is damaged in its archive", hint="copy the archive again"
@@ -148,10 +163,9 @@ class Archive:
             )
 
     def members(self) -> Iterator[Member]:
-        """Yield its files in order of name; folders, hidden files and what macOS adds are passed by."""
+        """Yield its files in order of name; folders, hidden files and what programs leave are passed by."""
         for info in sorted(self.zip.infolist(), key=lambda info: info.filename):
             parts = info.filename.replace("\\", "/").split("/")
-            is_hidden = any(part.startswith(".") and part.strip(".") for part in parts)
-            if info.is_dir() or is_hidden or "__MACOSX" in parts:
+            if info.is_dir() or any(is_litter(part) and part.strip(".") for part in parts):
                 continue
             yield Member(self, info, f"{self._path}!{info.filename}")

@@ -104,7 +104,7 @@ def _measure(
     try:
         seen = _read(one, limit)
     except BrainError as error:
-        return _Measured(error=error)
+        return _Measured(error=error.without_frames())
     seconds = time.perf_counter() - started
     kept.keep(index, seen.source)
     if shown is not None:
@@ -169,7 +169,7 @@ def _ask(
                 f"{shown_name(one.name)}: file changed while it was being processed"
             )
     except BrainError as error:
-        return Outcome(source=one.name, error=error)
+        return Outcome(source=one.name, error=error.without_frames())
     outcome = next(classifier.predict_each([source]))
     # The name in place of the source: a result must not hold the pixels of all slices.
     prediction = outcome.prediction

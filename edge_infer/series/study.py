@@ -185,13 +185,13 @@ def _add_archive(
     try:
         members = list(Archive(path, content).members())
     except InputError as error:
-        found.refused.append(Refused(name=str(path), error=error))
+        found.refused.append(Refused(name=str(path), error=error.without_frames()))
         return
     for member in members:
         try:
             start = member.start()
         except InputError as error:
-            found.refused.append(Refused(name=member.name, error=error))
+            found.refused.append(Refused(name=member.name, error=error.without_frames()))
             continue
         kind = kind_of(start)
         if kind is None:
@@ -217,10 +217,10 @@ def _add_file(found: _Found, file: ScanFile, start: bytes, despite: Collection[s
                 hint="give fewer files at a time",
             )
     except MissingDependency as error:
-        name, first, count = found.missing.get(kind or "", (file.name, error, 0))
+        name, first, count = found.missing.get(kind or "", (file.name, error.without_frames(), 0))
         found.missing[kind or ""] = (name, first, count + 1)
     except BrainError as error:
-        found.refused.append(Refused(name=file.name, error=error))
+        found.refused.append(Refused(name=file.name, error=error.without_frames()))
     else:
         found.slices.extend(slices)
 

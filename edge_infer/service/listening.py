@@ -14,9 +14,10 @@ from edge_infer.errors import CannotWrite, OutputLocked
 from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
 
-__all__ = ["Address", "listening"]
+__all__ = ["BACKLOG", "Address", "listening"]
 
-_BACKLOG = 512
+#: How many connections the system keeps until they are accepted.
+BACKLOG = 512
 #: The shortest limit of a system is macOS's: 104 bytes with the end (sockaddr_un).
 _PATH_HINT = (
     "name a path of at most 103 bytes, in a folder that is there and that this user may write"
@@ -84,7 +85,7 @@ def _tcp_socket(address: Address) -> Iterator[socket.socket]:
         bound.setsockopt(socket.SOL_SOCKET, option, 1)
         try:
             bound.bind((numbers, address.port))
-            bound.listen(_BACKLOG)
+            bound.listen(BACKLOG)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise _in_use(shown, "give --port another") from None
@@ -107,7 +108,7 @@ def _unix_socket(path: Path, *, for_group: bool) -> Iterator[socket.socket]:
             with _umask(0o117 if for_group else 0o177):
                 bound.bind(str(path))
             stack.callback(_remove_own, path, path.lstat().st_ino)
-            bound.listen(_BACKLOG)
+            bound.listen(BACKLOG)
         except OutputLocked:
             raise _in_use(shown, "name another path") from None
         except OSError as error:

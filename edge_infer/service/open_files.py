@@ -11,8 +11,9 @@ from edge_infer.service.limits import Limits
 __all__ = ["within_open_files"]
 
 _LOG = logging.getLogger(__name__)
-#: For the event loop, files of the page, and a connection that is accepted only to end an idle one.
-_SPARE = 8
+#: For the event loop, files of the page, and connections that are accepted only to end idle ones, which takes the loop
+#: some turns.
+_SPARE = 16
 
 
 def within_open_files(limits: Limits) -> Limits:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn import Config, Server
 
 from edge_infer.service.connection import Connection
+from edge_infer.service.listening import BACKLOG
 from edge_infer.service.state import State
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __all__ = ["BoundedServer"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TICKS_A_LOOK = 10  # of a tenth of a second each
 _TICK_S = 0.05
+#: Connections accepted at once. asyncio accepts as many as its ``backlog`` before any other is ended, and where that
+#: takes the last open file, it accepts nobody for a second.
+_ACCEPTED_AT_ONCE = 2
 
 
 class BoundedServer(Server):
@@ -68,11 +72,14 @@ class BoundedServer(Server):
             await loop.create_server(
                 self._connection,
                 sock=one,
+                backlog=_ACCEPTED_AT_ONCE,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._state.limits.head_s if self._tls else None,
             )
             for one in sockets or []
         ]
+        for one in sockets or []:
+            one.listen(BACKLOG)  # again: asyncio has told the system its own
         self.started = True
         self._on_ready()
 

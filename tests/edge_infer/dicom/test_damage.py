@@ -2,6 +2,7 @@
 
 import gzip
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,22 @@ def test_a_header_of_a_million_elements_is_refused(monkeypatch: pytest.MonkeyPat
     at = data.index(b"\x10\x00\x10\x00PN")
     with pytest.raises(InputOverLimit, match="too many elements"):
         open_dicom(scan_file(data[:at] + many + data[at:]))
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(bytes(8), id="group 0000"),
+        pytest.param(b"\2\0\0\0OB\0\0\0\0\0\0", id="group 0002"),
+    ],
+)
+def test_many_elements_ahead_of_the_data_set_are_refused_at_once(start: bytes) -> None:
+    import pydicom.filereader  # noqa: F401  -- not to be timed
+
+    began = time.process_time()
+    with pytest.raises(InputOverLimit, match="too many elements"):
+        parse(bytes(128) + b"DICM" + start * 2**19, "scan.dcm", with_pixels=False)
+    assert time.process_time() - began < 0.5
 
 
 def test_sequences_nested_ten_thousand_deep_are_refused() -> None:

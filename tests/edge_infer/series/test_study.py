@@ -107,6 +107,13 @@ def test_refused_files_do_not_stop_the_others(tmp_path: Path) -> None:
     assert sorted(lengths(despite)) == [1, 6]
 
 
+def test_refused_files_are_not_held_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "0.dcm").write_bytes(bytes(128) + b"DICM" + bytes(1000))
+    (refused,) = open_study(tmp_path).refused
+    # Frames would hold the content of the file.
+    assert (refused.error.__traceback__, refused.error.__context__) == (None, None)
+
+
 def test_a_survey_of_three_planes_is_never_one_stack(tmp_path: Path) -> None:
     write_files(tmp_path, three_planes())
     study = open_study([tmp_path], despite=["localizer"])

@@ -2,7 +2,10 @@
 
 import io
 import json
+import signal
+import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -14,8 +17,10 @@ from service_contents import png
 from service_runs import Connection, Response, Service, request_bytes, wait_until
 from threaded_service import threaded_service
 
+from edge_infer.errors import InputOverLimit
 from edge_infer.service import bodies
 from edge_infer.service.limits import Limits
+from edge_infer.unpacked_room import NoRoom
 
 Start = Callable[..., Service]
 
@@ -148,6 +153,43 @@ def test_all_bodies_together_are_bounded_and_small_ones_still_find_room(start: S
     wait_until(lambda: service.metric("held_bytes") == 0)
 
 
+def test_what_an_archive_unpacks_to_is_bounded_before_it_is_unpacked(start: Start) -> None:
+    service = start("--max-total-bytes", 32 * 2**20, "--max-bytes", 2**20)
+    at_rest = service.rss_mb
+    answer = service.classify(packed(100)).json
+    assert answer["error"]["code"] == "over_limit"
+    assert "expected at most 24" in answer["error"]["message"]
+    assert service.rss_mb - at_rest < 32
+    answer = service.classify(packed(20)).json
+    assert "too many elements" in answer["error"]["message"]  # so it was unpacked
+    assert service.metric("held_bytes") == 0
+
+
+def packed(mib: int) -> bytes:
+    """A small archive of a file that looks like DICOM and has so many bytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as members:
+        members.writestr("0.dcm", bytes(128) + b"DICM" + bytes(mib * 2**20))
+    return target.getvalue()
+
+
+def test_requests_that_unpack_at_once_share_the_room() -> None:
+    budget = bodies.ByteBudget(32 * 2**20)
+    first, second = bodies.Body(budget), bodies.Body(budget)
+    first.unpack("member", 10 * 2**20, "first")
+    first.unpack("member", 15 * 2**20, "first")  # one after the other: the largest counts
+    first.unpack("stream", 5 * 2**20, "first")
+    assert budget.held == 20 * 2**20
+    with pytest.raises(InputOverLimit, match="second: unpacks to 25 MiB"):
+        second.unpack("member", 25 * 2**20, "second")
+    with pytest.raises(NoRoom):
+        second.unpack("member", 20 * 2**20, "second")
+    first.release()
+    second.unpack("member", 20 * 2**20, "second")
+    second.release()
+    assert budget.held == 0
+
+
 def test_a_full_queue_says_so_at_once_and_probes_are_answered_meanwhile(start: Start) -> None:
     service = start("--queue", 2, slow=True)
     working = [asked(service, told(seconds=1.0)) for _ in range(3)]
@@ -252,6 +294,24 @@ def test_a_head_that_trickles_ends_and_idle_connections_make_room(start: Start) 
         assert service.metric("connections") <= 4
         assert slow.is_closed, "the oldest one that waits makes room"
     for one in idle:
+        one.socket.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the limits of another process")
+def test_connections_that_come_at_once_do_not_take_the_last_open_file(start: Start) -> None:
+    import resource
+
+    service = start("--max-connections", 20)
+    pid = service.process.pid
+    most = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 44
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+    service.signal(signal.SIGSTOP)
+    crowd = [service.connect() for _ in range(90)]
+    service.signal(signal.SIGCONT)
+    started = time.monotonic()
+    assert service.ask("GET", "/livez").status == 200
+    assert time.monotonic() - started < 0.8, "nobody is accepted for a second"
+    for one in crowd:
         one.socket.close()
 
 

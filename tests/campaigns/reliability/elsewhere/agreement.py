@@ -137,7 +137,7 @@ CAMPAIGN = Campaign(
             what="onnxruntime with the bundle's graph and Pillow's own resize",
         ),
     },
-    ci={"ours": 1, "control": 1, "raw": 1},
+    ci={"ours": 0, "control": 0, "raw": 0},
     full={"ours": len(_TRIALS), "control": 25, "raw": 25},
     limit_s=900,
     chunk=25,

@@ -111,7 +111,7 @@ CAMPAIGN = Campaign(
             what="a test that only imports the module",
         ),
     },
-    ci={"ours": 2, "control": 2},
+    ci={"ours": 1, "control": 1},
     full={"ours": 600, "control": 50},
     limit_s=_LIMIT_S + 10,
     chunk=5,

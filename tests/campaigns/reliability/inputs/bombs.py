@@ -21,7 +21,7 @@ from PIL import Image
 from reliability.campaign import Broken, Campaign, Seen, Subject
 from reliability.inputs.bomb_files import BOMBS, STRENGTHS
 
-from edge_infer import image_limits
+from edge_infer import image_limits, scan_files
 from edge_infer.dicom import content, frames
 from edge_infer.dicom.read import open_dicom
 from edge_infer.errors import BrainError
@@ -34,26 +34,32 @@ from edge_infer.series import archive
 __all__ = ["CAMPAIGN"]
 
 _MOST_SECONDS = 2.0
+#: Beside these, for each slice of a file: a file may hold 4,096 images.
+_SECONDS_A_SLICE = 0.002
 _MOST_MB = 512
 #: Address space that a process may take beyond what it has when the file is opened.
 _LIMIT_BYTES = 2 * 2**30
-_WAIT_S = 300  # a busy machine; the processor's time is limited below
-_LONGEST_CPU_S = 20
+_WAIT_S = 90  # a busy machine; the processor's time is limited below
+_LONGEST_CPU_S = 12
 
+#: Returns how many slices there are, where there may be several.
 _Reader = Callable[[bytes, Path], object]
 
 
-def _read_slices(slices: list[Any]) -> None:
+def _read_slices(slices: list[Any]) -> int:
     for one in {0: slices[0], len(slices) - 1: slices[-1]}.values():
         one.read()
+    return len(slices)
 
 
-def _read_zip(data: bytes, folder: Path) -> None:
+def _read_zip(data: bytes, folder: Path) -> int:
     path = folder / "study.zip"
     path.write_bytes(data)
+    slices = 0
     for member in archive.Archive(path).members():
         member.start()
-        _read_slices(open_dicom(member.file))
+        slices += _read_slices(open_dicom(member.file))
+    return slices
 
 
 _OURS: dict[str, _Reader] = {
@@ -96,8 +102,9 @@ def _trial(readers: dict[str, _Reader], number: int, folder: Path) -> Seen:
         )
     if told["kind"] == "unnamed":
         raise Broken(f"{name}: {told['what']} came out")
-    if told["cpu_s"] > _MOST_SECONDS:
-        raise Broken(f"{name}: {told['kind']} after {told['cpu_s']:.1f} s of the processor")
+    if told["cpu_s"] > _MOST_SECONDS + _SECONDS_A_SLICE * told["slices"]:
+        slices = f", {told['slices']:,} slices" if told["slices"] > 1 else ""
+        raise Broken(f"{name}{slices}: {told['kind']} after {told['cpu_s']:.1f} s of the processor")
     if told["mb"] > _MOST_MB:
         raise Broken(f"{name}: {told['kind']}, with {told['mb']:.0f} MB of memory")
     figures = {"processor time, s": told["cpu_s"], "memory, MB": told["mb"]}
@@ -133,17 +140,17 @@ def _told(read: Callable[[], object]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CPU, (_LONGEST_CPU_S, _LONGEST_CPU_S))
     began = time.process_time()
-    what = ""
+    what, slices = "", 1
     try:
-        read()
-        kind = "read"
+        found = read()
+        slices, kind = found if isinstance(found, int) else 1, "read"
     except BrainError as error:
         kind = f"refused, {error.code}"
     except Exception as error:  # told, and judged by the parent
         kind, what = "unnamed", type(error).__name__
     took = time.process_time() - began
     mb = max(0, _memory_kib("VmHWM") - before) / 1024
-    return {"kind": kind, "what": what, "cpu_s": took, "mb": mb}
+    return {"kind": kind, "what": what, "cpu_s": took, "mb": mb, "slices": slices}
 
 
 def _memory_kib(field: str) -> int:
@@ -157,7 +164,8 @@ def _without_limits(folder: Path) -> dict[str, _Reader]:
     endless = 2**62
     for module, names in {
         image_limits: ("MAX_SIDE", "MAX_PIXELS"),
-        content: ("MAX_SCAN_BYTES", "_MOST_STEPS"),
+        content: ("MAX_SCAN_BYTES", "_MOST_ELEMENTS", "_MOST_STEPS"),
+        scan_files: ("MAX_RATIO",),
         frames: ("MAX_FRAMES",),
         volume: ("MAX_SCAN_BYTES", "MAX_SLICES"),
         archive: ("MAX_MEMBERS", "MAX_RATIO", "MAX_SCAN_BYTES", "MAX_TOTAL_BYTES"),
@@ -187,7 +195,8 @@ _ALL = len(BOMBS) * STRENGTHS
 CAMPAIGN = Campaign(
     id="R5",
     title="Bombs",
-    promise="A small file that asks for much is refused or read within 2 s of the processor and 512 MB of memory.",
+    promise="A small file that asks for much is refused or read within 2 s of the processor, 2 ms more for each slice "
+    "of a file, and 512 MB of memory.",
     attack=(
         f"reads one of {len(BOMBS)} kinds of bombs at one of {STRENGTHS} strengths in a process of its own that may "
         "take 2 GiB: sides, areas, frames, nested and repeated parts, and what unpacks to 8 GiB"
@@ -208,9 +217,9 @@ CAMPAIGN = Campaign(
             what="Pillow, pydicom, nibabel and zipfile as they come; any exception but MemoryError counts as a refusal",
         ),
     },
-    ci={"ours": len(BOMBS), "control": 20, "raw": 20},
+    ci={"ours": 12, "control": 8, "raw": 6},
     full={"ours": _ALL, "control": _ALL, "raw": _ALL},
-    limit_s=_WAIT_S + 20,
+    limit_s=_WAIT_S + 10,
     chunk=11,
     control_share=0.1,
 )

@@ -99,7 +99,7 @@ CAMPAIGN = Campaign(
             trial=_pydicom, prepare=_files, what="pydicom as it comes: `dcmread`, `pixel_array`"
         ),
     },
-    ci={"ours": 400, "control": 80, "raw": 80},
+    ci={"ours": 150, "control": 60, "raw": 40},
     full={"ours": 1_000_000, "control": 10_000, "raw": 200_000},
     limit_s=20,
     chunk=500,

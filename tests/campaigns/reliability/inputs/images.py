@@ -78,7 +78,7 @@ CAMPAIGN = Campaign(
         ),
         "raw": Subject(trial=_pillow, what="Pillow as it comes: `Image.open`, `convert`"),
     },
-    ci={"ours": 900, "control": 150, "raw": 300},
+    ci={"ours": 400, "control": 100, "raw": 100},
     full={"ours": 1_000_000, "control": 10_000, "raw": 200_000},
     limit_s=20,
     chunk=500,

@@ -84,7 +84,7 @@ CAMPAIGN = Campaign(
             trial=_nibabel, prepare=_files, what="nibabel as it comes: `load`, `get_fdata`"
         ),
     },
-    ci={"ours": 400, "control": 100, "raw": 100},
+    ci={"ours": 250, "control": 60, "raw": 60},
     full={"ours": 200_000, "control": 10_000, "raw": 50_000},
     limit_s=20,
     chunk=500,

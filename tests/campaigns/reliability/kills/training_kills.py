@@ -173,7 +173,7 @@ CAMPAIGN = Campaign(
             what="the state of the random generators is not restored",
         ),
     },
-    ci={"ours": 1, "control": 1},
+    ci={"ours": 0, "control": 0},
     full={"ours": 200, "control": 20},
     limit_s=600,
     prepare_s=600,

@@ -1,5 +1,7 @@
 """dcmtk's ``storescp`` as the archive of a hospital, and what dicom3tools says of what it was sent."""
 
+import functools
+import os
 import shutil
 import socket
 import subprocess
@@ -14,8 +16,19 @@ __all__ = ["Archive", "errors_of", "not_installed"]
 
 def not_installed() -> str | None:
     """Return what is missing of it here."""
-    absent = [name for name in ("setpriv", "storescp", "dciodvfy") if shutil.which(name) is None]
+    absent = [name for name in ("setpriv", "dciodvfy") if shutil.which(name) is None]
+    absent += [] if _storescp() else ["storescp of dcmtk"]
     return f"{', '.join(absent)} not installed" if absent else None
+
+
+@functools.cache
+def _storescp() -> str | None:
+    """Return dcmtk's program; pynetdicom puts one of the same name into the folder of Python."""
+    for folder in os.get_exec_path():
+        found = shutil.which("storescp", path=folder)
+        if found and b"dcmtk" in subprocess.run([found, "--version"], capture_output=True).stdout:
+            return found
+    return None
 
 
 class Archive:
@@ -35,7 +48,7 @@ class Archive:
             "setpriv",
             "--pdeathsig",
             "KILL",
-            "storescp",
+            str(_storescp()),
             "-q",
             "-aet",
             "PACS",
@@ -48,6 +61,8 @@ class Archive:
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
         )
         while not self._listens():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"storescp ended with {self._process.returncode}")
             time.sleep(0.02)
 
     def stop(self) -> None:

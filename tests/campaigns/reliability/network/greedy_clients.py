@@ -21,8 +21,9 @@ _GIB = 2**30
 _PIECE = bytes(2**18)
 #: Looks like DICOM, of which more bytes are taken than of an image.
 _SCAN = bytes(128) + b"DICM"
-_UNPACKED = 8 * _MIB
-_PIXELS = b"\xe0\x7f\x10\0OW\0\0" + struct.pack("<I", _UNPACKED)
+#: Just within what ours may hold, and far above.
+_UNPACKED = (30 * _MIB, 256 * _MIB)
+_PIXELS = b"\xe0\x7f\x10\0OW\0\0"
 
 
 def _declares_4_gib(connection: Connection, host: str) -> None:
@@ -52,7 +53,8 @@ def _stops_before_the_end(connection: Connection, host: str) -> None:
 def _sends_a_bomb(connection: Connection, host: str) -> None:
     for bomb in _bombs():
         connection.send(request_bytes("POST", "/v1/classify", bomb, host=host))
-        connection.receive()
+        if connection.receive().status not in (413, 422, 503):
+            return
 
 
 def _pour(connection: Connection, size: int, piece: bytes = _PIECE) -> None:
@@ -62,18 +64,23 @@ def _pour(connection: Connection, size: int, piece: bytes = _PIECE) -> None:
 
 @functools.cache
 def _bombs() -> tuple[bytes, ...]:
-    """A PNG of 60,000 x 60,000 pixels, and a small archive whose slices unpack to 2 x 8 MiB of zeros."""
+    """A PNG of 60,000 x 60,000 pixels, and small archives whose slices unpack to 2 x 30 and 2 x 256 MiB of zeros."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
     pixels = b"IDAT" + zlib.compress(bytes(_MIB))
     chunks = (
         struct.pack(">I", len(one) - 4) + one + struct.pack(">I", zlib.crc32(one))
         for one in (header, pixels, b"IEND")
     )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks), *map(_archive, _UNPACKED)
+
+
+def _archive(size: int) -> bytes:
+    slice_ = _SCAN + _PIXELS + struct.pack("<I", size) + bytes(size)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
         for number in range(2):
-            target.writestr(f"{number}.dcm", _SCAN + _PIXELS + bytes(_UNPACKED))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks), packed.getvalue()
+            target.writestr(f"{number}.dcm", slice_)
+    return packed.getvalue()
 
 
 #: By name: what a client does, and how many do it at once.
@@ -89,6 +96,8 @@ GREEDS: dict[str, tuple[Callable[[Connection, str], None], int]] = {
 def attack(attacked: Attacked, name: str, *, seconds: float) -> dict[str, float]:
     """Have clients be greedy until all have been refused or cut off, or for so long; return the largest memory."""
     act, count = GREEDS[name]
+    if act is _sends_a_bomb:
+        _bombs()  # made before somebody waits for them
     service = attacked.service
     connections = [service.connect(timeout_s=2) for _ in range(count)]
 

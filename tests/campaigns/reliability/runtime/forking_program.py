@@ -24,7 +24,7 @@ import numpy as np
 
 _OTHER_ANSWER = 9
 _PIXELS = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64) // 13
-_LONGEST_S = 120.0
+_LONGEST_S = 90.0
 
 #: What a child of this process asks; a global, as in a server that is loaded before it forks.
 ask: Any = None
