@@ -205,7 +205,7 @@ CAMPAIGN = Campaign(
             what="Pillow, pydicom and nibabel as they come",
         ),
     },
-    ci={"ours": 80, "control": 40, "raw": 20},
+    ci={"ours": 80, "control": 160, "raw": 20},
     full={"ours": _ALL, "control": _ALL, "raw": _ALL},
     limit_s=20,
     chunk=200,
