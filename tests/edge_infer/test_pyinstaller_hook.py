@@ -29,8 +29,9 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ]
 
     def collect_submodules(package: str, filter: Any) -> list[str]:  # noqa: A002 -- its name
-        names = [f"{package}.{path.stem}" for path in PACKAGE.glob("*.py")]
-        return [name for name in [*names, f"{package}._pyinstaller"] if filter(name)]
+        inner = [path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py")]
+        names = [".".join([package, *path.parts]).removesuffix(".__init__") for path in inner]
+        return [name for name in names if filter(name)]
 
     def copy_metadata(distribution: str) -> list[tuple[str, str]]:
         return [(distribution, "metadata")]
