@@ -141,9 +141,8 @@ def _fault(found: Examined, line: bytes, number: int, *, is_last_file: bool) -> 
         return f"the line {error}"
     if (number == 1) != (record["kind"] == "header"):
         return "the file does not begin with a header" if number == 1 else "a header within a file"
-    if number == 1:
-        _check_header(record, file)
-    why = _out_of_chain(found, record)
+    why = _fault_of_header(record, file) if number == 1 else None
+    why = why or _out_of_chain(found, record)
     if why is not None:
         return why
     if not found.records:
@@ -156,12 +155,16 @@ def _fault(found: Examined, line: bytes, number: int, *, is_last_file: bool) -> 
     return None
 
 
-def _check_header(record: Mapping[str, Any], file: Path) -> None:
-    if record.get("format") != FORMAT or record.get("version") != VERSION:
+def _fault_of_header(record: Mapping[str, Any], file: Path) -> str | None:
+    version = record.get("version")
+    if record.get("format") != FORMAT or type(version) is not int or version < VERSION:
+        return "the header is none of an audit log"
+    if version > VERSION:
         raise BundleIncompatible(
-            f"{shown_name(file)}: is no audit log of version {VERSION}",
-            hint="check it with the brain-edge that wrote it",
+            f"{shown_name(file)}: is an audit log of version {version}, expected {VERSION}",
+            hint="check it with the brain-edge that wrote it; if that is this one, the log was changed",
         )
+    return None
 
 
 def _out_of_chain(found: Examined, record: Mapping[str, Any]) -> str | None:

@@ -139,3 +139,6 @@ def test_published_trials_are_not_run_again_and_are_added_to(tmp_path: Path, pla
         planted["ours"]["kinds"]["held"] + 2,
     )
     assert published(page)["R99"]["planned"] == {"ours": 10, "control": 3}
+    publish("R99", described(chosen, {**planted, "ours": sums}, command="none"), page)
+    again = Record("R99", "ours", folder=tmp_path / "runs", published=page).sums()
+    assert (again["trials"], again["tries"], again["ranges"]) == (12, sums["tries"], [[0, 12]])

@@ -39,8 +39,12 @@ class Record:
             "processor": f"{here['cpu']} ({flags}), {here['usable_cores']} cores",
         }
         self._last = time.monotonic()
-        self._lines = list(_whole_lines(self._file))
-        self._done = set(range(before.get("trials", 0)))
+        self._done = {
+            number for first, end in before.get("ranges", []) for number in range(first, end)
+        }
+        # What is published already is not counted twice where its lines are still here.
+        lines = _whole_lines(self._file)
+        self._lines = [line for line in lines if not self._done.issuperset(line["trials"])]
         for line in self._lines:
             self._done.update(line["trials"])
 
@@ -104,6 +108,7 @@ class Record:
             part["seconds"] = round(part["seconds"] + line["seconds"], 1)
         return {
             "trials": self.trials,
+            "ranges": _ranges(self._done),
             "tries": tries,
             "failed": failed,
             "failures": sorted(listed, key=lambda failure: failure["trial"])[:_LISTED],
@@ -112,6 +117,17 @@ class Record:
             "slowest_s": round(slowest, 3),
             "parts": list(parts.values()),
         }
+
+
+def _ranges(numbers: set[int]) -> list[list[int]]:
+    """Return the numbers as ranges, each with its first number and the one behind its last."""
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number:
+            found[-1][1] += 1
+        else:
+            found.append([number, number + 1])
+    return found
 
 
 _PART = ("commit", "processor", "date")

@@ -124,5 +124,16 @@ def test_what_cannot_be_checked_is_an_error(log: Path, tmp_path: Path) -> None:
         examine([tmp_path / "none"])
     lines = lines_of(log)
     lines[0][0] = lines[0][0].replace(b'"version":1', b'"version":2')
-    with pytest.raises(BundleIncompatible):
+    with pytest.raises(BundleIncompatible, match="version 2, expected 1"):
         checked(lines, tmp_path)
+
+
+@pytest.mark.parametrize("changed", [b'"version":0', b'"version":true', b'"version":"1"'])
+def test_a_changed_header_is_tampering_and_no_other_version(
+    log: Path, tmp_path: Path, changed: bytes
+) -> None:
+    lines = lines_of(log)
+    lines[0][0] = lines[0][0].replace(b'"version":1', changed)
+    found = checked(lines, tmp_path)
+    assert found.broken is not None
+    assert found.broken.why == "the header is none of an audit log"
