@@ -54,11 +54,6 @@ class Outcome:
         )
 
 
-#: Time left for the graph where reading has used up all of it: the graph is started and stopped, so the error is the
-#: same as for any other time-out.
-_AT_ONCE_S = 1e-6
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
     """An image on its way into the graph."""
@@ -377,11 +372,17 @@ class Classifier:
         ]
 
     def _rest(self, ready: list[_Ready]) -> float | None:
-        """Return how long the graph may run: the time that reading the slowest image has left, in seconds."""
+        """Return how long the graph may run: the time that reading the slowest image has left, in seconds.
+
+        Raises:
+            TimedOut: Reading has used up all of it.
+        """
         if self._timeout_s is None:
             return None
-        slowest = max(item.seconds for item in ready)
-        return max(_AT_ONCE_S, self._timeout_s - slowest)
+        slowest = max(ready, key=lambda item: item.seconds)
+        if slowest.seconds >= self._timeout_s:
+            raise timed_out(self._timeout_s, slowest.source.name)
+        return self._timeout_s - slowest.seconds
 
     def _describe(
         self,

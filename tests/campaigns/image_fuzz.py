@@ -1,162 +1,34 @@
-"""Damaged images of every format: each must be answered or refused by name, in bounded time and memory.
+"""Damaged images as files and as images that Pillow has opened: each must be answered or refused by name, soon.
 
-    python tests/campaigns/image_fuzz.py --n 100000 --seed 18
+    python tests/campaigns/image_fuzz.py --n 100000
 
-File i of a seed is always the same, so ``--start`` resumes a run, and ``--start I --n 1 --keep FOLDER`` writes one that
-failed. Ctrl-C or SIGTERM ends with the counts so far. Exit status 1 if an exception had no
-name (``BrainError``), a process died, or a file took longer than ``--limit`` seconds.
+The files are those of campaign R1; this script also reads every other one as an image that Pillow has opened. File i is
+always the same, so ``--start`` resumes a run, and ``--start I --n 1 --keep FOLDER`` writes one that failed. Ctrl-C or
+SIGTERM ends with the counts so far. Exit status 1 if an exception had no name (``BrainError``), a process died, or a
+file took longer than ``--limit`` seconds.
 """
 
 import argparse
 import io
 import json
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
+from reliability.inputs.image_seeds import damaged_image
 
 SLICE = 2000
-Random = np.random.Generator
 
 
-def seeds() -> dict[str, bytes]:
-    """Return a small valid file of each kind."""
-    rows, columns = np.mgrid[-1:1:48j, -1:1:64j]
-    pixels = ((rows**2 + columns**2 < 0.9) * (130 + 90 * rows + 30 * columns)).clip(0, 255)
-    grey = Image.fromarray(pixels.astype(np.uint8))
-    rgb = Image.merge("RGB", (grey, grey.rotate(90), grey.rotate(180)))
-    rgba = rgb.copy()
-    rgba.putalpha(grey)
-    deep = Image.fromarray((pixels * 16).astype(np.uint16))
-    real = Image.fromarray(pixels.astype(np.float32))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    wanted: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
-        "jpeg": (grey, "JPEG", {}),
-        "jpeg-rgb": (rgb, "JPEG", {"exif": exif}),
-        "jpeg-progressive": (rgb, "JPEG", {"progressive": True}),
-        "jpeg-cmyk": (rgb.convert("CMYK"), "JPEG", {}),
-        "jpeg-restart": (rgb, "JPEG", {"restart_marker_blocks": 2}),
-        "png": (grey, "PNG", {}),
-        "png-rgba": (rgba, "PNG", {"exif": exif}),
-        "png-palette": (rgb.quantize(16), "PNG", {"transparency": 3}),
-        "png-16": (deep, "PNG", {}),
-        "png-1": (grey.convert("1"), "PNG", {}),
-        "bmp": (rgb, "BMP", {}),
-        "bmp-8": (grey, "BMP", {}),
-        "tiff": (grey, "TIFF", {}),
-        "tiff-rgb": (rgb, "TIFF", {"exif": exif}),
-        "tiff-lzw": (rgba, "TIFF", {"compression": "tiff_lzw"}),
-        "tiff-deflate": (deep, "TIFF", {"compression": "tiff_adobe_deflate"}),
-        "tiff-packbits": (grey, "TIFF", {"compression": "packbits"}),
-        "tiff-jpeg": (rgb, "TIFF", {"compression": "jpeg"}),
-        "tiff-group4": (grey.convert("1"), "TIFF", {"compression": "group4"}),
-        "tiff-float": (real, "TIFF", {"compression": "tiff_lzw"}),
-        "tiff-ycbcr": (rgb.convert("YCbCr"), "TIFF", {}),
-        "tiff-pages": (grey, "TIFF", {"save_all": True, "append_images": [rgb]}),
-        "gif": (grey, "GIF", {}),
-        "webp": (rgb, "WEBP", {}),
-        "tga": (grey, "TGA", {}),
-        "pgm": (grey, "PPM", {}),
-        "ico": (rgba, "ICO", {}),
-    }
-    made = {}
-    for name, (image, form, options) in wanted.items():
-        file = io.BytesIO()
-        image.save(file, form, **options)
-        made[name] = file.getvalue()
-    made["dicom"] = b"\0" * 128 + b"DICM\2\0\0\0UL\4\0\xc4\0\0\0" + b"\0" * 400
-    made["nifti"] = b"\x5c\x01\0\0" + b"\0" * 340 + b"n+1\0" + b"\0" * 400
-    made["text"] = b"<!DOCTYPE html><html><body>log in</body></html>\n" * 4
-    return made
-
-
-def flip_bits(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    for at in draw.integers(0, len(data), draw.integers(1, 9)):
-        data[at] ^= 1 << int(draw.integers(8))
-
-
-def flip_header(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    for at in draw.integers(0, min(len(data), 200), draw.integers(1, 5)):
-        data[at] = int(draw.choice([0, 1, 2, 8, 16, 32, 127, 128, 254, 255]))
-
-
-def cut(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    del data[int(draw.integers(0, len(data))) :]
-
-
-def cut_middle(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    first, last = sorted(draw.integers(0, len(data), 2))
-    del data[first:last]
-
-
-def splice(data: bytearray, draw: Random, others: list[bytes]) -> None:
-    other = others[int(draw.integers(len(others)))]
-    at = int(draw.integers(0, len(data)))
-    data[at:] = other[int(draw.integers(0, len(other))) :]
-
-
-def repeat(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    first, last = sorted(draw.integers(0, len(data), 2))
-    data[first:first] = data[first : min(last, first + 500)] * int(draw.integers(1, 60))
-
-
-def edit_number(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    form = str(draw.choice(["<H", ">H", "<I", ">I"]))
-    number = int(draw.choice([0, 1, 255, 4096, 8192, 32767, 65535, 2**24, 2**31 - 1, 2**32 - 1]))
-    at = int(draw.integers(0, max(1, len(data) - 4)))
-    packed = struct.pack(form, number % 2 ** (8 * struct.calcsize(form)))
-    data[at : at + len(packed)] = packed
-
-
-def zero(data: bytearray, draw: Random, _: list[bytes]) -> None:
-    first, last = sorted(draw.integers(0, len(data), 2))
-    data[first:last] = bytes([int(draw.choice([0, 255]))]) * int(last - first)
-
-
-def mend_png(data: bytearray) -> None:
-    """Correct the checksums of PNG chunks, so that the damage gets past that check."""
-    import zlib
-
-    at = 8
-    while data[:4] == b"\x89PNG" and at + 12 <= len(data):
-        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
-        if end + 4 > len(data):
-            return
-        data[end : end + 4] = struct.pack(">I", zlib.crc32(data[at + 4 : end]))
-        at = end + 4
-
-
-MUTATIONS: list[Callable[[bytearray, Random, list[bytes]], None]] = [
-    *(flip_bits, flip_header, cut, cut_middle, splice, repeat, edit_number, zero),
-]
-
-
-def damaged_file(index: int, seed: int, files: dict[str, bytes]) -> tuple[str, bytes]:
-    draw = np.random.default_rng((seed, index))
-    name = list(files)[int(draw.integers(len(files)))]
-    data = bytearray(files[name])
-    for _ in range(int(draw.integers(1, 4))):
-        if data:
-            MUTATIONS[int(draw.integers(len(MUTATIONS)))](data, draw, list(files.values()))
-    if draw.random() < 0.7:
-        mend_png(data)
-    return name, bytes(data)
-
-
-def worker(start: int, count: int, seed: int) -> dict[str, object]:
+def worker(start: int, count: int) -> dict[str, object]:
     """Read files start..start+count, half of them as Pillow images too; return the outcomes."""
     from edge_infer.errors import BrainError
     from edge_infer.image_file import open_source
 
-    files = seeds()
     outcomes: Counter[str] = Counter()
     unmapped: list[str] = []
     slowest = (0.0, -1)
@@ -171,7 +43,7 @@ def worker(start: int, count: int, seed: int) -> dict[str, object]:
             unmapped.append(f"{index} {kind} {type(error).__name__}: {error}")
 
     for index in range(start, start + count):
-        _, data = damaged_file(index, seed, files)
+        _, data = damaged_image(index)
         began = time.perf_counter()
         read(data, "file", index)
         slowest = max(slowest, (time.perf_counter() - began, index))
@@ -193,18 +65,17 @@ def opened(data: bytes) -> Image.Image | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--limit", type=float, default=5.0, help="seconds a file may take")
     parser.add_argument("--keep", type=Path, help="write the damaged files there and read nothing")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        print(json.dumps(worker(options.start, options.n, options.seed)))
+        print(json.dumps(worker(options.start, options.n)))
         return 0
     if options.keep:
         for index in range(options.start, options.start + options.n):
-            name, data = damaged_file(index, options.seed, seeds())
+            name, data = damaged_image(index)
             (options.keep / f"{index}-{name}").write_bytes(data)
         return 0
     return campaign(options)
@@ -220,7 +91,7 @@ def campaign(options: argparse.Namespace) -> int:
         for start in range(options.start, options.start + options.n, SLICE):
             count = min(SLICE, options.start + options.n - start)
             command = [sys.executable, "-W", "ignore", __file__, "--worker"]
-            command += ["--start", str(start), "--n", str(count), "--seed", str(options.seed)]
+            command += ["--start", str(start), "--n", str(count)]
             result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
             if result.returncode:
                 deaths.append(f"{start}..{start + count}: status {result.returncode}")
@@ -236,9 +107,7 @@ def campaign(options: argparse.Namespace) -> int:
         print("interrupted", file=sys.stderr)
     for outcome, count in sorted(outcomes.items()):
         print(f"{outcome:32} {count:8,}")
-    print(
-        f"n {done:,} from {options.start:,}, seed {options.seed}; unmapped exceptions {len(unmapped)}"
-    )
+    print(f"n {done:,} from {options.start:,}; unmapped exceptions {len(unmapped)}")
     print(f"slowest file {slowest[1]}: {slowest[0]:.2f} s; peak {peak_mib} MiB; died {len(deaths)}")
     print(*unmapped[:20], *deaths, sep="\n")
     return int(bool(unmapped or deaths) or slowest[0] > options.limit)
