@@ -78,7 +78,7 @@ def _failed(counted: Mapping[str, Any] | None) -> str:
     share = wilson_interval(counted["failed"], counted["trials"])
     if share.low is None or share.high is None:
         return "not run"
-    return f"{counted['failed']:,} of {counted['trials']:,} ({100 * share.low:.3g}..{100 * share.high:.3g})"
+    return f"{counted['failed']:,} of {counted['trials']:,} ({round(100 * share.low, 9):.3g}..{100 * share.high:.3g})"
 
 
 def _section(name: str, result: Mapping[str, Any]) -> list[str]:
