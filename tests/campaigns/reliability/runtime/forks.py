@@ -77,7 +77,8 @@ def _trial(stack: str, cases: list[tuple[str, str, str, int]]) -> Callable[[Path
         children, same = json.loads(finished.stdout)
         for status in children:
             if status:
-                raise Broken(f"{where}: a child ended with {_ending(status)}")
+                said = (finished.stderr.splitlines() or [""])[-1][:120]
+                raise Broken(f"{where}: a child ended with {_ending(status)} {said}".rstrip())
         if not same:
             raise Broken(f"{where}: the parent answers otherwise afterwards")
         if finished.stderr:
