@@ -21,6 +21,7 @@ from edge_infer.audit.log import AuditLog, failures_recorded
 from edge_infer.errors import BrainError
 from edge_infer.node.quiet import silence_dicom
 from edge_infer.private_streams import private_streams
+from edge_infer.returned_memory import return_freed_memory
 from edge_infer.system_errors import as_brain_error
 
 __all__ = ["main"]
@@ -30,6 +31,7 @@ _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 
 def main() -> int:
     """Serve until standard input ends."""
+    return_freed_memory()
     with private_streams() as (source, target):
         silence_dicom()
         return _serve(

@@ -14,6 +14,7 @@ from edge_infer.audit.log import AuditLog, failures_recorded
 from edge_infer.classifier import Classifier
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import MissingDependency
+from edge_infer.returned_memory import return_freed_memory
 from edge_infer.service.access import Access
 from edge_infer.service.guard import Guard
 from edge_infer.service.limits import Limits
@@ -81,6 +82,7 @@ def serve(
     """
     from edge_infer.service.server import BoundedServer
 
+    return_freed_memory()
     token = None if settings.token_file is None else read_token(settings.token_file)
     tls = None if settings.tls_files is None else tls_context(*settings.tls_files)
     with listening(settings.address) as bound:

@@ -7,6 +7,7 @@ from edge_infer.audit.log import AuditLog
 from edge_infer.classifier import Classifier
 from edge_infer.errors import HostOutOfStep
 from edge_infer.private_streams import private_streams
+from edge_infer.returned_memory import return_freed_memory
 from edge_infer.stdio.answers import Answers, HostGone
 from edge_infer.stdio.framing import Input
 from edge_infer.stdio.jobs import Jobs
@@ -45,6 +46,7 @@ def serve(
         BrokenPipeError: The host does not listen any more.
         CannotWrite: The host cannot be answered.
     """
+    return_freed_memory()
     with private_streams() as (requests, answers_to):
         answers = Answers(answers_to)
         try:
