@@ -9,6 +9,7 @@ association off: a sender that does not try again has missed nothing.
 """
 
 import filecmp
+import itertools
 import os
 import shutil
 import threading
@@ -22,12 +23,13 @@ from typing import Any
 from edge_infer.errors import CannotWrite
 from edge_infer.node.config import Complete, Limits
 from edge_infer.node.disk import flush_file, flush_folder, link_all
+from edge_infer.node.links import Break, Link
 from edge_infer.node.marks import mark_broken, mark_cut, mark_open, remove_marks, take_over_marks
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.received import Received, series_of
 from edge_infer.node.spool import IMAGES, Round, Spool, Stage
 
-__all__ = ["Arrivals", "Arrived", "Link"]
+__all__ = ["Arrivals", "Arrived"]
 
 
 class Arrived(StrEnum):
@@ -43,53 +45,15 @@ class Arrived(StrEnum):
     """Its study has as many files as are allowed; not stored."""
 
 
-@dataclass(slots=True, eq=False)
-class Link:
-    """An association, as far as studies depend on it.
-
-    Attributes:
-        token: Its name in marks.
-        began: Its place among all beginnings and breaks.
-        keys: Studies it has sent into.
-        refused: Those of them of which an image was refused for want of room.
-        series: Which series it has sent, by study; the last one stands last.
-    """
-
-    token: str
-    began: int
-    keys: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-    series: dict[str, dict[str, None]] = field(default_factory=dict)
-
-    def sends(self, received: Received) -> None:
-        """It sends an image of this series."""
-        sent = self.series.setdefault(received.key, {})
-        sent.pop(received.series_instance_uid, None)
-        sent[received.series_instance_uid] = None
-
-    def last_series(self, key: str) -> str:
-        """Return the series it was sending; empty if unknown."""
-        return next(reversed(self.series.get(key, {})), "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Break:
-    place: int  # among all beginnings and breaks
-    series: str  # that was being sent; empty if unknown
-
-    def is_mended_by(self, link: Link, key: str) -> bool:
-        """Whether a later association was the sender's new try: it sent into the series that was interrupted."""
-        return not self.series or self.series in link.series.get(key, {})
-
-
 @dataclass(slots=True)
 class _Incoming:
     last: float  # clock time of the last image, or of the last end of an association
     files: int = 0
     open: set[str] = field(default_factory=set)  # tokens
-    broken: dict[str, _Break] = field(default_factory=dict)  # by token
+    links: list[Link] = field(default_factory=list)  # open, or ended well
+    broken: dict[str, Break] = field(default_factory=dict)  # by token
     # By token: cut off by the node's own end; or broken off, and a later one sent other series of the study only.
-    cut: dict[str, _Break] = field(default_factory=dict)
+    cut: dict[str, Break] = field(default_factory=dict)
 
 
 class Arrivals:
@@ -111,7 +75,7 @@ class Arrivals:
     ) -> None:
         self._spool, self._complete, self._limits, self._clock = spool, complete, limits, clock
         self._lock = threading.Lock()
-        self._events = 0
+        self._events = itertools.count(1)  # counts in one step, so no lock is waited for
         self._studies: dict[str, _Incoming] = {}
         self._recover()
 
@@ -125,9 +89,12 @@ class Arrivals:
 
     def begin(self) -> Link:
         """An association was accepted."""
-        with self._lock:
-            self._events += 1
-            return Link(token=f"{time.time_ns()}-{self._events}", began=self._events)
+        place = next(self._events)
+        return Link(token=f"{time.time_ns()}-{place}", began=place, heard=place)
+
+    def hear(self, link: Link) -> None:
+        """An image has come whole; nothing is written yet."""
+        link.heard = next(self._events)
 
     def store(self, link: Link, received: Received) -> Arrived:
         """Take an image into its study; when this returns, it is on the disk.
@@ -150,6 +117,7 @@ class Arrivals:
                 descriptor = os.open(images, os.O_RDONLY)
             elif received.key in self._studies:  # a sender that begins anew after a break
                 self._seen(link, received.key)
+                self._note_repeat(link, received)
         if former is not None:
             return _compared(former, received.file)
         try:
@@ -165,8 +133,9 @@ class Arrivals:
             link.refused.add(received.key)
             study = self._studies.get(received.key)
             if study is not None and link.token not in study.open:
-                study.open.add(link.token)  # first: a mark may be impossible where there is no room
-                link.keys.add(received.key)
+                self._join(
+                    study, link, received.key
+                )  # first: where there is no room, no mark can be made
                 study.last = self._clock()
                 mark_open(self._folder(received.key), link.token)
 
@@ -179,7 +148,6 @@ class Arrivals:
         """
         failures = []
         with self._lock:
-            self._events += 1
             for key in sorted(link.keys):
                 study = self._studies.get(key)
                 if study is None or link.token not in study.open:
@@ -217,8 +185,8 @@ class Arrivals:
             study = _Incoming(last=self._clock(), files=files)
             broken, cut = take_over_marks(folder)
             series = _last_series(folder / IMAGES)
-            study.broken = dict.fromkeys(broken, _Break(0, series))
-            study.cut = dict.fromkeys(cut, _Break(0, series))
+            study.broken = dict.fromkeys(broken, Break(0, 0, series))
+            study.cut = dict.fromkeys(cut, Break(0, 0, series))
             self._studies[folder.name] = study
 
     def _folder(self, key: str) -> Path:
@@ -262,8 +230,20 @@ class Arrivals:
         study.last = self._clock()
         if link.token not in study.open:
             mark_open(self._folder(key), link.token)
-            study.open.add(link.token)
-            link.keys.add(key)
+            self._join(study, link, key)
+
+    def _join(self, study: _Incoming, link: Link, key: str) -> None:
+        study.open.add(link.token)
+        study.links.append(link)
+        link.keys.add(key)
+
+    def _note_repeat(self, link: Link, received: Received) -> None:
+        """An image came twice: from this association again, or first from one that began when this had sent it."""
+        repeated = (received.key, received.series_instance_uid)
+        link.repeated.add(repeated)
+        for other in self._studies[received.key].links:
+            if other.began > link.heard and repeated[1] in other.series.get(received.key, {}):
+                other.repeated.add(repeated)
 
     def _end_in(self, key: str, study: _Incoming, link: Link, *, well: bool) -> None:
         """Write down the end of an association in one of its studies; known here even if the disk is full."""
@@ -271,11 +251,17 @@ class Arrivals:
         study.last = self._clock()
         study.open.discard(link.token)
         if not well:
-            study.broken[link.token] = _Break(self._events, link.last_series(key))
-            mark_broken(folder, link.token)
+            broken = Break(next(self._events), link.heard, link.last_series(key))
+            study.links.remove(link)
+            ended = [one for one in study.links if one.token not in study.open]
+            if any(broken.is_before(one, key) and broken.is_mended_by(one, key) for one in ended):
+                remove_marks(folder, link.token)
+            else:
+                study.broken[link.token] = broken
+                mark_broken(folder, link.token)
             update_note(folder, breaks=read_note(folder).get("breaks", 0) + 1)
             return
-        earlier = {token: one for token, one in study.broken.items() if one.place < link.began}
+        earlier = {token: one for token, one in study.broken.items() if one.is_before(link, key)}
         former = {**study.cut, **earlier}
         mended = [token for token, one in former.items() if one.is_mended_by(link, key)]
         for token, one in former.items():

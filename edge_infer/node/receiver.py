@@ -11,9 +11,10 @@ from typing import Any
 from edge_infer.errors import CannotWrite, OutputLocked
 from edge_infer.names import shown_name
 from edge_infer.node.admission import Admission
-from edge_infer.node.arrivals import Arrivals, Arrived, Link
+from edge_infer.node.arrivals import Arrivals, Arrived
 from edge_infer.node.config import ANY_CALLER, NodeConfig
 from edge_infer.node.contexts import KEPT_CLASSES, TRANSFER_SYNTAXES, VERIFICATION
+from edge_infer.node.links import Link
 from edge_infer.node.received import NotUnderstood, read_received
 from edge_infer.node.socket_guard import SocketGuard, TlsAcceptor, send_at_once
 from edge_infer.node.spool import Spool
@@ -196,6 +197,9 @@ class Receiver:
         guard = self._guards.get(event.assoc)
         if guard is not None:
             guard.done()
+        link = self._links.get(event.assoc)
+        if link is not None:
+            self._arrivals.hear(link)
         try:
             return self._store(event)
         except (OSError, CannotWrite):

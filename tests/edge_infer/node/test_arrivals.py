@@ -214,6 +214,58 @@ def test_late_images_find_those_of_a_round_that_moves_meanwhile(
     assert len(list(second.images.iterdir())) == 4
 
 
+@pytest.mark.parametrize("ends_first", [False, True], ids=["open", "ended"])
+def test_a_break_that_a_slow_node_notices_late_is_mended_by_the_new_try(
+    arrivals: Arrivals, spool: Spool, clock: Clock, ends_first: bool
+) -> None:
+    slow = arrivals.begin()
+    for name in "ab":
+        arrivals.hear(slow)
+        arrivals.store(slow, image(spool, name))
+    # Its sender has lost patience while b was written, and begins anew.
+    again = arrivals.begin()
+    for name in "abc":
+        arrivals.hear(again)
+        arrivals.store(again, image(spool, name))
+    for link in (again, slow) if ends_first else (slow, again):
+        arrivals.end(link, well=link is again)
+    clock.time += 10.1
+    (one,) = arrivals.complete()
+    assert (one.stage, read_note(one.folder).get("was_incomplete")) == ("ready", None)
+    assert not list(one.folder.glob("open-*")) + list(one.folder.glob("broken-*"))
+
+
+def test_a_new_try_may_be_faster_than_the_image_of_which_the_sender_lost_patience(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    slow = arrivals.begin()
+    arrivals.hear(slow)  # and now the disk is busy
+    again = arrivals.begin()
+    for name in "ab":
+        arrivals.hear(again)
+        arrivals.store(again, image(spool, name))
+    arrivals.end(again, well=True)
+    assert arrivals.store(slow, image(spool, "a")) is Arrived.DUPLICATE
+    arrivals.end(slow, well=False)
+    clock.time += 10.1
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_a_part_that_is_sent_at_the_same_time_mends_no_break(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    broken = arrivals.begin()
+    arrivals.hear(broken)
+    arrivals.store(broken, image(spool, "a"))
+    other = arrivals.begin()
+    arrivals.hear(other)
+    arrivals.store(other, image(spool, "b"))
+    arrivals.end(broken, well=False)
+    arrivals.end(other, well=True)
+    clock.time += 100.1
+    assert [one.stage for one in arrivals.complete()] == ["failed"]
+
+
 def test_an_association_into_another_study_mends_nothing(
     arrivals: Arrivals, spool: Spool, clock: Clock
 ) -> None:

@@ -89,6 +89,7 @@ def _trial(hospital: _Hospital, number: int, folder: Path) -> Seen:
     node, archive = hospital.node, hospital.archive
     studies = _drawn(number, rng)
     before = len(node.rounds("sent"))
+    given_up = len(node.rounds("failed"))
     if is_down:
         archive.stop()
     is_killed_early = is_killed and rng.random() < 0.5
@@ -100,7 +101,7 @@ def _trial(hospital: _Hospital, number: int, folder: Path) -> Seen:
     if is_down:
         time.sleep(rng.uniform(0.2, 1.5))
         archive.start()
-    _wait(hospital, before + len(studies))
+    _wait(hospital, before + len(studies), given_up)
     _compare(studies, archive)
     troubles = [("abort", breaks_off), ("archive down", is_down), ("kill", is_killed)]
     kind = ", ".join(name for name, happens in troubles if happens) or "no trouble"
@@ -115,36 +116,66 @@ def _send(
     images += rng.sample(images, 2)
     rng.shuffle(images)
     half = len(images) // 2
-    first, second = images[:half], images[half:]
-    associations = [node.associate(), node.associate()]
+    senders = [_Sender(node, images[:half]), _Sender(node, images[half:])]
     middle = max(1, half // 2)
-    _alternate(associations, first[:middle], second[:middle])
+    _alternate(senders, middle)
     if kills:
         node.kill()
         node.start()
         node.send_until_taken(images)
         return
     if breaks_off:
-        associations[1].abort()
-        associations[1] = node.associate()
-        middle_of_second = 0  # its sender begins anew
-    else:
-        middle_of_second = middle
-    _alternate(associations, first[middle:], second[middle_of_second:])
-    for association in associations:
-        association.release()
+        senders[1].begin_anew()
+    _alternate(senders, len(images))
+    for one in senders:
+        one.association.release()
 
 
-def _alternate(associations: list[Any], *parts: list[Any]) -> None:
-    for place in range(max(map(len, parts))):
-        for association, part in zip(associations, parts, strict=True):
-            if place < len(part):
-                status = association.send_c_store(part[place]).get("Status")
-                if status != 0:
-                    raise Broken(f"an image was answered with status {status}")
+class _Sender:
+    """Sends images over one association; one that breaks off is begun anew, as a PACS does."""
+
+    def __init__(self, node: Node, images: list[Any]) -> None:
+        self._node, self._images, self._sent = node, images, 0
+        self.association = node.associate()
+
+    def begin_anew(self) -> None:
+        """Break off."""
+        self.association.abort()
+        self.association = self._node.associate()
+        self._sent = 0
+
+    def send_one(self, until: int) -> bool:
+        """Send the next of the first ``until`` images; false if there is none."""
+        if self._sent >= min(until, len(self._images)):
+            return False
+        status = _status(self.association, self._images[self._sent])
+        if status is None:  # on a machine that is late this program gives the association up
+            self.begin_anew()
+        elif status != 0:
+            raise Broken(f"an image was answered with status {status}")
+        else:
+            self._sent += 1
+        return True
 
 
-def _wait(hospital: _Hospital, rounds: int) -> None:
+def _status(association: Any, image: Any) -> int | None:
+    try:
+        found: int | None = association.send_c_store(image).get("Status")
+    except RuntimeError:  # pynetdicom's, where the association is gone
+        return None
+    return found
+
+
+def _alternate(senders: list[_Sender], until: int) -> None:
+    ends = time.monotonic() + _LONGEST_S
+    senders_left = list(senders)
+    while senders_left:
+        senders_left = [one for one in senders_left if one.send_one(until)]
+        if time.monotonic() > ends:
+            raise Broken("images cannot be sent")
+
+
+def _wait(hospital: _Hospital, rounds: int, given_up: int) -> None:
     """Wait until the node has nothing left to do."""
     node = hospital.node
     if not hospital.has_spool:
@@ -154,8 +185,8 @@ def _wait(hospital: _Hospital, rounds: int) -> None:
     while (
         any(map(node.rounds, ("incoming", "ready", "results"))) or len(node.rounds("sent")) < rounds
     ):
-        if node.rounds("failed"):
-            raise Broken(f"given up: {node.note('failed').get('message', '')}")
+        if len(node.rounds("failed")) > given_up:
+            raise Broken(f"given up: {node.note('failed', -1).get('message', '')}")
         if time.monotonic() > ends:
             raise Broken("studies without an answer")
         time.sleep(0.05)
