@@ -4,7 +4,7 @@
     ├── InputError            what was given to be classified or trained on
     │   ├── UnreadableInput   20   ├── NoInputs        21   ├── CorruptImage   22
     │   ├── UnsupportedImage  23   ├── InputOverLimit  24   ├── ScanRefused    25
-    │   ├── DataRefused       26   └── HostOutOfStep   27
+    │   ├── DataRefused       26   ├── HostOutOfStep   27   └── ProcessDied    28
     ├── BundleError           the model
     │   ├── BundleIncomplete  30   ├── BundleIntegrity 31 (BundleUntrusted 31 is one)
     │   ├── BundleIncompatible 32  ├── ContentRefused  33
@@ -14,7 +14,7 @@
     └── RunError              what happens while running
         ├── InferenceFailed   80   ├── ProviderUnavailable 81   ├── TimedOut       82
         ├── NonFiniteOutput   83   ├── SelfTestFailed      84   ├── ParityFailed   85
-        ├── QualityGateFailed 86   └── MissingDependency 87
+        ├── QualityGateFailed 86   ├── MissingDependency   87   └── ProcessLost    88
 
 Exit codes follow DCMTK's ranges (ofexit.h: 20-39 input, 40-59 output, 80-99 processing). 0 is success,
 2 a usage error (click), 100 a batch in which some files failed, 101 an answer that is not accepted where
@@ -51,6 +51,8 @@ __all__ = [
     "OutputError",
     "OutputLocked",
     "ParityFailed",
+    "ProcessDied",
+    "ProcessLost",
     "ProviderUnavailable",
     "QualityGateFailed",
     "RunError",
@@ -162,6 +164,13 @@ class HostOutOfStep(InputError):
 
     code = "out_of_step"
     exit_code = 27
+
+
+class ProcessDied(InputError):
+    """Reading or classifying it ended the process, twice; brain-batch goes on without it."""
+
+    code = "process_died"
+    exit_code = 28
 
 
 class BundleError(BrainError):
@@ -285,3 +294,10 @@ class MissingDependency(RunError):
 
     code = "missing_dependency"
     exit_code = 87
+
+
+class ProcessLost(RunError):
+    """Another of the processes that train together has ended or cannot be reached."""
+
+    code = "process_lost"
+    exit_code = 88

@@ -9,6 +9,7 @@ from edge_infer.console import DefaultGroup
 from edge_infer.contract import RESEARCH_USE_ONLY
 from train.commands.evaluate import evaluate
 from train.commands.folds import folds
+from train.commands.one_voice import hushed, refuse_several
 from train.commands.pack import pack
 from train.commands.probe import pointing, robustness
 from train.commands.report import report
@@ -21,7 +22,8 @@ __all__ = ["main"]
 
 @click.group("brain-train", cls=DefaultGroup, default="run", epilog=RESEARCH_USE_ONLY)
 @click.option("-v", "--verbose", is_flag=True, help="Log each step to stderr.")
-def main(verbose: bool) -> None:
+@click.pass_context
+def main(context: click.Context, verbose: bool) -> None:
     """Train a classifier; evaluate checkpoints and bundles.
 
     The command "run" trains. Its name may be left out, as in the first example; its options are
@@ -32,6 +34,8 @@ def main(verbose: bool) -> None:
       brain-train --model cvt13 --data DATA --manifest DATA/manifest.csv --dataset brisc2025
       brain-train evaluate runs/cvt13-cvt13-cpu/checkpoint --data DATA --output runs/eval/brisc
     """
+    context.obj = hushed()
+    refuse_several(context.invoked_subcommand)
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO if verbose or not sys.stderr.isatty() else logging.WARNING,

@@ -17,6 +17,7 @@ from train.commands.data_options import (
     given_samples,
     negative_option,
 )
+from train.commands.one_voice import own_errors_shown
 from train.model_names import MODEL_NAMES
 
 if TYPE_CHECKING:
@@ -121,46 +122,54 @@ def run(
     """
     if verbose:
         logging.getLogger().setLevel(logging.INFO)
-    from train.models import check_model_name
-    from train.recipe import read_recipe
+    from train.processes import first_process_first, is_first, joined
 
-    check_model_name(model)
-    settings = read_recipe(
-        recipe or f"{model}-cpu",
-        epochs=epochs,
-        batch_size=batch_size,
-        image_size=image_size,
-        seed=seed,
-    )
-    folder = output or Path("runs") / f"{model}-{settings.name}"
-    samples = given_samples(data, manifest, dataset, class_choice(classes, negative))
-    settings = _fitted(settings, model, samples, named=recipe is not None)
-    _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
-    if apart_from is not None:
-        samples = _apart_from(samples, apart_from, classes, cache)
+    with own_errors_shown(), joined():
+        with first_process_first():  # what it decodes and says, the others find and do not say
+            from train.models import check_model_name
+            from train.recipe import read_recipe
 
-    from transformers.utils.logging import disable_progress_bar
+            check_model_name(model)
+            settings = read_recipe(
+                recipe or f"{model}-cpu",
+                epochs=epochs,
+                batch_size=batch_size,
+                image_size=image_size,
+                seed=seed,
+            )
+            folder = output or Path("runs") / f"{model}-{settings.name}"
+            samples = given_samples(data, manifest, dataset, class_choice(classes, negative))
+            settings = _fitted(settings, model, samples, named=recipe is not None)
+            _refuse_leaks(samples, cache, allow_leaks=allow_leaks)
+            if apart_from is not None:
+                samples = _apart_from(samples, apart_from, classes, cache)
 
-    from train.loop.trackers import log_evaluations, prepare_tracker
-    from train.loop.training import train_model
-    from train.report.finished_run import write_run_report
+            from transformers.utils.logging import disable_progress_bar
 
-    if not sys.stderr.isatty():  # no bars of reading and fetching weights in a log
-        disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
-    tracker = prepare_tracker(report_to, folder)
-    with results_stream() as results:  # transformers prints its log to stdout
-        checkpoint = train_model(
-            model,
-            samples,
-            settings,
-            folder,
-            cache_folder=cache,
-            weights=weights,
-            teachers=teachers,
-            report_to=tracker,
-            resume=resume,
-        )
-        results.write(f"checkpoint: {checkpoint}\n")
+            from train.loop.trackers import log_evaluations, prepare_tracker
+            from train.loop.training import train_model
+            from train.report.finished_run import write_run_report
+
+            if not sys.stderr.isatty():  # no bars of reading and fetching weights in a log
+                disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
+            tracker = prepare_tracker(report_to, folder)
+        with results_stream() as results:  # transformers prints its log to stdout
+            checkpoint = train_model(
+                model,
+                samples,
+                settings,
+                folder,
+                cache_folder=cache,
+                weights=weights,
+                teachers=teachers,
+                report_to=tracker,
+                resume=resume,
+            )
+            results.write(f"checkpoint: {checkpoint}\n")
+        reports = is_first()
+    if not reports:
+        return
+    with results_stream() as results:
         report = write_run_report(
             checkpoint,
             samples,

@@ -81,7 +81,6 @@ class TwinCache:
 
         Raises:
             CannotWrite: The cache cannot be written.
-            OutputLocked: Another process is building the same cache.
         """
         count, (height, width) = len(source.rows), source.pixels.shape[1:]
         cache = cached_rows(

@@ -1,12 +1,15 @@
 """One uint8 array with a row for each image, kept on disk, memory-mapped, checked when opened.
 
 Shared by the caches of decoded images (``train.data.pixel_cache``) and of tumour masks (``train.data.tumour_masks``).
-A cache is a folder named by a hash of what it was made from; it appears in one step, and a damaged one is rebuilt.
+A cache is a folder named by a hash of what it was made from; it appears in one step, and a damaged one is rebuilt. Of
+several processes that want it, one builds it and the others wait; if that one dies, another takes over.
 """
 
 import hashlib
 import json
+import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.atomic import replace_folder_atomically
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import CannotWrite, OutputLocked
 from train.data.samples import Sample
 
 __all__ = ["CachedRows", "Columns", "cached_rows", "file_identity", "source_identity"]
+
+logger = logging.getLogger(__name__)
+
+_BETWEEN_LOOKS_S = 0.5
 
 _FORMAT = 1
 _PIXELS = "pixels.npy"
@@ -50,7 +57,7 @@ def cached_rows(
     columns: tuple[str, ...],
     fill: Callable[[NDArray[np.uint8]], Columns],
 ) -> CachedRows:
-    """Open the cache at ``target``, or build it.
+    """Open the cache at ``target``, or build it, or wait while another process builds it.
 
     Args:
         target: Its folder, named by a hash of what it is made from.
@@ -60,11 +67,27 @@ def cached_rows(
 
     Raises:
         CannotWrite: The cache cannot be written.
-        OutputLocked: Another process is building the same cache.
     """
-    cache = _open(target, shape, columns)
-    if cache is not None:
-        return cache
+    built = waits = False
+    while (cache := _open(target, shape, columns)) is None:
+        if built:
+            raise CannotWrite(
+                f"{target}: what was written cannot be read back", hint="check the disk"
+            )
+        try:
+            _build(target, shape, fill)
+            built = True
+        except OutputLocked:
+            if not waits:
+                logger.warning("another process is reading the same images; waiting for its cache")
+            waits = True
+            time.sleep(_BETWEEN_LOOKS_S)
+    return cache
+
+
+def _build(
+    target: Path, shape: tuple[int, int, int], fill: Callable[[NDArray[np.uint8]], Columns]
+) -> None:
     with replace_folder_atomically(target) as temporary:
         pixels = np.lib.format.open_memmap(
             temporary / _PIXELS, mode="w+", dtype=np.uint8, shape=shape
@@ -77,10 +100,6 @@ def cached_rows(
             "pixels_sha256": hashlib.sha256(pixels.data).hexdigest(),
         }
         (temporary / _INDEX).write_text(json.dumps(index) + "\n", encoding="utf-8")
-    cache = _open(target, shape, columns)
-    if cache is None:
-        raise CannotWrite(f"{target}: what was written cannot be read back", hint="check the disk")
-    return cache
 
 
 def _allocate(path: Path) -> None:

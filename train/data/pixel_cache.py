@@ -55,7 +55,7 @@ class PixelCache:
         folder: Path,
         progress: Progress | None = None,
     ) -> "PixelCache":
-        """Open the cache of these samples below ``folder``, or build it.
+        """Open the cache of these samples below ``folder``, or build it, or wait while another process builds it.
 
         Args:
             samples: Images, in the order of the rows.
@@ -67,7 +67,6 @@ class PixelCache:
         Raises:
             DataRefused: There are no samples, or images cannot be read; all are named.
             CannotWrite: The cache cannot be written.
-            OutputLocked: Another process is building the same cache.
         """
         if not samples:
             raise DataRefused("the data set holds no images")

@@ -69,7 +69,6 @@ class MaskCache:
             DataRefused: There are no samples, or masks cannot be read, have more than two values or
                 another size than their images; all are named.
             CannotWrite: The cache cannot be written.
-            OutputLocked: Another process is building the same cache.
         """
         if not samples:
             raise DataRefused("the data set holds no images")

@@ -1,5 +1,6 @@
 """One phase of a run: has its own optimizer and schedule, can be resumed, and is skipped once finished."""
 
+import logging
 import math
 import sys
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from train.loop.late_average import try_late_average
 from train.loop.phases import Phase, train_only
 from train.loop.resumable_trainer import newest_complete_checkpoint
 from train.loop.trainer import BrainTrainer
+from train.processes import first_process_first, is_first, process_count, process_number
 from train.recipe import Recipe
 from train.run_folder import CHECKPOINT
 
@@ -95,7 +97,8 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
         callbacks=[log],
     )
     trainer.remove_callback(PrinterCallback)  # EpochLog says it in words
-    newest = newest_complete_checkpoint(folder) if setting.resume else None
+    with first_process_first():  # it removes half-written ones
+        newest = newest_complete_checkpoint(folder) if setting.resume else None
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     late = try_late_average(trainer)
     model.requires_grad_(True)
@@ -111,7 +114,7 @@ def run_phase(model: nn.Module, phase: Phase, setting: PhaseSetting) -> PhaseRes
         weights={key: value.detach().clone() for key, value in model.state_dict().items()},
         late_average=None if late is None else asdict(late),
     )
-    if phase.name:
+    if phase.name and is_first():
         save_checkpoint(
             finished,
             name=setting.name,
@@ -144,6 +147,8 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
     recipe = setting.recipe
     steps = math.ceil(setting.datasets[0].drawn / recipe.batch_size) * phase.epochs
     learns_classes = phase.layer is None
+    if process_count() > 1:  # it would warn that it has not been told of the others
+        logging.getLogger("transformers.training_args").setLevel(logging.ERROR)
     return OneDevice(
         output_dir=str(folder),
         num_train_epochs=phase.epochs,
@@ -164,7 +169,7 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
         metric_for_best_model="accuracy" if learns_classes else "loss",
         greater_is_better=learns_classes,
         prediction_loss_only=not learns_classes,
-        report_to=setting.report_to,
+        report_to=setting.report_to if is_first() else "none",
         remove_unused_columns=False,  # the images' columns are read by compute_loss, not by forward
         label_names=["labels"],
         dataloader_pin_memory=False,
@@ -175,16 +180,26 @@ def _arguments(phase: Phase, setting: PhaseSetting, folder: Path) -> TrainingArg
 
 
 class OneDevice(TrainingArguments):  # type: ignore[misc, unused-ignore] # untyped for mypy
-    """One GPU, however many there are.
+    """One GPU, however many there are; of several processes, one that writes.
 
-    On several, transformers would wrap the model in DataParallel, which hides its methods, and would multiply the
-    recipe's batch.
+    On several GPUs, transformers would wrap the model in DataParallel, which hides its methods, and would multiply the
+    recipe's batch. Of other processes it knows nothing (``train.processes``), but for who writes and logs.
     """
 
     @property
     def n_gpu(self) -> int:
         """How many GPUs are used."""
         return min(1, int(super().n_gpu))
+
+    @property
+    def process_index(self) -> int:
+        """The number of this process; 0 writes."""
+        return process_number()
+
+    @property
+    def local_process_index(self) -> int:
+        """The same: one process writes, not one of each machine."""
+        return process_number()
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:

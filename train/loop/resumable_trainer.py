@@ -17,6 +17,7 @@ from transformers import Trainer
 from edge_infer.atomic import write_bytes_atomically
 from edge_infer.node.disk import flush_folder
 from train.loop.torch_state import load_random_state, load_state, save_random_state, save_state
+from train.processes import first_process_first, is_first
 
 __all__ = ["ResumableTrainer", "newest_complete_checkpoint"]
 
@@ -49,6 +50,8 @@ class ResumableTrainer(Trainer):
             save_state(module.state_dict(), folder, name)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not is_first():
+            return
         save_state(self.optimizer.state_dict(), Path(output_dir), "optimizer")
         save_state(self.lr_scheduler.state_dict(), Path(output_dir), "scheduler")
 
@@ -58,7 +61,8 @@ class ResumableTrainer(Trainer):
             self.lr_scheduler.load_state_dict(load_state(Path(checkpoint), "scheduler"))
 
     def _save_rng_state(self, output_dir: str) -> None:
-        save_random_state(Path(output_dir))
+        if is_first():  # of several processes, all draw the same numbers
+            save_random_state(Path(output_dir))
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
@@ -74,7 +78,12 @@ class ResumableTrainer(Trainer):
         self.load_weights(Path(str(self.state.best_model_checkpoint)))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
+        with first_process_first():  # the others look for what it has written
+            super()._save_checkpoint(model, trial)
+            if is_first():
+                self._complete()
+
+    def _complete(self) -> None:
         run = Path(str(self.args.output_dir))
         newest = run / f"checkpoint-{self.state.global_step}"
         for path in newest.iterdir():
@@ -113,6 +122,8 @@ def _find_best_again(checkpoint: Path) -> None:
     path = checkpoint / _STATE
     state = json.loads(path.read_text(encoding="utf-8"))
     if state["best_model_checkpoint"] is not None:
-        name = Path(state["best_model_checkpoint"]).name
-        state["best_model_checkpoint"] = str(checkpoint.with_name(name))
+        moved = str(checkpoint.with_name(Path(state["best_model_checkpoint"]).name))
+        if moved == state["best_model_checkpoint"]:
+            return
+        state["best_model_checkpoint"] = moved
         write_bytes_atomically(path, json.dumps(state, indent=2, sort_keys=True).encode() + b"\n")

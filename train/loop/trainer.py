@@ -17,9 +17,11 @@ from train.loop.grey_batches import pixel_values_from_grey
 from train.loop.mask_loss import mask_loss
 from train.loop.place_loss import place_loss
 from train.loop.resumable_trainer import ResumableTrainer
+from train.loop.shares import Share, share_of
 from train.loop.torch_state import load_state
 from train.loop.views import Views, training_views
 from train.loop.weight_average import Averaging, exponential_average, in_place, mean_of_weights
+from train.models.sae import reconstruction_error
 from train.recipe import Recipe
 
 __all__ = ["BrainTrainer"]
@@ -94,16 +96,23 @@ class BrainTrainer(ResumableTrainer):
         num_items_in_batch: Tensor | int | None = None,  # noqa: ARG002 - the loss is a mean already
     ) -> Any:
         """Return the loss of a batch of grey uint8 images, (B, H, W), and optionally the logits."""
+        share = share_of(len(inputs["labels"]))
         if not model.training:
-            outputs = self._validation_outputs(model, inputs)
+            outputs = self._validation_outputs(model, inputs, share)
         else:
             views = self.training_views(inputs)
             pixel_values = pixel_values_from_grey(views.grey, self.preprocessor)
             # accelerate casts inside forward() only; the features are asked for directly.
             with self._autocast(pixel_values):
-                outputs = self._training_outputs(model, views, pixel_values)
+                outputs = self._training_outputs(model, views, pixel_values, share)
             self.on_loss(outputs["loss"])
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def training_step(self, model: Any, inputs: dict[str, Tensor], *more: Any) -> Tensor:
+        """Compute the gradients of a batch; those of the other processes that train with this one are in them."""
+        loss: Tensor = super().training_step(model, inputs, *more)
+        share_of(len(inputs["labels"])).add_gradients(self.model)
+        return loss
 
     def training_views(self, inputs: dict[str, Tensor]) -> Views:
         """Return the views that this step trains on."""
@@ -115,26 +124,31 @@ class BrainTrainer(ResumableTrainer):
             mix=self.layer is None,
         )
 
-    def _validation_outputs(self, model: Any, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _validation_outputs(
+        self, model: Any, inputs: dict[str, Tensor], share: Share
+    ) -> dict[str, Tensor]:
         grey = inputs["grey"][:, None].float() / 255  # (B, 1, H, W)
         pixel_values = pixel_values_from_grey(grey, self.preprocessor)
         if self.layer is not None:
             with self._autocast(grey):
-                return {"loss": model.reconstruction_loss(pixel_values, self.layer)}
-        logits = model(pixel_values).logits.float()
+                return {"loss": self._reconstruction_loss(model, pixel_values, share)}
+        logits = share.whole(model(share.of(pixel_values)).logits.float())
         return {"loss": F.cross_entropy(logits, inputs["labels"]), "logits": logits}
 
     def _training_outputs(
-        self, model: Any, views: Views, pixel_values: Tensor
+        self, model: Any, views: Views, pixel_values: Tensor, share: Share
     ) -> dict[str, Tensor]:
         if self.layer is not None:
-            return {"loss": model.reconstruction_loss(pixel_values, self.layer)}
-        features = model.forward_features(pixel_values)
-        output = model.forward_head(features)
+            return {"loss": self._reconstruction_loss(model, pixel_values, share)}
+        with share.as_whole_batch():
+            features = model.forward_features(share.of(pixel_values))
+            output = model.forward_head(features)
+        # From here on of all images, (B, ...), on every process.
+        output = output._make(None if each is None else share.whole(each) for each in output)
         loss = views.label_loss(output.logits.float(), self.recipe.label_smoothing)
         if self.teacher is not None:
-            taught = self.teacher(pixel_values)
-            loss = self._with_teacher(loss, taught, features, output.logits)
+            taught = self.teacher(share.of(pixel_values))
+            loss = self._with_teacher(loss, taught, features, output.logits, share)
         if self.recipe.mask.weight and views.masks is not None and views.known is not None:
             if output.presence is None:
                 guided = mask_loss(output.evidence, views.labels, views.masks, views.known)
@@ -150,16 +164,27 @@ class BrainTrainer(ResumableTrainer):
             loss = loss + self.recipe.mask.weight * guided
         return {"loss": loss, "logits": output.logits}
 
+    def _reconstruction_loss(self, model: Any, pixel_values: Tensor, share: Share) -> Tensor:
+        return reconstruction_error(
+            *map(share.whole, model.rebuilt(share.of(pixel_values), self.layer))
+        )
+
     def _with_teacher(
-        self, loss: Tensor, taught: tuple[Tensor, Tensor], features: Tensor, logits: Tensor
+        self,
+        loss: Tensor,
+        taught: tuple[Tensor, Tensor],
+        features: Tensor,
+        logits: Tensor,
+        share: Share,
     ) -> Tensor:
         settings = self.recipe.distillation
         teacher_features, teacher_logits = taught
-        mixed = distillation_loss(logits, teacher_logits, loss, settings)
+        mixed = distillation_loss(logits, share.whole(teacher_logits), loss, settings)
         fade = max(0.0, 1 - self._progress() / settings.feature_until)
         if fade == 0 or self.guide is None:
             return mixed
-        guided: Tensor = self.guide(features, teacher_features)
+        # Computed of the whole batch by every process, so the guide's own gradient is not added up.
+        guided: Tensor = self.guide(share.whole(features), share.whole(teacher_features))
         return mixed + settings.feature_weight * fade * guided
 
     def _autocast(self, images: Tensor) -> torch.autocast:

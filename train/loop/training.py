@@ -28,8 +28,9 @@ from train.loop.phases import phases_of
 from train.metrics.missed import needs_negative
 from train.models import create_model
 from train.pretrained import load_pretrained
+from train.processes import all_agree, first_process_first, is_first, process_count
 from train.recipe import FORMER_NAMES, Recipe, recipe_defaults
-from train.run_folder import CHECKPOINT, claim_run_folder
+from train.run_folder import CHECKPOINT, Claim, claim_run_folder
 from train.splits.sample_rows import copy_groups, part_rows
 from train.threads import keep_threads_within_quota
 
@@ -53,7 +54,8 @@ def train_model(
     """Train one model.
 
     The best epoch by validation accuracy is kept. A run that was killed at any moment and resumed ends with the same
-    weights as an uninterrupted one (same machine, same number of threads).
+    weights as an uninterrupted one (same machine, same number of threads). Processes that have joined
+    (``train.processes``) all call this and train one model together; the first of them writes.
 
     Args:
         name: In ``train.models.MODELS``.
@@ -72,32 +74,37 @@ def train_model(
     Raises:
         UnknownModel: There is no such model, or it cannot have these sizes, or needs a negative class.
         DataRefused: The train or val part is empty or lacks a class, or the recipe uses masks and there are none, or
-            counterfactual images and there is no negative class.
+            counterfactual images and there is no negative class, or the processes cannot share the batch size evenly.
         BundleIncompatible: A teacher has other classes.
         CannotWrite: The folder holds another run.
+        ProcessLost: Another process of the run has ended.
     """
-    check_image_sizes(name, recipe)
-    classes = classes_of(samples)
-    preprocessor = PreprocessorConfig(height=recipe.image_size, width=recipe.image_size)
-    request = {
-        "model": name,
-        "recipe": dataclasses.asdict(recipe),
-        "data_sha256": manifest_hash(samples),
-        "weights": weights and without_folders(weights),
-        "teacher": ", ".join(_run_of(teacher) for teacher in teachers) or None,
-    }
-    if teachers:
-        # Before the folder is claimed, so that a wrong one leaves nothing; loaded again below, where it always was, for
-        # loading draws random numbers.
-        _teachers(teachers, classes)
-    claim = claim_run_folder(
-        run,
-        request,
-        resume=resume,
-        defaults={"recipe": recipe_defaults()},
-        former_names=FORMER_NAMES,
-    )
-    with claim.released_if_refused():
+    with first_process_first():
+        check_image_sizes(name, recipe)
+        _check_batch_size(recipe)
+        classes = classes_of(samples)
+        preprocessor = PreprocessorConfig(height=recipe.image_size, width=recipe.image_size)
+        request = {
+            "model": name,
+            "recipe": dataclasses.asdict(recipe),
+            "data_sha256": manifest_hash(samples),
+            "weights": weights and without_folders(weights),
+            "teacher": ", ".join(_run_of(teacher) for teacher in teachers) or None,
+        }
+        if teachers:
+            # Before the folder is claimed, so that a wrong one leaves nothing; loaded again below, where it always was,
+            # for loading draws random numbers.
+            _teachers(teachers, classes)
+        claim = Claim()
+        if is_first():
+            claim = claim_run_folder(
+                run,
+                request,
+                resume=resume,
+                defaults={"recipe": recipe_defaults()},
+                former_names=FORMER_NAMES,
+            )
+    with claim.released_if_refused(), first_process_first():
         keep_threads_within_quota()
         # After claiming the folder: run.json states what was asked for, so another machine can resume the run.
         recipe = as_safe_here(as_fast_here(recipe), name, cache_folder, classes=len(classes))
@@ -137,6 +144,8 @@ def train_model(
             report_to=report_to,
             resume=resume,
         )
+    recipe = dataclasses.replace(recipe, bf16=all_agree(recipe.bf16))
+    setting = dataclasses.replace(setting, recipe=recipe)
     results = [run_phase(model, phase, setting) for phase in phases_of(model, recipe)]
     best = max(results, key=lambda result: result.best_val_accuracy)
     model.load_state_dict(best.weights)
@@ -149,19 +158,29 @@ def train_model(
         "autocast": "bfloat16" if recipe.bf16 else None,
         "n_train": len(train_rows),
         "n_val": len(val_rows),
+        "processes": process_count(),
         "seconds": round(sum(entry.get("seconds", 0) for r in results for entry in r.history), 1),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
     }
-    save_checkpoint(
-        run / CHECKPOINT,
-        name=name,
-        model=model,
-        classes=classes,
-        sizes=recipe.model,
-        preprocessor=preprocessor,
-        training=training,
-    )
+    if is_first():
+        save_checkpoint(
+            run / CHECKPOINT,
+            name=name,
+            model=model,
+            classes=classes,
+            sizes=recipe.model,
+            preprocessor=preprocessor,
+            training=training,
+        )
     return run / CHECKPOINT
+
+
+def _check_batch_size(recipe: Recipe) -> None:
+    if recipe.batch_size % process_count():
+        raise DataRefused(
+            f"{process_count()} processes cannot share a batch_size of {recipe.batch_size} evenly",
+            hint="start a number of processes that divides it, or pass another --batch-size",
+        )
 
 
 def _train_images(

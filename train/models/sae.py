@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from edge_infer.errors import UnknownModel
 from train.models.output import ClassifierOutput, standardize
 
-__all__ = ["StackedAutoencoder", "sae"]
+__all__ = ["StackedAutoencoder", "reconstruction_error", "sae"]
 
 
 class StackedAutoencoder(nn.Module):
@@ -64,15 +64,14 @@ class StackedAutoencoder(nn.Module):
         return outputs
 
     def reconstruction_loss(self, pixel_values: Tensor, layer: int) -> Tensor:
-        """Return the mean squared error of one layer's decoder, relative to the variance of what it rebuilds.
+        """Return ``reconstruction_error`` of one layer; the layers before get no gradient."""
+        return reconstruction_error(*self.rebuilt(pixel_values, layer))
 
-        0 is perfect, 1 is no better than the mean of each image's values. The layers before get no gradient.
-        """
+    def rebuilt(self, pixel_values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """Return what one layer's decoder makes of the layer's input, and that input, both float32, (B, inputs)."""
         with torch.no_grad():
             given = self.encode(pixel_values)[layer].float()
-        rebuilt = self.decoders[layer](F.relu(self.encoders[layer](given)))
-        spread = given.var(dim=1, unbiased=False).mean() + 1e-6
-        return F.mse_loss(rebuilt.float(), given) / spread
+        return self.decoders[layer](F.relu(self.encoders[layer](given))).float(), given
 
     def reconstruct(self, pixel_values: Tensor, depth: int) -> Tensor:
         """Return images rebuilt from the output of layer ``depth``, 1 being the first: (B, H, W), standardized grey."""
@@ -108,6 +107,15 @@ class StackedAutoencoder(nn.Module):
         return ClassifierOutput(
             logits=logits, embeddings=outputs[-1], evidence=evidence + rest[:, :, None, None]
         )
+
+
+def reconstruction_error(rebuilt: Tensor, given: Tensor) -> Tensor:
+    """Return the mean squared error of (B, inputs), relative to the variance of what is rebuilt.
+
+    0 is perfect, 1 is no better than the mean of each image's values.
+    """
+    spread = given.var(dim=1, unbiased=False).mean() + 1e-6
+    return F.mse_loss(rebuilt, given) / spread
 
 
 def sae(

@@ -1,9 +1,16 @@
 import hashlib
+import logging
+import os
 import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from own_process import preloaded
 from PIL import Image
 
 from edge_infer.errors import DataRefused
@@ -102,3 +109,58 @@ def test_unreadable_images_are_all_named_and_nothing_is_left(
         PixelCache.build(samples, CONFIG, tmp_path / "cache")
     with pytest.raises(DataRefused, match="no images"):
         PixelCache.build([], CONFIG, tmp_path / "cache")
+
+
+@pytest.fixture(scope="module")
+def context() -> ForkServerContext:
+    return preloaded("train.data.pixel_cache")
+
+
+def _build(samples: list[Sample], folder: Path, dies: bool) -> None:
+    """Decode, and stop after five images until the others are waiting."""
+    logging.basicConfig(filename=folder / f"said by {os.getpid()}", format="%(message)s")
+
+    def held(done: int, _total: int) -> None:
+        with (folder / "decoded").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        if done == 5 and not (folder / "go").exists():
+            _until((folder / "go").exists)
+            if dies:
+                os._exit(9)
+
+    PixelCache.build(samples, CONFIG, folder / "cache", held)
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["it ends well", "it dies"])
+def test_processes_wait_for_the_one_that_builds_and_take_over_if_it_dies(
+    phantom_samples: list[Sample], tmp_path: Path, context: ForkServerContext, dies: bool
+) -> None:
+    def start() -> ForkServerProcess:
+        process = context.Process(target=_build, args=(phantom_samples, tmp_path, dies))
+        process.start()
+        return process
+
+    builder = start()
+    _until((tmp_path / "decoded").exists)
+    waiting = [start(), start()]
+    said = [tmp_path / f"said by {process.pid}" for process in waiting]
+    _until(
+        lambda: all(path.exists() and "waiting for its cache" in path.read_text() for path in said)
+    )
+    (tmp_path / "go").touch()
+    for process in (builder, *waiting):
+        process.join(120)
+    assert [process.exitcode for process in waiting] == [0, 0]
+    assert builder.exitcode == (9 if dies else 0)
+    counts = Counter((tmp_path / "decoded").read_text().split())
+    assert counts.pop(str(builder.pid)) == (5 if dies else 40)
+    assert list(counts.values()) == ([40] if dies else []), "one takes over"
+    cache = PixelCache.build(phantom_samples, CONFIG, tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [cache.key]
