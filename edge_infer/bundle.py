@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge_infer.baseline.parts import Baseline
+from edge_infer.baseline.reading import read_drift
 from edge_infer.bundle_files import read_bundle_files, while_it_stays
 from edge_infer.classes import NEGATIVE_FIELD, Classes
 from edge_infer.contract import (
@@ -100,6 +102,11 @@ class Bundle:
     def series_rule(self) -> SeriesRule | None:
         """The rule for series; None where the bundle has none."""
         return read_series_rule(self.manifest.get("series"))
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What results looked like when the bundle was made; None where the bundle does not say."""
+        return read_drift(self.manifest.get("drift"), self.labels)
 
     @property
     def temperature(self) -> float:

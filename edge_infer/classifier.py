@@ -92,6 +92,7 @@ class Classifier:
             raise ValueError(f"scope is {scope!r}, expected {', '.join(SCOPE_MODES)}")
         self._scope: ScopeMode = scope
         self._timeout_s = check_seconds(timeout_s)
+        self._keeps_seen, self._keeps_embedding = False, False
         self.bundle = bundle
         self._options: dict[str, Any] = {
             "device": device,
@@ -196,9 +197,23 @@ class Classifier:
         Args:
             timeout_s: As for ``load``.
         """
-        limited = type(self).__new__(type(self))  # not copy(), which would load the bundle again
-        limited.__dict__.update(self.__dict__, _timeout_s=check_seconds(timeout_s))
-        return limited
+        return self._with(_timeout_s=check_seconds(timeout_s))
+
+    def keeping(self, *, seen: bool = False, embedding: bool = False) -> Self:
+        """Return this classifier with predictions that hold more; both share the session.
+
+        A process that it is sent to keeps the same.
+
+        Args:
+            seen: Every prediction holds the image at the model's size, uint8 (H, W); ``predict``'s always does.
+            embedding: Every prediction holds the embedding that the graph gave, float32 (D,).
+        """
+        return self._with(_keeps_seen=seen, _keeps_embedding=embedding)
+
+    def _with(self, **changed: object) -> Self:
+        other = type(self).__new__(type(self))  # not copy(), which would load the bundle again
+        other.__dict__.update(self.__dict__, **changed)
+        return other
 
     @property
     def device_choice(self) -> str:
@@ -422,6 +437,8 @@ class Classifier:
             provider=provider,
             warnings=tuple(doubt.note for doubt in item.doubts),
             negative_label=self.bundle.classes.negative,
+            seen=item.seen if self._keeps_seen else None,
+            embedding=embedding.copy() if self._keeps_embedding else None,
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -434,6 +451,7 @@ class Classifier:
                 "timeout_s": self._timeout_s,
                 "scope": self._scope,
             },
+            "keeps": (self._keeps_seen, self._keeps_embedding),
             "manifest_sha256": self.model.manifest_sha256,
             "trust": None if self._trusted is None else self._trusted.sources,
         }
@@ -449,6 +467,7 @@ class Classifier:
             )
         self.__init__(bundle, **state["options"])  # type: ignore[misc]  # pickle gives an empty object
         self._trusted = trusted
+        self._keeps_seen, self._keeps_embedding = state["keeps"]
 
 
 def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:

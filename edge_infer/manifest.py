@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from edge_infer.baseline.reading import read_drift
 from edge_infer.classes import MOST_CLASSES, is_label
 from edge_infer.contract import BUNDLE_SCHEMA_VERSION, LARGEST_INT8
 from edge_infer.errors import BundleIncompatible, BundleIncomplete, BundleIntegrity
@@ -28,6 +29,7 @@ _LARGEST_TEMPERATURE = 1e6
 #: Every field and its JSON type; docs/bundle.md says what they mean.
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "calibration": dict,
+    "drift": (dict, type(None)),
     "files": dict,
     "gate": (dict, type(None)),
     "golden": list,
@@ -53,7 +55,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
 _SINCE_SCHEMA = {"self_test": 2, "trust": 3}
 
 #: Fields that may be absent: what they say concerns nobody who does not know them.
-_OPTIONAL = {"series"}
+_OPTIONAL = {"drift", "series"}
 
 
 def canonical_json(fields: Mapping[str, Any]) -> bytes:
@@ -146,6 +148,7 @@ def _check_values(manifest: Mapping[str, Any]) -> None:
     if trust is not None:
         _check_trust(trust, manifest)
     read_series_rule(manifest.get("series"))
+    read_drift(manifest.get("drift"), labels)
 
 
 def _check_trust(trust: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

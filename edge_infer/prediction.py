@@ -26,6 +26,9 @@ __all__ = [
 #: More classes are not shown to people, but for the most probable of them.
 SHOWN_CLASSES, _MOST_PROBABLE = 10, 5
 
+#: What copies and pickles leave behind: it is large, or it is the image.
+_NOT_SENT = {"seen", "embedding"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
@@ -70,9 +73,11 @@ class Prediction:
         provider: The execution provider that ran it.
         warnings: What to know about this image before trusting the answer; often empty.
         source_size: (width, height) of the image in pixels, upright.
-        seen: uint8, (H, W), the image as the model saw it, for a notebook to draw on. Only ``Classifier.predict``
-            keeps it, and copies and pickles of the prediction do not: predictions for a thousand images do not hold
-            a thousand images, and a prediction that is stored or sent holds none.
+        seen: uint8, (H, W), the image as the model saw it, for a notebook to draw on. Only ``Classifier.predict`` and
+            ``Classifier.keeping`` keep it, and copies and pickles of the prediction do not: predictions for a thousand
+            images do not hold a thousand images, and a prediction that is stored or sent holds none.
+        embedding: float32, (D,), as the graph gave it. Only ``Classifier.keeping`` keeps it; copies and pickles do
+            not.
         negative_label: The class that says that nothing is there, so that it has no place in the image; None if no
             class is such.
     """
@@ -96,6 +101,7 @@ class Prediction:
     source_size: tuple[int, int] | None = None
     seen: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
     negative_label: str | None = BRAIN.negative
+    embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def classes(self) -> Classes:
@@ -154,7 +160,11 @@ class Prediction:
         return prediction_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        kept = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "seen"}
+        kept = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name not in _NOT_SENT
+        }
         return partial(type(self), **kept), ()
 
 

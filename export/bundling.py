@@ -17,6 +17,7 @@ from edge_infer.contract import GOLDEN_FILE, SCOPE_FILE
 from edge_infer.manifest import canonical_json
 from edge_infer.session import Session
 from export.abstention import fit_abstention
+from export.drift_baseline import drift_of, with_drift
 from export.golden import make_golden
 from export.graphs import build_graph, can_build
 from export.graphs.float_layers import FloatLayers
@@ -187,7 +188,31 @@ def export_bundle(
     if abstention.scope is not None:
         files[SCOPE_FILE] = abstention.scope
     step(f"writing {folder}")
-    return Report(bundle=write_bundle(folder, files, body), tried=shipped.tried)
+    bundle = write_bundle(folder, files, body)
+    return Report(bundle=_with_drift(bundle, images, step, progress), tried=shipped.tried)
+
+
+def _with_drift(
+    bundle: Bundle, images: ExportImages | None, step: Callable[[str], None], progress: Progress
+) -> Bundle:
+    """Ask the bundle about the validation images, and add what its answers look like."""
+    trust = None if images is None or images.synthetic else images.trust
+    if images is None or trust is None or not trust.gate_sources:
+        return bundle
+    step("asking the bundle for the baseline of brain-drift")
+    drift = drift_of(
+        bundle,
+        trust.gate_sources,
+        groups=trust.gate_groups,
+        source=f"validation part of {images.source}, one of each copy",
+        progress=progress,
+    )
+    if drift is None:
+        step(
+            f"no baseline: {len(trust.gate_sources)} validation images, one of each copy, are too few"
+        )
+        return bundle
+    return with_drift(bundle, bundle.path, drift)
 
 
 def _series_rule(

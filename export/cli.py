@@ -55,8 +55,8 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
 @click.option(
     "--bundle",
     type=FOLDER,
-    help="A bundle that exists: nothing is exported, --end-to-end, --triton and --web write its other forms, and "
-    "--sign signs it.",
+    help="A bundle that exists: nothing is exported, --end-to-end, --triton and --web write its other forms, --sign "
+    "signs it, and --drift gives it a baseline.",
 )
 @click.option(
     "--int8",
@@ -114,6 +114,12 @@ _METRICS_HINT = "pass a metrics.json that brain-train wrote"
     "--passphrase-file",
     type=FILE,
     help="File whose first line is the passphrase of the key; without it, the terminal is asked.",
+)
+@click.option(
+    "--drift",
+    type=FOLDER,
+    help="With --bundle and --data: write the bundle to this folder with a baseline for brain-drift, of its answers to "
+    "the validation part; all else stays. An export with --data writes one by itself.",
 )
 @click.option(
     "--checkpoint",
@@ -190,6 +196,7 @@ def main(
     onnxruntime_web: Path | None,
     sign: Path | None,
     passphrase_file: Path | None,
+    drift: Path | None,
     checkpoint: Path | None,
     output: Path | None,
     data: Path | None,
@@ -217,6 +224,11 @@ def main(
       brain-export --bundle BUNDLE --sign KEY
     """
     others = _Others(end_to_end, triton, web, onnxruntime_web, sign, passphrase_file)
+    if drift is not None:
+        if bundle is None or model is not None or data is None or others.are_asked:
+            raise click.UsageError("--drift needs --bundle and --data, and stands alone")
+        _write_drift(bundle, drift, data, manifest, dataset, classes)
+        return
     others.check(bundle is not None)
     if bundle is not None and model is None:
         _write_forms_of(bundle, others)
@@ -292,6 +304,45 @@ def _write_forms_of(folder: Path, others: "_Others") -> None:
         results.write(f"{RESEARCH_USE_ONLY}\n")
 
 
+def _write_drift(
+    folder: Path, target: Path, data: Path, manifest: Path | None, dataset: str, named: str | None
+) -> None:
+    check_data(data, manifest, dataset)
+    with results_stream() as results:
+        from edge_infer.atomic import refuse_other_content
+        from edge_infer.bundle import load_bundle
+        from export.drift_baseline import drift_of, with_drift
+        from train.data.layouts import load_samples
+        from train.splits.sample_rows import part_rows
+
+        refuse_other_content(target, POSSIBLE_BUNDLE_FILES, what="a bundle")
+        bundle = load_bundle(folder)
+        choice = class_choice(named, model=bundle.classes)
+        samples = load_samples(
+            data, manifest=manifest, dataset=dataset, choice=choice, verify=False
+        )
+        rows = part_rows(samples, "val", one_of_each_copy=True)
+        with progress_bar("Asking") as progress:
+            drift = drift_of(
+                bundle,
+                [samples[row].source for row in rows],
+                groups=[samples[row].group for row in rows],
+                source=f"validation part of {shown_name(dataset or data.name)}, one of each copy",
+                progress=progress,
+            )
+        if drift is None:
+            raise DataRefused(
+                f"{len(rows)} validation images, one of each copy, expected at least 100",
+                hint="a baseline of fewer images would be chance",
+            )
+        written = with_drift(bundle, target, drift)
+        fitted = drift["fitted_on"]
+        results.write(
+            f"bundle: {written.path} (baseline of {fitted['n']} images of {fitted['groups']} patients)\n"
+            f"{RESEARCH_USE_ONLY}\n"
+        )
+
+
 @dataclass(frozen=True)
 class _Others:
     """Which other forms of a bundle are asked for."""
@@ -308,8 +359,15 @@ class _Others:
             raise click.UsageError("--web and --onnxruntime-web belong together")
         if self.passphrase_file is not None and self.sign is None:
             raise click.UsageError("--passphrase-file needs --sign")
-        if is_bundle and not (self.end_to_end or self.triton or self.web or self.sign):
-            raise click.UsageError("--bundle needs --end-to-end, --triton, --web or --sign")
+        if is_bundle and not self.are_asked:
+            raise click.UsageError(
+                "--bundle needs --end-to-end, --triton, --web or --sign; or --drift, alone"
+            )
+
+    @property
+    def are_asked(self) -> bool:
+        """Whether any is asked for."""
+        return bool(self.end_to_end or self.triton or self.web or self.sign)
 
     def refuse_targets(self, bundle: Path) -> None:
         """Refuse what cannot be written, before minutes of work."""

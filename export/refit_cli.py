@@ -50,15 +50,27 @@ _FILE = NamedPath(path_type=Path, dir_okay=False, readable=False)
     help="The images are labelled: a CSV file with the columns path (from its own folder), label and, so that a "
     "patient counts once, group or patient_id.",
 )
+@click.option(
+    "--drift-points",
+    is_flag=True,
+    help="Also keep 25 numbers of the embedding of each of up to 256 images in the bundle, so that brain-drift tests "
+    "embeddings against it.",
+)
 @click.option("--output", type=_FOLDER, required=True, help="Folder of the new bundle.")
 def main(
-    bundle: Path | None, folder: Path, by_folder: bool, manifest: Path | None, output: Path
+    bundle: Path | None,
+    folder: Path,
+    by_folder: bool,
+    manifest: Path | None,
+    drift_points: bool,
+    output: Path,
 ) -> None:
     """Fit when a bundle abstains to a site's own images.
 
     Writes a new bundle with the same model. Without labels only the threshold of the scope check is fitted. With labels
-    temperature and prediction sets are fitted too; each class needs at least 9 patients. Of the images, only counts,
-    thresholds and the name of their folder enter the bundle.
+    temperature and prediction sets are fitted too; each class needs at least 9 patients. From 100 images on, the new
+    bundle also says what its answers to them look like, for brain-drift. Of the images, only counts, thresholds,
+    quantiles and the name of their folder enter the bundle, unless --drift-points asks for more.
 
     \b
     Example:
@@ -74,6 +86,7 @@ def main(
         from edge_infer.contract import SCOPE_FILE
         from edge_infer.self_test import require_golden_answers
         from export.refit.answers import ask_site
+        from export.refit.baseline import add_baseline
         from export.refit.cautions import cautions_after, cautions_before
         from export.refit.new_bundle import bundle_contents, refuse_mixed_folders, write_refit
         from export.refit.recorded import recorded_command, recorded_source
@@ -112,6 +125,12 @@ def main(
         for line in cautions_after(old, site, fitted, folder):
             say(line)
         new = write_refit(output, old, contents, fitted)
+        with progress_bar("Asking the new bundle") as progress:
+            new = add_baseline(
+                new, site, source=source, with_points=drift_points, progress=progress
+            )
+        if new.baseline is None:
+            say("fewer than 100 images: the bundle has no baseline for brain-drift")
         results.write(refit_text(old, new) + "\n")
         results.write(f"{RESEARCH_USE_ONLY}\n")
 

@@ -192,6 +192,7 @@ def _trust_images(
         train_labels=np.array([learnt[row].label for row in rows]),
         gate_rows=np.array([place for place, row in enumerate(val) if not samples[row].is_copy]),
         gate_groups=tuple(samples[row].group for row in val if not samples[row].is_copy),
+        gate_sources=tuple(samples[row].source for row in val if not samples[row].is_copy),
     )
 
 

@@ -4,26 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.bundle import Bundle, write_bundle
-from edge_infer.bundle_files import read_bundle_files
-from edge_infer.errors import BundleIntegrity, CannotWrite
-from edge_infer.model_file import describe_file
+from edge_infer.errors import CannotWrite
 from edge_infer.names import shown_name
 from export.model_card import intended_use, model_card
 from export.refit.refitting import Refit
+from export.rewriting import kept_fields, kept_files
 
 __all__ = ["bundle_contents", "refuse_mixed_folders", "write_refit"]
-
-_REWRITTEN = {"README.md", "manifest.json"}
-#: Fields that ``write_bundle`` fills in.
-_FILLED_IN = {
-    "files",
-    "image_size",
-    "labels",
-    "manifest_sha256",
-    "opset",
-    "research_use_only",
-    "schema_version",
-}
 
 
 def refuse_mixed_folders(bundle: Path, folder: Path, output: Path) -> None:
@@ -51,11 +38,7 @@ def bundle_contents(bundle: Bundle) -> dict[str, bytes]:
         BundleIntegrity: One has changed since the bundle was loaded.
         BundleIncomplete: One cannot be read.
     """
-    contents = read_bundle_files(bundle.path)
-    for name, described in bundle.manifest["files"].items():
-        if name not in contents or describe_file(contents[name]) != described:
-            raise BundleIntegrity(f"{name}: has changed since the bundle was loaded")
-    return {name: data for name, data in contents.items() if name not in _REWRITTEN}
+    return {name: data for name, data in kept_files(bundle).items() if name != "README.md"}
 
 
 def write_refit(target: Path, bundle: Bundle, contents: dict[str, bytes], fitted: Refit) -> Bundle:
@@ -72,8 +55,10 @@ def write_refit(target: Path, bundle: Bundle, contents: dict[str, bytes], fitted
         OutputLocked: Another process is writing the same target.
     """
     provenance = bundle.manifest["provenance"]
+    # Its answers were decided by the old thresholds, on other images.
+    fields = {key: value for key, value in kept_fields(bundle).items() if key != "drift"}
     body: dict[str, Any] = {
-        **{key: value for key, value in bundle.manifest.items() if key not in _FILLED_IN},
+        **fields,
         "calibration": fitted.calibration,
         "intended_use": intended_use(bundle.classes),
         "provenance": {

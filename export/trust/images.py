@@ -7,6 +7,7 @@ or a thin white frame, would be out of scope, though the model learnt with both 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class TrustImages:
         train_labels: int64, (N,), class ids.
         gate_rows: int64, (M,): which of the gate's images are taken, one of each copy.
         gate_groups: The patient group of each of these M; empty where none is known.
+        gate_sources: The file of each of these M, or its encoded bytes; none where there are no files.
     """
 
     train: ModelInputs = field(repr=False)
@@ -48,6 +50,7 @@ class TrustImages:
     train_labels: NDArray[np.int64] = field(repr=False)
     gate_rows: NDArray[np.int64] = field(repr=False)
     gate_groups: tuple[str, ...] = field(repr=False)
+    gate_sources: tuple[Path | bytes, ...] = field(default=(), repr=False)
 
 
 def some_of_each_class(

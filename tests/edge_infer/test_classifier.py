@@ -40,7 +40,7 @@ from edge_infer.errors import (
     TimedOut,
 )
 from edge_infer.prediction import softmax
-from edge_infer.preprocessing import preprocess
+from edge_infer.preprocessing import preprocess, to_pixel_values
 from edge_infer.reasons import Reason
 
 MakeBundle = Callable[..., Path]
@@ -443,3 +443,31 @@ def test_a_classifier_with_another_time_limit_shares_the_session(
     )
     with pytest.raises(ValueError, match="timeout_s"):
         classifier.with_timeout(0)
+
+
+def test_predictions_hold_the_image_and_the_embedding_where_that_is_asked_for(
+    bundle_path: Path, scan_path: Path
+) -> None:
+    classifier = Classifier.load(bundle_path)
+    keeping = classifier.keeping(seen=True, embedding=True)
+    plain, kept = (
+        next(one.predict_many([scan_path, scan_path], batch_size=2))
+        for one in (classifier, keeping)
+    )
+
+    assert keeping.session is classifier.session
+    assert (plain.seen, plain.embedding) == (None, None)
+    assert kept.embedding is not None
+    assert kept.embedding.dtype == np.float32
+    assert kept.embedding.base is None, "a view keeps the whole batch alive"
+    assert kept.seen is not None
+    assert np.array_equal(kept.seen, classifier.predict(scan_path).seen)
+    pixel_values = to_pixel_values(kept.seen[None], classifier.bundle.preprocessor)
+    assert np.allclose(kept.embedding, classifier.session.run(pixel_values)[1][0], atol=1e-5)
+    assert kept == plain
+    assert "embedding" not in repr(kept)
+    copied = pickle.loads(pickle.dumps(kept))  # noqa: S301 -- our own
+    assert (copied.seen, copied.embedding) == (None, None)
+    sent = pickle.loads(pickle.dumps(keeping))  # noqa: S301 -- our own
+    assert np.array_equal(sent.predict(scan_path).embedding, kept.embedding)
+    assert classifier.keeping(embedding=True).predict(scan_path).seen is not None

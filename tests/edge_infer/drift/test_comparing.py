@@ -1,0 +1,186 @@
+"""A window against a baseline: what has drifted is said, what has not is not, and few images are too few."""
+
+from typing import Any
+
+import pytest
+from drifting import baseline_of, brighter, drawn, drawn_answers
+
+from edge_infer.baseline.parts import Baseline
+from edge_infer.contract import LABELS
+from edge_infer.drift.comparing import compare
+from edge_infer.drift.gathering import observe
+from edge_infer.drift.limits import DEFAULTS
+from edge_infer.drift.testing import LEAST_WINDOW
+
+LIMITS = dict(DEFAULTS)
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Baseline:
+    return baseline_of(drawn(600, 0), by=("label", "plane"))
+
+
+def drifted(result: dict[str, Any]) -> set[str]:
+    return {one["measure"] for one in result["drifted"]}
+
+
+def test_a_window_like_the_baseline_shows_no_sign(baseline: Baseline) -> None:
+    result = compare(baseline, drawn(300, 1), LIMITS)
+    assert result["verdict"] == "no sign"
+    assert result["drifted"] == []
+    assert result["tests"] == 14 * 2 + 3 + 1
+    (group,) = result["groups"]
+    assert (group["n"], group["reference_n"], group["state"]) == (300, 600, "tested")
+    for test in group["tests"]:
+        assert test["low"] <= test["value"] <= test["high"]
+        assert test["p"] <= test["p_adjusted"] <= 1
+    assert result["not_tested"] == []
+
+
+def test_of_twenty_windows_without_drift_few_alarm(baseline: Baseline) -> None:
+    """Holm's promise is 5 % over all tests; of 20 windows, more than 4 would be one chance in four hundred."""
+    alarms = 0
+    for seed in range(100, 120):
+        result = compare(baseline, drawn(250, seed), LIMITS, intervals=False)
+        alarms += any(test["verdict"] != "no sign" for test in result["groups"][0]["tests"])
+    assert alarms <= 4
+
+
+def test_what_has_moved_is_named_and_nothing_else(baseline: Baseline) -> None:
+    result = compare(baseline, brighter(300, 2, by=15), LIMITS)
+    assert result["verdict"] == "drift"
+    assert drifted(result) == {"mean"}
+    test = next(one for one in result["groups"][0]["tests"] if one["measure"] == "mean")
+    assert test["quantiles"]["window"][2] > test["quantiles"]["reference"][2] + 10
+    assert test["low"] > LIMITS["ks"]
+
+
+def test_more_than_chance_within_the_limit_is_no_drift() -> None:
+    """Many images show a small shift surely; surely is not much."""
+    large = baseline_of(drawn(2000, 5))
+    result = compare(large, brighter(2000, 6, by=3), {**LIMITS, "two_sample": 0.2})
+    assert result["verdict"] == "no sign"
+    verdicts = {test["measure"]: test["verdict"] for test in result["groups"][0]["tests"]}
+    assert verdicts["mean"] == "moved"
+    strict = compare(large, brighter(2000, 6, by=3), {**LIMITS, "ks": 0.02})
+    assert drifted(strict) == {"mean"}
+
+
+def test_embeddings_that_moved_are_told_apart_though_nothing_else_shows_it(
+    baseline: Baseline,
+) -> None:
+    answers = list(drawn_answers(300, 3))
+    moved = [
+        type(answer)(
+            **{name: getattr(answer, name) for name in type(answer).__slots__}
+            | {"embedding": answer.embedding[::-1]}  # type: ignore[index]
+        )
+        for answer in answers
+    ]
+    assert drifted(compare(baseline, observe(moved), LIMITS)) == {"embedding"}
+
+
+def test_other_classes_and_decisions_are_seen(baseline: Baseline) -> None:
+    result = compare(baseline, drawn(300, 4, label="glioma"), LIMITS)
+    assert drifted(result) == {"label"}
+    result = compare(baseline, drawn(300, 4, decision="abstain", reasons=("out_of_scope",)), LIMITS)
+    assert drifted(result) == {"decision", "reason"}
+
+
+@pytest.mark.parametrize("n", [0, 1, LEAST_WINDOW - 1])
+def test_fewer_than_200_images_are_too_few(baseline: Baseline, n: int) -> None:
+    result = compare(baseline, drawn(n, 5), LIMITS)
+    assert result["verdict"] == "too few"
+    assert result["tests"] == 0
+    assert result["groups"][0]["state"] == "too few"
+    assert compare(baseline, drawn(LEAST_WINDOW, 5), LIMITS)["verdict"] == "no sign"
+
+
+def test_groups_are_compared_with_their_own_and_small_ones_are_listed() -> None:
+    baseline = baseline_of(drawn(1500, 0))
+    answers = [
+        *drawn_answers(400, 1, label="glioma"),
+        *drawn_answers(50, 2, label="pituitary"),
+    ]
+    result = compare(baseline, observe(answers), LIMITS, by="label")
+    groups = {group["name"]: group for group in result["groups"]}
+    assert set(groups) == {None, "glioma", "pituitary"}
+    assert groups["glioma"]["against"] == "label glioma"
+    assert groups["pituitary"]["state"] == "too few"
+    assert not any(test["measure"] == "label" for test in groups["glioma"]["tests"])
+    assert any(test["test"] == "two_sample" for test in groups["glioma"]["tests"])
+    assert result["tests"] == sum(len(group["tests"]) for group in result["groups"])
+
+
+def test_one_plane_that_drifts_is_found_among_the_others(baseline: Baseline) -> None:
+    bright = [
+        type(answer)(
+            **{name: getattr(answer, name) for name in type(answer).__slots__}
+            | {"facts": [answer.facts[0] + 25 * (answer.plane == "axial"), *answer.facts[1:]]}  # type: ignore[index]
+        )
+        for answer in drawn_answers(500, 7)
+    ]
+    result = compare(baseline, observe(bright), LIMITS, by="plane")
+    named = {one["name"] for one in result["drifted"]}
+    assert "axial" in named
+    assert "coronal" not in named
+    assert {group["against"] for group in result["groups"]} == {
+        "all images",
+        "plane axial",
+        "plane coronal",
+    }
+
+
+def test_a_device_that_the_baseline_does_not_know_is_compared_with_all_images(
+    baseline: Baseline,
+) -> None:
+    result = compare(baseline, drawn(300, 8, device="Maker Model"), LIMITS, by="device")
+    assert result["groups"][1]["against"] == "all images"
+    assert result["groups"][1]["state"] == "tested"
+    unknown = compare(baseline, drawn(300, 8), LIMITS, by="device")
+    assert (len(unknown["groups"]), unknown["of_unknown_group"]) == (1, 300)
+
+
+def test_a_class_that_the_baseline_has_too_few_of_is_said_so() -> None:
+    few = baseline_of(drawn(300, 0, label="glioma"))
+    result = compare(few, drawn(300, 1, label="pituitary"), LIMITS, by="label")
+    assert result["groups"][1]["state"] == "no reference"
+    assert result["groups"][1]["tests"] == []
+
+
+def test_what_results_do_not_hold_is_named(baseline: Baseline) -> None:
+    result = compare(baseline, drawn(300, 9, facts=None, embedding=None), LIMITS)
+    assert result["verdict"] == "no sign"
+    facts, embeddings = result["not_tested"]
+    assert facts.startswith("mean, sd, median")
+    assert "--embeddings" in embeddings
+    without = baseline_of(drawn(300, 0), with_points=False)
+    assert "the baseline holds none" in compare(without, drawn(300, 9), LIMITS)["not_tested"][0]
+
+
+def test_a_limit_that_is_off_leaves_its_tests_out(baseline: Baseline) -> None:
+    limits = {"alpha": 0.05, "ks": 0.15}
+    result = compare(baseline, brighter(300, 2, by=15), limits)
+    assert {test["test"] for test in result["groups"][0]["tests"]} == {"ks"}
+    assert result["tests"] == 14
+
+
+def test_images_of_no_known_series_are_warned_of(baseline: Baseline) -> None:
+    alone = compare(baseline, drawn(300, 1), LIMITS)["warnings"]
+    assert any("of 300 images the series is not known" in line for line in alone)
+    known = observe(
+        type(answer)(
+            **{name: getattr(answer, name) for name in type(answer).__slots__}
+            | {"series": f"1.{number}"}
+        )
+        for number, answer in enumerate(drawn_answers(300, 1))
+    )
+    assert compare(baseline, known, LIMITS)["warnings"] == []
+    patients = baseline_of(drawn(300, 0), groups=[f"p{number // 3}" for number in range(300)])
+    lines = compare(patients, known, LIMITS)["warnings"]
+    assert any("300 images are of 100 patients" in line for line in lines)
+
+
+def test_the_same_results_give_the_same_answer(baseline: Baseline) -> None:
+    assert compare(baseline, drawn(300, 1), LIMITS) == compare(baseline, drawn(300, 1), LIMITS)
+    assert baseline.labels == LABELS
