@@ -28,9 +28,11 @@ check: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python docs/make_cli_docs.py
 	$(BIN)/python docs/make_benchmarks.py
+	$(BIN)/python docs/make_drift.py
 	$(BIN)/python docs/make_reliability.py
 	$(BIN)/python docs/make_results.py
 	$(BIN)/python docs/make_robustness.py
+	$(BIN)/python docs/make_scale.py
 	$(BIN)/python docs/make_soup.py
 	$(BIN)/python docs/make_trust.py
 

@@ -147,6 +147,7 @@ class ScanSlice:
         warnings: What to know before it is read, such as a refusal that was overruled.
         size: (rows, columns) as stored; None if that is known only when it is read. A stack has one size.
         sha256: Of its file; empty if unknown. Copies of a slice are told by it.
+        device: Kind of scanner, in words of a fixed list; empty if unknown.
     """
 
     name: str
@@ -158,3 +159,4 @@ class ScanSlice:
     warnings: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     sha256: str = ""
+    device: str = ""

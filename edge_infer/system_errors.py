@@ -23,6 +23,9 @@ __all__ = ["as_brain_error"]
 _EXTRAS = {
     "accelerate": "train",
     "cryptography": "trust",
+    "dask": "scale",
+    "distributed": "scale",
+    "fsspec": "scale",
     "jinja2": "train",
     "matplotlib": "train",
     "onnx": "export",

@@ -10,6 +10,7 @@ from PIL import Image
 from edge_infer.colour import coloured_share
 from edge_infer.dicom.acquisition import acquisition_of
 from edge_infer.dicom.content import Content, parse
+from edge_infer.dicom.device import device_of
 from edge_infer.dicom.frames import Frame, frames_of
 from edge_infer.dicom.gate import check_file, check_frame
 from edge_infer.dicom.grey import grey_of
@@ -135,6 +136,7 @@ def _slice(
         read=lambda: _shown(name, index, held),
         warnings=warnings,
         size=(whole(frame.top, "Rows") or 0, whole(frame.top, "Columns") or 0),
+        device=device_of(frame),
     )
 
 

@@ -26,6 +26,7 @@ _IDENTITY = (
     *(0x00080016, 0x00080018),  # SOP Class, SOP Instance
     *(0x0020000D, 0x0020000E),  # Study, Series
 )
+_DEVICE = (0x00080070, 0x00081090)  # Manufacturer, Manufacturer's Model Name
 _KIND = (
     *(0x00080008, 0x00080060, 0x00080064),  # Image Type, Modality, Conversion Type
     *(
@@ -97,7 +98,10 @@ _GREY = (
 )
 _GROUPS = (0x52009229, 0x52009230)  # Functional Groups, shared and per frame
 
-HEADER_TAGS = (*_IDENTITY, *_KIND, *_PRIVATE, *_ACQUISITION, *_GEOMETRY, *_PIXELS, *_GREY, *_GROUPS)
+HEADER_TAGS = (
+    *(*_IDENTITY, *_DEVICE, *_KIND, *_PRIVATE, *_ACQUISITION),
+    *(*_GEOMETRY, *_PIXELS, *_GREY, *_GROUPS),
+)
 
 #: Besides those of the header: colour palettes, Extended Offset Table, and the pixels of every kind.
 PIXEL_TAGS = (

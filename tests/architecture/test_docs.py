@@ -84,11 +84,17 @@ def test_the_page_of_commands_is_what_help_says(cli_docs: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["make_reliability", "make_results", "make_robustness", "make_trust"]
+    "name", ["make_reliability", "make_results", "make_robustness", "make_scale", "make_trust"]
 )
 def test_a_page_of_figures_is_what_the_published_results_give(name: str) -> None:
     module = generator(name)
     assert module.results()
+    assert module.PAGE.read_text(encoding="utf-8") == module.render(), "run make docs"
+
+
+def test_the_figures_of_drift_are_those_that_were_measured() -> None:
+    module = generator("make_drift")
+    assert module.RATES.is_file()
     assert module.PAGE.read_text(encoding="utf-8") == module.render(), "run make docs"
 
 

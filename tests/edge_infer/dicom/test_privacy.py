@@ -37,6 +37,7 @@ LOOKED_AT = [
     *("ScanningSequence", "SequenceVariant", "EchoPulseSequence", "VOILUTFunction"),
     *("SequenceName", "PulseSequenceName", "ContrastBolusAgent", "AcquisitionContrast"),
     *("SeriesDescription", "ProtocolName", "ComplexImageComponent", "LossyImageCompression"),
+    *("Manufacturer", "ManufacturerModelName"),
 ]
 
 

@@ -1,0 +1,79 @@
+"""From wishes to a plan: the bundle is checked, the inputs are listed once."""
+
+from collections.abc import Iterator
+
+from edge_infer.batch.inputs_there import require_inputs
+from edge_infer.batch.listing import list_units
+from edge_infer.batch.loading import package_versions
+from edge_infer.batch.locations import located
+from edge_infer.batch.plan import BundleFacts, prepare_run
+from edge_infer.batch.quiet_engine import require_engine
+from edge_infer.batch.run_file import RUN_FILE, Request, RunFile
+from edge_infer.batch.units import Unit
+from edge_infer.batch.wishes import Shown, Wishes
+from edge_infer.bundle import load_bundle, shipped_bundle_path
+from edge_infer.signature.keys import trusted_keys
+
+__all__ = ["prepared"]
+
+
+def prepared(wishes: Wishes, shown: Shown) -> RunFile:
+    """Return the run in the output, planned now or before.
+
+    Raises:
+        MissingDependency: The engine, or what writes a format, is not installed.
+        BundleError: The bundle is refused.
+        UnreadableInput: An input is not there.
+        NoInputs: There is nothing to classify.
+        CannotWrite: The output cannot be written, or holds another run or something else.
+    """
+    _require_packages(wishes)
+    inputs = tuple(map(located, wishes.inputs))
+    require_inputs(inputs, were_there=(wishes.output / RUN_FILE).exists())
+    source = wishes.source
+    bundle = load_bundle(
+        source.bundle or shipped_bundle_path(), trusted=trusted_keys(source.trust or None)
+    )
+    request = Request(
+        inputs=inputs,
+        lists=tuple(map(located, wishes.lists)),
+        manifest_sha256=bundle.manifest["manifest_sha256"],
+        versions=package_versions(),
+        scope=wishes.scope,
+        despite=tuple(sorted(set(wishes.despite))),
+        timeout_s=wishes.timeout_s,
+        formats=tuple(sorted(set(wishes.formats))),
+        embeddings=wishes.embeddings,
+        partition_size=wishes.partition_size,
+    )
+    listing = list_units(inputs, lists=wishes.lists)
+
+    def units() -> Iterator[Unit]:
+        for number, unit in enumerate(listing, start=1):
+            yield unit
+            shown.listed(number)
+
+    run = prepare_run(
+        wishes.output,
+        request,
+        BundleFacts(
+            model=bundle.manifest["model"],
+            precision=bundle.manifest["precision"],
+            labels=bundle.labels,
+        ),
+        units,
+        left_out=lambda: listing.left_out,
+        waits=lambda: shown.say("another process is listing the inputs; waiting for it"),
+    )
+    if run.left_out:
+        shown.say(f"left out: {'; '.join(run.left_out)}")
+    return run
+
+
+def _require_packages(wishes: Wishes) -> None:
+    if "parquet" in wishes.formats:
+        from edge_infer.batch.parquet import need_pyarrow
+
+        need_pyarrow()
+    if wishes.needs_engine:
+        require_engine()

@@ -1,0 +1,177 @@
+"""Partitions that were given to Dask's workers, and what comes back."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+from edge_infer.batch.carried import carried
+from edge_infer.batch.journal import JournalWatch
+from edge_infer.batch.partition import Order, journal_path
+from edge_infer.batch.told_errors import from_words
+from edge_infer.errors import BrainError, InferenceFailed, MissingDependency
+
+__all__ = ["Submissions"]
+
+_BUSY_S = 2.0
+#: Each time a partition's worker ended four times (allowed-failures) without one more answer.
+_MOST_STUCK = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class _Given:
+    """A partition that was given to a worker.
+
+    Attributes:
+        number: Of the partition.
+        watch: Of its journal.
+        answered: Units in its journal when it was given.
+        stuck: How often its workers ended without one more.
+    """
+
+    number: int
+    watch: JournalWatch
+    answered: int = 0
+    stuck: int = 0
+
+
+class Submissions:
+    """What a client's workers have to do.
+
+    Args:
+        client: Of Dask.
+        output: Folder of the run.
+        order: Which run it is; workers put their own names in.
+    """
+
+    def __init__(self, client: Any, output: Path, order: Order) -> None:
+        self._client = client
+        self._output = output
+        self._words = {"run_id": order.run_id, "source": order.source.as_json()}
+        self._ended: Queue[tuple[_Given, Any]] = Queue()
+        self._given: list[_Given] = []
+        self._later: list[tuple[float, _Given]] = []
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether partitions are left that other processes work on."""
+        return bool(self._later)
+
+    @property
+    def answered(self) -> int:
+        """How many units the journals hold of what is being worked on."""
+        return sum(one.watch.look() for one in self._given)
+
+    def slow_units(self, seconds: float) -> list[int]:
+        """Return the units that have been worked on for so long, as ``answered`` saw it."""
+        before = time.monotonic() - seconds
+        watches = (one.watch for one in self._given)
+        return [one.begun for one in watches if one.begun is not None and one.moved_at < before]
+
+    def workers(self) -> int:
+        """Return how many workers there are now."""
+        return len(_asked(self._client.nthreads))
+
+    def give(self, number: int) -> None:
+        """Have a partition answered."""
+        self._give(_Given(number=number, watch=JournalWatch(journal_path(self._output, number))))
+
+    def give_again(self) -> None:
+        """Have those tried again that others worked on a while ago."""
+        now = time.monotonic()
+        due = [one for at, one in self._later if at <= now]
+        self._later = [(at, one) for at, one in self._later if at > now]
+        for one in due:
+            self._give(one)
+
+    def take(self, seconds: float) -> int:
+        """Wait so long for partitions to end, and return how many units those have that are finished.
+
+        Raises:
+            BrainError: An error of a worker that concerns more than a unit.
+        """
+        units = 0
+        try:
+            units += self._take(*self._ended.get(timeout=seconds))
+            while True:
+                units += self._take(*self._ended.get_nowait())
+        except Empty:
+            return units
+
+    def _give(self, one: _Given) -> None:
+        one.answered = one.watch.look()
+        key = f"{self._words['run_id']}-{one.number}-{time.time_ns()}"
+        future = _asked(
+            lambda: self._client.submit(
+                carried, str(self._output), one.number, self._words, key=key, pure=False
+            )
+        )
+        self._given.append(one)
+        future.add_done_callback(lambda ended: self._ended.put((one, ended)))
+
+    def _take(self, one: _Given, future: Any) -> int:
+        from distributed import KilledWorker
+
+        self._given.remove(one)
+        status = future.status
+        result = _asked(future.result) if status == "finished" else {}
+        error = _asked(future.exception) if status == "error" else None
+        future.release()
+        if isinstance(error, KilledWorker):
+            self._try_again(one)
+        elif isinstance(error, ModuleNotFoundError):
+            raise MissingDependency(
+                f"a worker of the cluster lacks {error.name}",
+                hint="install the same brain-edge, with its extras, on all machines",
+            ) from error
+        elif error is not None:
+            raise error
+        elif "error" in result:
+            raise _told(result["error"], result["worker"])
+        elif "busy" in result:
+            self._later.append((time.monotonic() + _BUSY_S, one))
+        elif "units" in result:
+            return int(result["units"])
+        else:
+            raise _cluster_is_gone()
+        return 0
+
+    def _try_again(self, one: _Given) -> None:
+        got_on = one.watch.look() > one.answered
+        one.stuck = 0 if got_on else one.stuck + 1
+        if one.stuck >= _MOST_STUCK:
+            raise InferenceFailed(
+                "workers end before they have answered anything",
+                hint="see what a worker says on its own: give --workers 1; is there enough memory?",
+            )
+        self._give(one)
+
+
+def _told(words: dict[str, str], worker: str) -> BrainError:
+    """Return a worker's error; of a cluster it says whose, while on this machine workers have numbers only."""
+    named = words["message"] if worker.isdecimal() else f"worker {worker}: {words['message']}"
+    return from_words({**words, "message": named})
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    """Ask the scheduler."""
+    from distributed import CancelledError
+    from distributed import TimeoutError as DaskTimeout
+    from distributed.comm.core import CommClosedError
+
+    try:
+        return call()
+    except (CommClosedError, CancelledError, DaskTimeout, TimeoutError) as error:
+        raise _cluster_is_gone() from error
+
+
+def _cluster_is_gone() -> InferenceFailed:
+    return InferenceFailed(
+        "the cluster's scheduler went away",
+        hint="start it again; the same command then goes on",
+    )
