@@ -56,7 +56,9 @@ def _exchanged(service: Service, data: bytes) -> bytes:
     """Send bytes, say that there are no more, and return what comes back."""
     received = b""
     with service.connect(timeout_s=5) as connection:
-        with suppress(OSError):  # what is refused early may be cut off while it is sent, or before it is ended
+        with suppress(
+            OSError
+        ):  # what is refused early may be cut off while it is sent, or before it is ended
             connection.send(data)
             connection.socket.shutdown(socket.SHUT_WR)
         with suppress(ConnectionError):
