@@ -31,6 +31,9 @@ _DRAWN = {
     "images at random": "from the same patients as the baseline: nothing drifted",
     "other patients, all their images": "many slices of each, and not known to be of one: **not as it should be used**",
     "shipped baseline, other patients": "the baseline in the bundle against images of BRISC's test part, all slices",
+    "shipped baseline, other patients, all 813 images": "the same, the whole part, which is one set of images",
+    "shipped baseline, one image a patient": "another mix of classes, since patients with a tumour have more slices. "
+    "Not a false alarm, and why a baseline must be drawn as the window is",
 }
 
 

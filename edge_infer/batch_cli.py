@@ -10,6 +10,7 @@ from edge_infer.console import Command, FiniteRange, NamedPath, results_stream, 
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import EXIT_BATCH_WITH_FAILURES
 from edge_infer.options_cli import bundle_option, despite_option, scope_option, trust_option
+from edge_infer.returned_memory import return_freed_memory
 
 if TYPE_CHECKING:
     from edge_infer.batch.joined_cluster import ClusterAddress
@@ -173,6 +174,7 @@ def main(
         raise click.UsageError(f"{' and '.join(named)} exclude each other")
     joined = _cluster(cluster, tls_ca, tls_cert, tls_key)
     warnings.filterwarnings("ignore", module="PIL")  # they say nothing a user can act on
+    return_freed_memory()
     with results_stream() as results:
         from edge_infer.batch.loading import BundleSource
         from edge_infer.batch.progress_cli import listing_progress, progress

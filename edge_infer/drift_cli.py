@@ -118,6 +118,11 @@ def main(
         except ValueError as error:
             raise click.UsageError(str(error)) from error
         result = _compared(results, bundle, against, by, limits)
+        if result["verdict"] == "nothing to test":
+            raise DataRefused(
+                f"{result['window']['n']} images, and nothing to test: {'; '.join(result['not_tested'])}",
+                hint="switch on another test with --limit, or give results that hold what is tested",
+            )
         if report is not None:
             from edge_infer.atomic import write_bytes_atomically
             from edge_infer.drift.page import page_of
@@ -184,7 +189,7 @@ def _baseline_in(folder: Path | None) -> "tuple[Baseline, str]":
         raise BundleIncompatible(
             "the bundle has no baseline to compare with",
             hint="give older results with --against, or a bundle with one "
-            "(brain-export --drift, brain-refit)",
+            "(brain-export --drift, brain-refit), which is another bundle: these results are of the one without",
         )
     return loaded.baseline, str(loaded.manifest["manifest_sha256"])
 
@@ -211,7 +216,8 @@ def _same_bundle(window: "Results", digest: str, what: str) -> None:
     if window.manifest_sha256 and window.manifest_sha256 != digest:
         raise DataRefused(
             f"RESULTS are of bundle {shown_name(window.manifest_sha256[:12])}, and {what} of {digest[:12]}",
-            hint="name the bundle that answered with --bundle, or give older results of it with --against",
+            hint="name the bundle that answered with --bundle, or give older results of it with --against; a bundle "
+            "that was given a baseline has another digest than before",
         )
 
 

@@ -69,11 +69,12 @@ def _of_batch(paths: Sequence[Path]) -> Results:
 
     def answers() -> Iterator[Answer]:
         nonlocal failed
-        for row in read_rows(paths, columns=COLUMNS):
-            failed += row["state"] == "failed" and row["kind"] in _IMAGES
-            answer = answer_of_row(row, metadata.facts)
-            if answer is not None:
-                yield answer
+        for number, path in enumerate(paths):
+            for row in read_rows([path], columns=COLUMNS):
+                failed += row["state"] == "failed" and row["kind"] in _IMAGES
+                answer = answer_of_row(row, metadata.facts, number)
+                if answer is not None:
+                    yield answer
 
     seen = observe(answers())
     return Results(

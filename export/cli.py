@@ -311,6 +311,7 @@ def _write_drift(
     with results_stream() as results:
         from edge_infer.atomic import refuse_other_content
         from edge_infer.bundle import load_bundle
+        from edge_infer.signature.verify import signature_path
         from export.drift_baseline import drift_of, with_drift
         from train.data.layouts import load_samples
         from train.splits.sample_rows import part_rows
@@ -336,9 +337,12 @@ def _write_drift(
                 hint="a baseline of fewer images would be chance",
             )
         written = with_drift(bundle, target, drift)
+        if signature_path(target).exists():
+            say(f"{shown_name(signature_path(target))} is of the bundle as it was: sign it again")
         fitted = drift["fitted_on"]
         results.write(
-            f"bundle: {written.path} (baseline of {fitted['n']} images of {fitted['groups']} patients)\n"
+            f"bundle: {written.path} (baseline of {fitted['n']} images of {fitted['groups']} patients, "
+            "each image of an unknown one counted as one)\n"
             f"{RESEARCH_USE_ONLY}\n"
         )
 

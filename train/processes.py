@@ -137,6 +137,8 @@ def _choose_device(place: Mapping[str, str]) -> str:
 def _lost_if_it_fails() -> Iterator[None]:
     try:
         yield
+    except torch.OutOfMemoryError:  # its own, and it says so
+        raise
     except RuntimeError as error:
         raise ProcessLost(
             "another process of this training has ended or cannot be reached",

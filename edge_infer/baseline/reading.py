@@ -1,7 +1,6 @@
 """Read a baseline strictly: whoever loads a bundle checks all of its manifest, and computes with no number unseen."""
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,8 @@ BASELINE_VERSION = 1
 _MOST_IMAGES, _MOST_MEASURES, _MOST_PARTS, _MOST_CATEGORIES = 10**12, 64, 64, 256
 #: Of quantiles, of points and of their coordinates.
 _MOST_NUMBERS = 4096
+#: Coordinates of a point by projection, as ``edge_infer.drift.projection`` makes them.
+_WIDTHS = {"signs-shake256-24": 25}
 _BY = (None, "label", "plane", "device")
 
 
@@ -127,6 +128,9 @@ def _points(fields: object, classes: int) -> Points | None:
     is_right = 2 <= len(numbers) <= _MOST_NUMBERS and int(numbers.max(initial=0)) < classes
     require(is_right, "drift.embedding.labels", len(numbers), f"class ids below {classes}")
     values = _array(found.get("values"), len(numbers), "drift.embedding.values")
+    width = _WIDTHS.get(str(projection), values.shape[1])
+    is_wide = values.shape[1] == width
+    require(is_wide, "drift.embedding.values", values.shape[1], f"{width} numbers of each image")
     is_size = is_number(effective, 1, len(numbers))
     require(is_size, "drift.embedding.effective_n", effective, f"1..{len(numbers)}")
     return Points(
@@ -152,7 +156,7 @@ def _bytes(text: object, name: str) -> bytes:
     require(isinstance(text, str), name, type(text).__name__, "base64")
     try:
         return base64.b64decode(str(text), validate=True)
-    except binascii.Error:
+    except ValueError:  # of which binascii.Error is one; text that is not ASCII is another
         require(False, name, "another text", "base64")
         return b""
 

@@ -20,12 +20,14 @@ from edge_infer.batch.told_errors import as_words
 from edge_infer.batch.units import Unit
 from edge_infer.errors import BrainError
 from edge_infer.private_streams import private_streams
+from edge_infer.returned_memory import return_freed_memory
 
 __all__ = ["main"]
 
 
 def main() -> int:
     """Answer one unit."""
+    return_freed_memory()
     with private_streams() as (source, target):
         asked = json.loads(_line(source))
         threading.Thread(target=_end_with_watcher, args=(source,), daemon=True).start()

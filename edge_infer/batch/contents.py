@@ -19,8 +19,8 @@ class Contents:
     """Reads images; the archive that was used last stays open, since its members come one after the other."""
 
     def __init__(self) -> None:
-        self._archive = ""
-        self._members: dict[str, Member] = {}
+        # One attribute, read once: a thread that a time limit left behind may still be here.
+        self._opened: tuple[str, dict[str, Member]] = ("", {})
 
     def read(self, unit: Unit) -> bytes:
         """Return the whole content of an image.
@@ -40,16 +40,16 @@ class Contents:
 
     def let_go(self) -> None:
         """Close the archive that is open."""
-        self._archive, self._members = "", {}
+        self._opened = ("", {})
 
     def _member(self, archive: str, name: str) -> Member:
-        if archive != self._archive:
+        opened, members = self._opened
+        if archive != opened:
             self.let_go()
-            members = open_archive(archive).members()
             # Of several members of one name the last one counts, as in the plan.
-            self._members = {member_name(archive, one): one for one in members}
-            self._archive = archive
-        member = self._members.get(name)
+            members = {member_name(archive, one): one for one in open_archive(archive).members()}
+            self._opened = (archive, members)
+        member = members.get(name)
         if member is None:
             raise UnreadableInput(
                 f"{shown_name(archive)}!{shown_name(name)}: is not in the archive any more",

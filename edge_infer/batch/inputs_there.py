@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from edge_infer.batch.locations import is_url
 from edge_infer.batch.row import Row
 from edge_infer.errors import UnreadableInput
 from edge_infer.names import shown_name
@@ -24,7 +25,7 @@ def require_inputs(inputs: Iterable[str], *, were_there: bool = True) -> None:
         UnreadableInput: One is not there. Nothing is answered then.
     """
     for given in inputs:
-        if "://" in given:
+        if is_url(given):
             continue
         path = Path(given)
         try:

@@ -37,8 +37,9 @@ class ClusterAddress:
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine."""
-        host = urlsplit(self.address if "://" in self.address else f"tcp://{self.address}").hostname
+        address = self.address if "://" in self.address else f"tcp://{self.address}"
         try:
+            host = urlsplit(address).hostname
             return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
         except ValueError:
             return False

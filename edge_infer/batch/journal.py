@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from edge_infer.batch.row import Row
 from edge_infer.errors import CannotWrite
@@ -28,7 +28,7 @@ _BEGUN = b'{"start"'
 
 
 class JournalSpoiled(Exception):
-    """Another process has written into the journal: locks end at the machine here."""
+    """Another process has written into the journal or removed it: locks end at the machine here."""
 
 
 class Journal:
@@ -105,7 +105,7 @@ class Journal:
             JournalSpoiled: They are not what was written here.
         """
         expected = iter(numbers)
-        with self._path.open("rb") as lines:
+        with self._opened() as lines:
             for line in lines:
                 if not line.startswith(_ANSWERED):
                     continue
@@ -122,6 +122,12 @@ class Journal:
     def remove(self) -> None:
         """Remove the file: its partition is finished, or to be begun anew."""
         self._path.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self._path.open("rb")
+        except FileNotFoundError as error:
+            raise JournalSpoiled(self._path.name) from error
 
     def _read(self, run_id: str) -> int:
         """Take in what is there and return how many bytes of it are whole lines of this run."""

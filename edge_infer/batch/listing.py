@@ -41,7 +41,7 @@ def list_units(
 
     Raises:
         NoInputs: When it comes to its end without anything to answer.
-        UnreadableInput: When it comes to a list that cannot be read.
+        UnreadableInput: When it comes to a list that cannot be read, or a folder at a URL that cannot be listed.
         DataRefused: When it comes to a list that is none, or a URL that is refused.
         MissingDependency: When it comes to a scan or a URL that nothing installed here can read.
     """

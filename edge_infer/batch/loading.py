@@ -1,9 +1,11 @@
 """The classifier of a worker process: loaded once, and only if it is the one that the run began with."""
 
+import contextlib
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +17,9 @@ from edge_infer.runtime import versions
 from edge_infer.version import __version__
 
 __all__ = ["BundleSource", "load_for", "package_versions"]
+
+#: They turn files into pixels.
+_READERS = ("pydicom", "pyjpegls", "pylibjpeg", "pylibjpeg-openjpeg", "nibabel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +75,14 @@ def load_for(request: Request, source: BundleSource) -> Classifier:
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of this package and of onnxruntime; other packages decide no answer by themselves."""
-    found = {name: version for name, version in versions().items() if "onnxruntime" in name}
-    return {"brain-edge": __version__, **found}
+    """Return the versions that an answer depends on, by package: of this one, the runtime, and what reads files."""
+    return {"brain-edge": __version__, **versions(), **dict(_readers())}
+
+
+def _readers() -> Iterator[tuple[str, str]]:
+    for name in _READERS:
+        with contextlib.suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def _refuse_other_versions(expected: Mapping[str, str]) -> None:

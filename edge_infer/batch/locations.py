@@ -5,6 +5,7 @@ A path is made absolute, so that it means the same in every process.
 
 import os
 import re
+from urllib.parse import unquote
 
 from edge_infer.errors import DataRefused
 from edge_infer.names import shown_name
@@ -15,14 +16,16 @@ __all__ = ["base_name", "is_url", "located", "parent_of"]
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+::.*://|.*://.*::", re.DOTALL)
 _LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
-_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/@]*:[^/@]*@")
+#: With a stroke in it, unless what stands before the stroke is a port: ``http://host:80/a@b.png`` holds none.
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://(?:[^/@]*:[^/@]*|[^/@:\[]*:(?!\d*/)[^@]*)@")
+_CREDENTIAL = re.compile(r"signature|token|credential|key|^sig$", re.IGNORECASE)
 
 
 def located(given: str) -> str:
     """Return an absolute path, or the URL as given.
 
     Raises:
-        DataRefused: It is empty, holds a password, or is a chain of several URLs.
+        DataRefused: It is empty, holds a password or a credential, or is a chain of several URLs.
     """
     if not given:
         raise DataRefused(
@@ -31,6 +34,11 @@ def located(given: str) -> str:
     if _PASSWORD.search(given):
         raise DataRefused(
             "a URL holds a password, which would be written into plan and results",
+            hint="give it by the environment or by fsspec's settings",
+        )
+    if _holds_credential(given):
+        raise DataRefused(
+            "a URL holds a key or signature in its query, which would be written into plan and results",
             hint="give it by the environment or by fsspec's settings",
         )
     if _CHAIN.match(given):
@@ -58,3 +66,11 @@ def base_name(place: str) -> str:
 def parent_of(place: str) -> str:
     """Return the folder of a path or URL."""
     return place.rstrip("/").rpartition("/")[0] if is_url(place) else os.path.dirname(place)  # noqa: PTH120
+
+
+def _holds_credential(given: str) -> bool:
+    if _LOCAL.match(given) or not (is_url(given) or _CHAIN.match(given)):
+        return False
+    fields = re.split("[?&;]", given.partition("?")[2])
+    names = (name for name, equals, _ in (field.partition("=") for field in fields) if equals)
+    return any(_CREDENTIAL.search(unquote(name)) for name in names)

@@ -14,8 +14,8 @@ from edge_infer.batch.partition_files import is_finished, part_name, write_parti
 from edge_infer.batch.plan import planned_units
 from edge_infer.batch.run_file import RunFile, read_run
 from edge_infer.batch.statistics import Statistics
-from edge_infer.batch.unit_answers import answer_rest, require_still
-from edge_infer.errors import CannotWrite, OutputLocked
+from edge_infer.batch.unit_answers import answer_rest
+from edge_infer.errors import CannotWrite
 from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
 
@@ -60,7 +60,7 @@ def run_partition(
 
     Raises:
         OutputLocked: Another process works on this partition.
-        CannotWrite: The output cannot be written, or is not the run's.
+        CannotWrite: The output cannot be written, is not the run's, or another machine wrote this partition, too.
         UnreadableInput: This machine does not see the plan or the inputs.
         BundleError: The bundle or this package is not what the run began with.
     """
@@ -75,9 +75,7 @@ def run_partition(
         started = time.time()
         with Journal(journal_path(output, number), run.run_id) as journal:
             kept = len(journal.finished)
-            failed_to_read = answer_rest(journal, units, run, order.source, on_unit)
-            if failed_to_read:
-                require_still(run, journal)
+            answer_rest(journal, units, run, order.source, on_unit)
             statistics = Statistics(
                 units=len(units),
                 started=started,
@@ -96,7 +94,7 @@ def run_partition(
                 )
             except JournalSpoiled as error:
                 journal.remove()
-                raise OutputLocked(
+                raise CannotWrite(
                     f"{shown_name(output)}: two machines wrote one partition, since locks end at a machine here",
                     hint="give each machine a shard of its own, or mount the output with locks (flock)",
                 ) from error

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from edge_infer.batch.inputs_there import require_inputs
 from edge_infer.batch.listing import list_units
 from edge_infer.batch.loading import package_versions
-from edge_infer.batch.locations import located
+from edge_infer.batch.locations import is_url, located
 from edge_infer.batch.plan import BundleFacts, prepare_run
 from edge_infer.batch.quiet_engine import require_engine
+from edge_infer.batch.remote import entry_of_url
 from edge_infer.batch.run_file import RUN_FILE, Request, RunFile
 from edge_infer.batch.units import Unit
 from edge_infer.batch.wishes import Shown, Wishes
@@ -23,13 +24,18 @@ def prepared(wishes: Wishes, shown: Shown) -> RunFile:
     Raises:
         MissingDependency: The engine, or what writes a format, is not installed.
         BundleError: The bundle is refused.
-        UnreadableInput: An input is not there.
+        UnreadableInput: An input is not there, or cannot be listed.
+        DataRefused: A URL is refused.
         NoInputs: There is nothing to classify.
         CannotWrite: The output cannot be written, or holds another run or something else.
     """
     _require_packages(wishes)
     inputs = tuple(map(located, wishes.inputs))
-    require_inputs(inputs, were_there=(wishes.output / RUN_FILE).exists())
+    is_planned = (wishes.output / RUN_FILE).exists()
+    require_inputs(inputs, were_there=is_planned)
+    if not is_planned:  # a mistyped one would be a plan of one unit that fails for good
+        for url in filter(is_url, inputs):
+            entry_of_url(url)
     source = wishes.source
     bundle = load_bundle(
         source.bundle or shipped_bundle_path(), trusted=trusted_keys(source.trust or None)

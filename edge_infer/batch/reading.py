@@ -10,7 +10,7 @@ from edge_infer.batch.metadata import Metadata
 from edge_infer.batch.parquet import parquet_metadata, read_parquet
 from edge_infer.batch.partition_files import PARTS, part_name, part_numbers
 from edge_infer.batch.row import Row
-from edge_infer.batch.summary import is_complete
+from edge_infer.batch.summary import ended_partitions
 from edge_infer.errors import DataRefused, NoInputs
 from edge_infer.names import shown_name
 
@@ -28,7 +28,7 @@ def read_metadata(paths: Sequence[Path]) -> Metadata:
         NoInputs: There is no file of rows.
         UnreadableInput: A file cannot be read.
         DataRefused: They are of different bundles, of another schema version, damaged, or of a run that has not
-            ended.
+            ended or lacks files.
         MissingDependency: They are Parquet, and pyarrow is not installed.
     """
     return _shared(_sources(paths))
@@ -86,9 +86,10 @@ def _sources(paths: Sequence[Path]) -> list[_Source]:
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    parts = path / PARTS
+    parts, planned = path / PARTS, 0
     if parts.is_dir():
-        if not is_complete(path):
+        planned = ended_partitions(path)
+        if not planned:
             raise DataRefused(
                 f"{shown_name(path)}: the run has not ended",
                 hint="give the same brain-batch command again, or name files of parts/",
@@ -97,6 +98,13 @@ def _files(path: Path) -> list[Path]:
     found = {ending: part_numbers(path, ending) for ending in (".parquet", ".jsonl")}
     # A run may have written both; they hold the same.
     ending = max(found, key=lambda one: len(found[one]))
+    numbers = set(found[ending])
+    missing = next((number for number in range(planned) if number not in numbers), None)
+    if missing is not None:
+        raise DataRefused(
+            f"{shown_name(path / part_name(missing))}{ending}: is missing, and the run has {planned:,} partitions",
+            hint="give the same brain-batch command again: that partition is done again",
+        )
     return [path / f"{part_name(number)}{ending}" for number in found[ending]]
 
 

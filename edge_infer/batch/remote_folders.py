@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from edge_infer.batch.locations import base_name
 from edge_infer.batch.remote import RemoteEntry, entries_of_url
-from edge_infer.errors import UnreadableInput
 from edge_infer.folder_walk import is_litter
 
 __all__ = ["remote_files"]
@@ -20,7 +19,10 @@ def remote_files(url: str) -> Iterator[RemoteEntry | str]:
         url: Of a folder.
 
     Yields:
-        A file; or the URL of a folder that cannot be listed.
+        A file; or the URL of a folder that is too deep.
+
+    Raises:
+        UnreadableInput: A folder cannot be listed. A plan without it could never be mended.
     """
     waiting = [(url, 0)]
     while waiting:
@@ -28,11 +30,6 @@ def remote_files(url: str) -> Iterator[RemoteEntry | str]:
         if level > _MOST_LEVELS:
             yield folder
             continue
-        try:
-            entries = entries_of_url(folder)
-        except UnreadableInput:
-            yield folder
-            continue
-        kept = [one for one in entries if not is_litter(base_name(one.url))]
+        kept = [one for one in entries_of_url(folder) if not is_litter(base_name(one.url))]
         yield from (one for one in kept if not one.is_folder)
         waiting.extend((one.url, level + 1) for one in reversed(kept) if one.is_folder)

@@ -11,8 +11,9 @@ from pathlib import Path
 from edge_infer.batch.locations import is_url, parent_of
 from edge_infer.batch.remote import read_url
 from edge_infer.batch.units import Unit
-from edge_infer.errors import BrainError
+from edge_infer.errors import BrainError, DataRefused
 from edge_infer.image_file import read_file
+from edge_infer.names import shown_name
 from edge_infer.scan_files import MAX_SCAN_BYTES
 
 __all__ = ["MAX_STUDY_FILES", "ScanGroups"]
@@ -40,17 +41,35 @@ class ScanGroups:
 
     folder: str = ""
     _files: dict[str, None] = field(default_factory=dict)
+    #: Hashes of the folders before it: a list may name millions.
+    _before: set[int] = field(default_factory=set)
 
     def add(self, path: str) -> Iterator[Unit]:
-        """Take a file; yield the units of the folder before, if this one lies elsewhere."""
+        """Take a file; yield the units of the folder before, if this one lies elsewhere.
+
+        Raises:
+            DataRefused: Its folder came before another one: its series would be cut into pieces.
+        """
         folder = parent_of(path)
         if folder != self.folder:
-            yield from self.flush()
+            yield from self._gathered()
+            self._before.add(hash(self.folder))
             self.folder = folder
+            if hash(folder) in self._before:
+                raise DataRefused(
+                    f"{shown_name(folder)}: scans of this folder are named before and after those of others, which "
+                    "would cut its series into pieces",
+                    hint="sort the list by folder, or name the folders",
+                )
         self._files[path] = None  # one that a list names twice is one slice all the same
 
     def flush(self) -> Iterator[Unit]:
-        """Yield the units of what was gathered."""
+        """Yield the units of what was gathered; what comes then is of other studies, whatever its folder."""
+        yield from self._gathered()
+        self._before.clear()
+        self.folder = ""
+
+    def _gathered(self) -> Iterator[Unit]:
         files, self._files = list(self._files), {}
         for group in _grouped(files):
             # A single file is its own place, so that its name is in the row of its series.

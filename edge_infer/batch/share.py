@@ -46,8 +46,11 @@ class Share:
 
     @property
     def is_run_finished(self) -> bool:
-        """Whether all partitions of the run have statistics."""
-        return len(self._finished()) >= self.run.partitions
+        """Whether all partitions of the run have their files; another shard may be redoing one that was lost."""
+        numbers, metadata = range(self.run.partitions), metadata_of(self.run)
+        return self._finished().issuperset(numbers) and all(
+            is_finished(self.output, number, metadata) for number in numbers
+        )
 
     def pending(self) -> Iterator[int]:
         """Yield the partitions that are not finished, or whose files were lost or changed since."""

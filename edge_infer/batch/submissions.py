@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -27,14 +28,21 @@ class _Given:
     Attributes:
         number: Of the partition.
         watch: Of its journal.
-        answered: Units in its journal when it was given.
-        stuck: How often its workers ended without one more.
+        kept: Units in its journal when it was given first, of an earlier run.
+        answered: Units of all partitions, as far as known, when it was given.
+        stuck: How often its workers ended without one more: Dask blames partitions that only wait for a worker, too.
     """
 
     number: int
     watch: JournalWatch
+    kept: int
     answered: int = 0
     stuck: int = 0
+
+    @property
+    def new(self) -> int:
+        """Units that were seen to be answered since it was given first."""
+        return self.watch.answered - self.kept
 
 
 class Submissions:
@@ -53,6 +61,7 @@ class Submissions:
         self._ended: Queue[tuple[_Given, Any]] = Queue()
         self._given: list[_Given] = []
         self._later: list[tuple[float, _Given]] = []
+        self._finished = 0
 
     def __len__(self) -> int:
         return len(self._given)
@@ -64,8 +73,10 @@ class Submissions:
 
     @property
     def answered(self) -> int:
-        """How many units the journals hold of what is being worked on."""
-        return sum(one.watch.look() for one in self._given)
+        """How many units of what is being worked on were answered since it was given."""
+        for one in self._given:
+            one.watch.look()
+        return sum(one.new for one in self._given)
 
     def slow_units(self, seconds: float) -> list[int]:
         """Return the units that have been worked on for so long, as ``answered`` saw it."""
@@ -79,18 +90,20 @@ class Submissions:
 
     def give(self, number: int) -> None:
         """Have a partition answered."""
-        self._give(_Given(number=number, watch=JournalWatch(journal_path(self._output, number))))
+        watch = JournalWatch(journal_path(self._output, number))
+        self._give(_Given(number=number, watch=watch, kept=watch.look()))
 
     def give_again(self) -> None:
         """Have those tried again that others worked on a while ago."""
         now = time.monotonic()
-        due = [one for at, one in self._later if at <= now]
-        self._later = [(at, one) for at, one in self._later if at > now]
-        for one in due:
-            self._give(one)
+        for waiting in list(self._later):
+            at, one = waiting
+            if at <= now:
+                self._later.remove(waiting)
+                self._give(one)
 
     def take(self, seconds: float) -> int:
-        """Wait so long for partitions to end, and return how many units those have that are finished.
+        """Wait so long for partitions to end, and return how many units were answered of those that are finished.
 
         Raises:
             BrainError: An error of a worker that concerns more than a unit.
@@ -103,8 +116,14 @@ class Submissions:
         except Empty:
             return units
 
+    @property
+    def _known(self) -> int:
+        """Units answered of all partitions; nothing is read for it, since journals are many on a cluster."""
+        waiting = (one for _, one in self._later)
+        return self._finished + sum(one.new for one in chain(self._given, waiting))
+
     def _give(self, one: _Given) -> None:
-        one.answered = one.watch.look()
+        one.answered = self._known + one.new
         key = f"{self._words['run_id']}-{one.number}-{time.time_ns()}"
         future = _asked(
             lambda: self._client.submit(
@@ -136,13 +155,17 @@ class Submissions:
         elif "busy" in result:
             self._later.append((time.monotonic() + _BUSY_S, one))
         elif "units" in result:
-            return int(result["units"])
+            units = int(result["units"]) - one.kept
+            self._finished += units
+            return units
         else:
             raise _cluster_is_gone()
         return 0
 
     def _try_again(self, one: _Given) -> None:
-        got_on = one.watch.look() > one.answered
+        for other in (one, *self._given):
+            other.watch.look()
+        got_on = self._known + one.new > one.answered
         one.stuck = 0 if got_on else one.stuck + 1
         if one.stuck >= _MOST_STUCK:
             raise InferenceFailed(

@@ -16,7 +16,15 @@ from edge_infer.errors import DataRefused, NoInputs, UnreadableInput
 from edge_infer.names import shown_name
 from edge_infer.plain_json import parse_object, why
 
-__all__ = ["REPORT", "SUMMARY", "SUMMARY_SCHEMA_VERSION", "Summary", "is_complete", "summarize"]
+__all__ = [
+    "REPORT",
+    "SUMMARY",
+    "SUMMARY_SCHEMA_VERSION",
+    "Summary",
+    "ended_partitions",
+    "is_complete",
+    "summarize",
+]
 
 SUMMARY, REPORT = "summary.json", "report.html"
 SUMMARY_SCHEMA_VERSION = 1
@@ -148,10 +156,17 @@ def summarize(output: Path) -> Summary:
 
 def is_complete(output: Path) -> bool:
     """Whether ``summarize`` has found every partition of a run finished."""
+    return ended_partitions(output) > 0
+
+
+def ended_partitions(output: Path) -> int:
+    """Return how many partitions a run has, according to its summary; 0 if that does not say it has ended."""
     try:
-        return parse_object((output / SUMMARY).read_bytes()).get("is_complete") is True
+        fields = parse_object((output / SUMMARY).read_bytes())
     except (OSError, ValueError):
-        return False
+        return 0
+    planned = fields.get("planned_partitions")
+    return planned if isinstance(planned, int) and fields.get("is_complete") is True else 0
 
 
 def _statistics(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

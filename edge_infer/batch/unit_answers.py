@@ -12,7 +12,7 @@ from edge_infer.batch.run_file import RunFile
 from edge_infer.batch.units import Unit
 from edge_infer.errors import BrainError
 
-__all__ = ["answer_rest", "require_still"]
+__all__ = ["answer_rest"]
 
 #: After so many starts a unit gets its row, though no watcher survived one: it may end the whole machine. Many, since
 #: somebody may be ending drivers again and again.
@@ -25,16 +25,21 @@ def answer_rest(
     run: RunFile,
     source: BundleSource,
     on_unit: Callable[[], None],
-) -> bool:
-    """Answer what the journal lacks; return whether a file could not be read."""
-    failed_to_read = False
+) -> None:
+    """Answer what the journal lacks.
+
+    Raises:
+        UnreadableInput: The inputs went away meanwhile; the journal holds no row that says so of a file.
+        BrainError: Something else concerns more than one unit.
+    """
     while rest := [(number, unit) for number, unit in units if number not in journal.finished]:
         begun = set(journal.starts)
         try:
             for number, rows in _answers(journal, rest, begun, run, source):
                 if journal.error is not None:
                     raise journal.error
-                failed_to_read |= names_missing_file(rows)
+                if names_missing_file(rows):
+                    require_inputs(run.request.inputs)
                 journal.finish(number, rows)
                 on_unit()
         except BrainError:
@@ -43,7 +48,6 @@ def answer_rest(
             # A reader's bug, which in an archive of millions must not end the others: the unit is tried again, alone.
             if not set(journal.starts) - begun:
                 raise
-    return failed_to_read
 
 
 def _answers(
@@ -72,12 +76,3 @@ def _answers(
                 continue
             journal.start(number)
             yield number, answer_alone(run, source, number, unit)
-
-
-def require_still(run: RunFile, journal: Journal) -> None:
-    """Forget answers if the inputs went away meanwhile."""
-    try:
-        require_inputs(run.request.inputs)
-    except BrainError:
-        journal.remove()
-        raise

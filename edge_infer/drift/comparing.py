@@ -7,15 +7,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.baseline.parts import Baseline, Part, Points
+from edge_infer.baseline.parts import Baseline, Points
 from edge_infer.drift.chances import holm
 from edge_infer.drift.limits import verdict_on
-from edge_infer.drift.observing import Observations
+from edge_infer.drift.observing import MEASURES, Observations
+from edge_infer.drift.projection import PROJECTION
 from edge_infer.drift.testing import LEAST_WINDOW, group_tests
 
 __all__ = ["Verdict", "compare"]
 
-Verdict = Literal["drift", "no sign", "too few"]
+Verdict = Literal["drift", "no sign", "too few", "nothing to test"]
 
 #: Groups beyond them are listed by number only: each more makes every test less sure.
 _MOST_GROUPS = 50
@@ -75,7 +76,7 @@ def compare(
         "groups": groups,
         "groups_left_out": max(0, len(set(seen.named(by)) - {""}) - _MOST_GROUPS) if by else 0,
         "of_unknown_group": seen.named(by).count("") if by else 0,
-        "not_tested": list(_not_tested(baseline, groups[0], limits)),
+        "not_tested": list(_not_tested(baseline, groups[0], limits, by)),
         "warnings": list(_warnings(baseline, seen)),
     }
 
@@ -93,39 +94,35 @@ def _group(
     if by is not None:
         names = seen.named(by)
         rows = np.array([row for row in rows.tolist() if names[row] == name], dtype=np.intp)
-    part, against = _reference(baseline, by, name)
+    part = baseline.part(by, name)
     tests: list[dict[str, Any]] = []
     if part is not None and len(rows) >= LEAST_WINDOW:
         points = _points(baseline, by, name)
         tests = list(group_tests(seen, rows, part, points, limits, intervals=intervals))
-    state = "no reference" if part is None else "tested" if tests else "too few"
+    if part is None:
+        state = "no reference"
+    elif len(rows) < LEAST_WINDOW:
+        state = "too few"
+    else:
+        state = "tested" if tests else "nothing to test"
+    against = "all images" if by is None else f"{by} {name}"
     return {
         "by": by,
         "name": name,
         "n": len(rows),
-        "against": against,
+        "against": "" if part is None else against,
         "reference_n": None if part is None else part.n,
         "state": state,
         "tests": tests,
     }
 
 
-def _reference(baseline: Baseline, by: str | None, name: str | None) -> tuple[Part | None, str]:
-    """Return what a group is compared with: the same group, or all images where planes or devices are unknown."""
-    part = baseline.part(by, name)
-    if by is None:
-        return part, "all images"
-    if part is not None:
-        return part, f"{by} {name}"
-    is_known = by == "label" or any(one.by == by for one in baseline.parts)
-    return (None, "") if is_known else (baseline.part(None, None), "all images")
-
-
 def _points(baseline: Baseline, by: str | None, name: str | None) -> Points | None:
     points = baseline.points
-    if points is None or by != "label" or name is None:
-        # Which plane or device a point is of is not kept.
-        return points if by is None or not any(one.by == by for one in baseline.parts) else None
+    if points is None or by is None:
+        return points
+    if by != "label" or name is None:
+        return None  # which plane or device a point is of is not kept
     of_class = points.labels == baseline.labels.index(name)
     share = float(of_class.mean())
     effective = max(1.0, points.effective_n * share)
@@ -136,24 +133,34 @@ def _overall(groups: list[dict[str, Any]]) -> Verdict:
     verdicts = {test["verdict"] for group in groups for test in group["tests"]}
     if "drift" in verdicts:
         return "drift"
-    return "no sign" if groups[0]["state"] == "tested" else "too few"
+    state = groups[0]["state"]
+    return (
+        "no sign" if state == "tested" else "too few" if state == "too few" else "nothing to test"
+    )
 
 
 def _not_tested(
-    baseline: Baseline, group: Mapping[str, Any], limits: Mapping[str, float]
+    baseline: Baseline, group: Mapping[str, Any], limits: Mapping[str, float], by: str | None
 ) -> Iterator[str]:
     """Yield what the results or the baseline do not say."""
-    if group["state"] != "tested":
+    if by is not None and not any(one.by == by for one in baseline.parts):
+        yield f"each {by} by itself: the baseline holds none (older results may: --against)"
+    if group["state"] == "too few":
         return
     tested = {test["measure"] for test in group["tests"]}
     known = baseline.parts[0].quantiles
     if {"ks", "psi"} & set(limits):
-        facts = [name for name in known if name not in tested]
-        if facts:
-            yield f"{', '.join(facts)}: fewer than {LEAST_WINDOW} of the results hold them"
+        absent = [name for name in MEASURES if name not in known]
+        if absent:
+            yield f"{', '.join(absent)}: the baseline does not hold them"
+        few = [name for name in MEASURES if name in known and name not in tested]
+        if few:
+            yield f"{', '.join(few)}: fewer than {LEAST_WINDOW} of the results hold them"
     if "two_sample" in limits and "embedding" not in tested:
         if baseline.points is None:
             yield "embeddings: the baseline holds none"
+        elif baseline.points.projection != PROJECTION:
+            yield f"embeddings: the baseline's projection is {baseline.points.projection}, known is {PROJECTION}"
         else:
             yield f"embeddings: fewer than {LEAST_WINDOW} of the results hold them (brain-batch --embeddings)"
 
@@ -165,8 +172,10 @@ def _warnings(baseline: Baseline, seen: Observations) -> Iterator[str]:
             f"of {alone} images the series is not known, so each counts by itself: if several are of one patient, "
             "chance looks like drift more often than stated"
         )
+    if seen.of_series:
+        yield "several series of one patient count separately, as if they were of several"
     if baseline.groups < baseline.n:
         yield (
-            f"the baseline's {baseline.n} images are of {baseline.groups} patients, which is taken off its n for each "
-            "measure"
+            f"the baseline's {baseline.n} images are of {baseline.groups} patients, each image of an unknown one "
+            "counted as one, which is taken off its n for each measure"
         )

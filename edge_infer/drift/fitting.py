@@ -103,16 +103,15 @@ def _part(
 def _points(
     seen: Observations, ids: NDArray[np.int64], labels: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Return projected embeddings of up to 256 images, of as many patients as there are."""
+    """Return projected embeddings of up to 256 images, drawn so that they stand for all.
+
+    At random: patients spread evenly would be another mix of classes, from which a window like all images differs.
+    """
     usable = np.flatnonzero(np.isfinite(seen.points).all(axis=1))
     if len(usable) < LEAST_REFERENCE:
         return None
-    order = np.random.default_rng(0).permutation(usable)
-    turn, place = Counter[int](), np.empty(len(order), dtype=np.int64)
-    for index, row in enumerate(order.tolist()):  # each patient's first image, then the second ones
-        place[index] = turn[int(ids[row])]
-        turn[int(ids[row])] += 1
-    rows = np.sort(order[np.argsort(place, kind="stable")][:_POINTS])
+    drawn = np.random.default_rng(0).permutation(len(usable))[:_POINTS]
+    rows = usable[np.sort(drawn)]
     values = seen.points[rows]
     classes = [labels.index(seen.labels[row]) for row in rows.tolist()]
     return {

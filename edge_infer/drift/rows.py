@@ -13,20 +13,21 @@ __all__ = ["COLUMNS", "answer_of_line", "answer_of_row"]
 
 #: The columns of a row that are needed.
 COLUMNS = (
-    "unit", "row", "kind", "state", "decision", "reasons", "label", "probabilities", "scope_score",
-    "plane", "device", "series_instance_uid", "image_facts", "embedding",
+    "unit", "row", "kind", "series", "state", "decision", "reasons", "label", "probabilities",
+    "scope_score", "plane", "device", "series_instance_uid", "image_facts", "embedding",
 )  # fmt: skip
 
 _IMAGES = ("image", "slice")
 _LONGEST = 200
 
 
-def answer_of_row(row: Mapping[str, Any], facts: Sequence[str]) -> Answer | None:
+def answer_of_row(row: Mapping[str, Any], facts: Sequence[str], number: int = 0) -> Answer | None:
     """Return what a row says of an image; None for rows of whole series, and images without an answer.
 
     Args:
         row: With ``COLUMNS``.
         facts: The order of its ``image_facts``.
+        number: Of the input that it is of; each input counts its units from 0.
     """
     if row["kind"] not in _IMAGES or row["state"] != "answered":
         return None
@@ -42,9 +43,14 @@ def answer_of_row(row: Mapping[str, Any], facts: Sequence[str]) -> Answer | None
         embedding=None if embedding is None else np.asarray(embedding, dtype=np.float32),
         plane=shown_name(row["plane"] or ""),
         device=shown_name(row["device"] or "")[:_LONGEST],
-        series=row["series_instance_uid"] or "",
+        series=row["series_instance_uid"] or _unnamed_series(row, number),
         key=f"{row['unit']}/{row['row']}",
     )
+
+
+def _unnamed_series(row: Mapping[str, Any], number: int) -> str:
+    """Return what slices of a series without a UID share, as those of NIfTI are; empty for single images."""
+    return f"{number}/{row['unit']}/{row['series']}" if row["kind"] == "slice" else ""
 
 
 def answer_of_line(line: Mapping[str, Any], number: int, labels: Sequence[str]) -> Answer:

@@ -23,9 +23,17 @@ HEADLINES = {
     "drift": "Results have drifted beyond the limits",
     "no sign": "No sign of drift beyond the limits",
     "too few": "Too few images to say",
+    "nothing to test": "Nothing to test in these results",
 }
 #: Not by colour alone.
-MARKS = {"drift": "✗", "moved": "~", "no sign": "✓", "too few": "?", "no reference": "-"}
+MARKS = {
+    "drift": "✗",
+    "moved": "~",
+    "no sign": "✓",
+    "too few": "?",
+    "nothing to test": "?",
+    "no reference": "-",
+}
 
 _NAMES = {"ks": "KS", "psi": "PSI", "share": "share", "two_sample": "told apart"}
 _MOST_NAMED = 4
@@ -58,12 +66,12 @@ def lead_lines(result: Result) -> Iterator[str]:
         + (f"; {window['failed']:,} without an answer" if window["failed"] else "")
     )
     yield (
-        f"Compared with {reference['n']:,} images of {reference['groups']:,} patients or series: "
-        f"{shown_name(reference['source'])}"
+        f"Compared with {reference['n']:,} images of {reference['groups']:,} patients or series, "
+        f"each image of an unknown one counted as one: {shown_name(reference['source'])}"
     )
     yield (
         f"{result['tests']} tests, together at most {100 * result['limits']['alpha']:g} % false alarms "
-        f"({result['correction']}); a group needs {result['least_n']} images"
+        f"if the images are independent ({result['correction']}); a group needs {result['least_n']} images"
     )
 
 
@@ -73,7 +81,11 @@ def group_title(group: Mapping[str, Any]) -> str:
     against = ""
     if group["state"] == "tested":
         against = f", against {group['reference_n']:,} of {shown_name(group['against'])}"
-    words = {"too few": "; too few to test", "no reference": "; the baseline has too few"}
+    words = {
+        "too few": "; too few to test",
+        "nothing to test": "; nothing to test",
+        "no reference": "; the baseline has none, or too few",
+    }
     return f"{name}: {group['n']:,}{against}{words.get(group['state'], '')}"
 
 

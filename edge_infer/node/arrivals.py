@@ -117,7 +117,6 @@ class Arrivals:
                 descriptor = os.open(images, os.O_RDONLY)
             elif received.key in self._studies:  # a sender that begins anew after a break
                 self._seen(link, received.key)
-                self._note_repeat(link, received)
         if former is not None:
             return _compared(former, received.file)
         try:
@@ -237,21 +236,15 @@ class Arrivals:
         study.links.append(link)
         link.keys.add(key)
 
-    def _note_repeat(self, link: Link, received: Received) -> None:
-        """An image came twice: from this association again, or first from one that began when this had sent it."""
-        repeated = (received.key, received.series_instance_uid)
-        link.repeated.add(repeated)
-        for other in self._studies[received.key].links:
-            if other.began > link.heard and repeated[1] in other.series.get(received.key, {}):
-                other.repeated.add(repeated)
-
     def _end_in(self, key: str, study: _Incoming, link: Link, *, well: bool) -> None:
         """Write down the end of an association in one of its studies; known here even if the disk is full."""
         folder = self._folder(key)
         study.last = self._clock()
         study.open.discard(link.token)
         if not well:
-            broken = Break(next(self._events), link.heard, link.last_series(key))
+            broken = Break(
+                next(self._events), link.heard, link.last_series(key), link.names.get(key, set())
+            )
             study.links.remove(link)
             ended = [one for one in study.links if one.token not in study.open]
             if any(broken.is_before(one, key) and broken.is_mended_by(one, key) for one in ended):

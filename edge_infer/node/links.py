@@ -2,10 +2,11 @@
 
 A node whose disk is slow learns late that a sender lost patience: only when it has written the image that was under
 way, and the new try may have begun by then, or even ended. So an association that began after the last image of the
-broken one was heard is a new try, too, if it sent again what was sent before; another one may be a part that is sent at
-the same time.
+broken one was heard is a new try, too, if it sent an image that the broken one had sent; another one may be a part that
+is sent at the same time.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from edge_infer.node.received import Received
@@ -24,7 +25,7 @@ class Link:
         refused: Those of them of which an image was refused for want of room.
         series: Which series it has sent, by study; the last one stands last.
         heard: Place of its last image among all beginnings, images and breaks.
-        repeated: Series, with their studies, of which it sent an image that an earlier one had sent.
+        names: Images it has sent, by study.
     """
 
     token: str
@@ -33,10 +34,11 @@ class Link:
     keys: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     series: dict[str, dict[str, None]] = field(default_factory=dict)
-    repeated: set[tuple[str, str]] = field(default_factory=set)
+    names: dict[str, set[str]] = field(default_factory=dict)
 
     def sends(self, received: Received) -> None:
-        """It sends an image of this series."""
+        """It sends this image."""
+        self.names.setdefault(received.key, set()).add(received.name)
         sent = self.series.setdefault(received.key, {})
         sent.pop(received.series_instance_uid, None)
         sent[received.series_instance_uid] = None
@@ -54,16 +56,18 @@ class Break:
         place: At which it was noticed, among all beginnings, images and breaks.
         heard: Place of its last image.
         series: Which it was sending; empty if unknown.
+        names: Images it had sent into the study.
     """
 
     place: int
     heard: int
     series: str
+    names: Set[str] = frozenset()
 
     def is_before(self, link: Link, key: str) -> bool:
         """Whether an association began later; or while the break was not noticed yet, and was the sender's new try."""
         if link.began < self.place:
-            return link.began > self.heard and (key, self.series) in link.repeated
+            return link.began > self.heard and bool(self.names & link.names.get(key, set()))
         return True
 
     def is_mended_by(self, link: Link, key: str) -> bool:

@@ -32,10 +32,11 @@ def cautions_before(site: SiteAnswers, folder: Path) -> list[str]:
             f"left out: {counted(len(site.doubtful), 'image')} on which the bundle abstains whatever its thresholds "
             f"are: {_named([(path, ', '.join(reasons)) for path, reasons in site.doubtful], folder)}"
         )
-    if site.labels is not None and site.unknown_groups:
+    if site.unknown_groups:
         said.append(
             f"of {site.unknown_groups} images no patient is known: each counts as a patient of its own, so with "
-            "several slices of a patient the promise is weaker than it says (--manifest with patient_id)"
+            "several slices of a patient thresholds and baseline are less sure than they say (--manifest with "
+            "patient_id)"
         )
     return said
 

@@ -4,20 +4,23 @@ For ``drift_rates.py``. Images are spoilt as they were read, before the bundle r
 """
 
 import csv
-import zlib
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from edge_infer.classifier import Classifier
+from edge_infer.drift import image_facts, projection
 from edge_infer.drift.gathering import observe
 from edge_infer.drift.observing import Observations
 from edge_infer.errors import BrainError
 from edge_infer.image_file import open_source
+from edge_infer.manifest import canonical_json
 from export.drift_baseline import answer_of
 from train.corruption.corruptions import corrupt, corruptions, severities
 
@@ -77,6 +80,15 @@ def together(parts: Iterable[Answered]) -> Answered:
     return Answered(seen=seen, groups=tuple(group for part in given for group in part.groups))
 
 
+def _key_of(manifest: Mapping[str, Any]) -> str:
+    """Return a digest of what decides an answer: the bundle but for its own baseline, and what is kept of an image."""
+    rest = {name: manifest[name] for name in manifest if name not in ("drift", "manifest_sha256")}
+    digest = hashlib.sha256(canonical_json(rest))
+    for module in (image_facts, projection):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def planted() -> list[tuple[str, int]]:
     """Return the kinds and severities of corruptions that are planted."""
     return [
@@ -100,9 +112,7 @@ class Asker:
         self._classifier = Classifier.load(num_threads=1).keeping(seen=True, embedding=True)
         self.labels = self._classifier.bundle.labels
         self.bundle = self._classifier.bundle
-        # The baseline, which only this campaign reads, may change without another answer.
-        model = self._classifier.bundle.manifest["files"]["model.onnx"]["sha256"]
-        self._key = f"{model[:12]}-{zlib.crc32(str(self.labels).encode()):08x}"
+        self.bundle_key = _key_of(self.bundle.manifest)
 
     def brisc(self, split: str) -> Answered:
         """Return a part of BRISC 2025, one of each copy, without label conflicts."""
@@ -133,7 +143,7 @@ class Asker:
     def _asked(
         self, name: str, images: Iterable[Path | NDArray[np.uint8]], groups: list[str]
     ) -> Answered:
-        file = self._cache / f"{self._key}-{name}.npz"
+        file = self._cache / f"{self.bundle_key}-{name}.npz"
         if not file.is_file():
             self._ask(file, images, groups)
         with np.load(file, allow_pickle=False) as kept:

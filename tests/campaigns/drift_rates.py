@@ -7,6 +7,7 @@ run goes on. Writes docs/drift/rates.json, which docs/make_drift.py puts into do
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -45,7 +46,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "drift" / "rates.json")
     options = parser.parse_args()
     asker = Asker(options.data, options.work / "answers")
-    kept = options.work / "rates"
+    kept = options.work / "rates" / _digest(asker)
     kept.mkdir(parents=True, exist_ok=True)
     result = {
         "research_use_only": RESEARCH_USE_ONLY,
@@ -104,6 +105,13 @@ def false_alarm_rows(asker: Asker) -> list[tuple[str, int, Draw]]:
     def of_the_shipped(generator: np.random.Generator, n: int) -> tuple[Baseline, Answered]:
         return shipped, test.take(generator.permutation(len(test))[:n])
 
+    def one_each_of_the_shipped(
+        generator: np.random.Generator, n: int
+    ) -> tuple[Baseline, Answered]:
+        order = generator.permutation(len(test))
+        _, first = np.unique(np.array(test.groups)[order], return_index=True)
+        return shipped, test.take(generator.permutation(order[first])[:n])
+
     rows: list[tuple[str, int, Draw]] = [("one image a patient", patients // 2, one_each)]
     for name, draw in (
         ("images at random", of_images),
@@ -111,6 +119,9 @@ def false_alarm_rows(asker: Asker) -> list[tuple[str, int, Draw]]:
         ("shipped baseline, other patients", of_the_shipped),
     ):
         rows += [(name, n, draw) for n in WINDOWS]
+    whole = len(test)
+    rows.append((f"shipped baseline, other patients, all {whole} images", whole, of_the_shipped))
+    rows.append(("shipped baseline, one image a patient", 200, one_each_of_the_shipped))
     return rows
 
 
@@ -182,6 +193,15 @@ def shipped_power_rows(asker: Asker) -> list[tuple[str, int, Draw]]:
         (f"{kind} {severity}", n, planting(asker.spoilt("test", kind, severity)))
         for kind, severity in planted()
     ]
+
+
+def _digest(asker: Asker) -> str:
+    """Return a digest of what decides the rates: the code, its limits, and the bundle but for its own baseline."""
+    digest = hashlib.sha256(json.dumps(dict(DEFAULTS), sort_keys=True).encode())
+    for path in sorted((ROOT / "edge_infer" / "drift").glob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(asker.bundle_key.encode())
+    return digest.hexdigest()[:16]
 
 
 def _fit(asker: Asker, part: Answered, groups: Sequence[str] = ()) -> Baseline:

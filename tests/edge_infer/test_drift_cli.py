@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_rows import METADATA, batch_row, written
 from click.testing import CliRunner
 from drift_results import batch_results, drift_bundle, infer_lines
 from drifting import drawn_answers
@@ -55,6 +57,8 @@ def test_no_sign_of_drift_ends_with_0(bundle: Bundle, same: Path) -> None:
     assert code == 0, err
     assert out.startswith("✓ No sign of drift beyond the limits\n")
     assert "250 images of 1 input; 3 without an answer" in out
+    assert "together at most 5 % false alarms if the images are independent" in out
+    assert "patients or series, each image of an unknown one counted as one" in out
     assert out.endswith(f"{RESEARCH_USE_ONLY}\n")
 
 
@@ -82,6 +86,18 @@ def test_too_few_images_end_with_101(bundle: Bundle, tmp_path: Path) -> None:
     assert code == 101
     assert out.startswith("? Too few images to say\n")
     assert "199, expected at least 200" in err
+
+
+def test_many_images_without_anything_to_test_are_refused_with_the_reason(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    lines = infer_lines(
+        tmp_path / "a.jsonl", drawn_answers(300, 4), bundle.manifest["manifest_sha256"]
+    )
+    off = [f"--limit={name}=off" for name in ("ks", "psi", "share")]
+    code, out, err = run(lines, "--bundle", bundle.path, *off)
+    assert (code, out) == (26, "")
+    assert "300 images, and nothing to test: embeddings: fewer than 200" in err
 
 
 def test_json_says_all_of_it(bundle: Bundle, other: Path) -> None:
@@ -166,11 +182,30 @@ def test_of_a_series_one_slice_counts(bundle: Bundle, tmp_path: Path) -> None:
     assert "200 images of 1 input, of 600 answered: one of each series" in out
 
 
+def test_of_a_volume_without_a_uid_one_slice_counts_and_outputs_are_kept_apart(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    metadata = replace(METADATA, manifest_sha256=bundle.manifest["manifest_sha256"])
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        rows = [
+            batch_row(unit, row=number, kind="slice", series=1 + number // 3)
+            for unit in range(4)
+            for number in range(6)
+        ]
+        written(folder, 0, rows, metadata=metadata, formats=("jsonl",))
+    parts = [folder / "parts" for folder in folders]
+    code, out, err = run(*parts, "--bundle", bundle.path)
+    assert code == 101, err
+    assert "16 images of 2 inputs, of 48 answered: one of each series" in out
+
+
 def test_results_of_another_bundle_are_refused(bundle: Bundle, same: Path, tmp_path: Path) -> None:
     other = drift_bundle(tmp_path / "other", intended_use="Other tests.")
     code, _, err = run(same, "--bundle", other.path)
     assert code == 26
     assert "--against" in err
+    assert "given a baseline has another digest" in err
     with_its_own = batch_results(tmp_path / "own", drawn_answers(250, 1), other)
     assert run(with_its_own, "--against", same)[0] == 26
     digest = other.manifest["manifest_sha256"]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.batch import VARIABLES, batch_words, written_bytes
 from scale.commands import run_watched
 from scale.images import link_images

@@ -11,7 +11,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.records import TOP, circumstances, write_json
 from tqdm import tqdm
 

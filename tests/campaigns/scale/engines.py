@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.images import link_images
 from scale.records import TOP, circumstances, read_json, write_json
 from scale.starting import Started, run_way

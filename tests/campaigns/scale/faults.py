@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.images import link, link_images
 from scale.records import TOP, circumstances, read_json, write_json
 from scale.starting import ENVIRONMENT, Started, run_way

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.batch import VARIABLES, answered_units, batch_words
 from scale.images import FOLDER_SIZE, link
 from scale.records import TOP, circumstances, write_json

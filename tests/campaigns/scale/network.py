@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from scale.records import TOP, circumstances, read_json, write_json
 from scale.watching import MARK, Watch, end, new_mark
 from tqdm import tqdm

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "helpers"))
 from dicom_files import compressed, file_bytes, mr_slice
 from scale.images import validation_images

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from drifting import drawn
 
-from edge_infer.baseline.reading import packed, read_baseline, read_drift
+from edge_infer.baseline.reading import _WIDTHS, packed, read_baseline, read_drift
 from edge_infer.contract import LABELS
 from edge_infer.drift.fitting import fit_baseline
 from edge_infer.drift.observing import MEASURES
+from edge_infer.drift.projection import DIMENSIONS, PROJECTION
 from edge_infer.errors import BundleIncompatible
 
 FITTED = fit_baseline(drawn(400, 0), labels=LABELS, source="drawn answers")
@@ -92,6 +93,7 @@ FALLING = packed(np.tile(np.arange(4.0)[::-1], (len(MEASURES), 1)))
         _set("parts.0.quantiles", INFINITE),
         _set("parts.0.quantiles", FALLING),
         _set("parts.0.quantiles", "not base64!"),
+        _set("parts.0.quantiles", "é"),
         _set("parts.0.quantiles", ""),
         _set("parts.0.quantiles", base64.b64encode(b"abc").decode()),
         _set("parts.0.quantiles", 5),
@@ -106,6 +108,7 @@ FALLING = packed(np.tile(np.arange(4.0)[::-1], (len(MEASURES), 1)))
         _set("embedding.labels", ""),
         _set("embedding.values", NAN),
         _set("embedding.values", packed(np.full((256, 25), np.nan))),
+        _set("embedding.values", packed(np.zeros((256, 24)))),
         _set("embedding.effective_n", 257),
     ],
 )
@@ -115,6 +118,15 @@ def test_what_cannot_be_computed_with_is_refused(spoil: Spoil) -> None:
     spoil(fields)
     with pytest.raises(BundleIncompatible, match=r"manifest\.json: drift"):
         read_baseline(fields, LABELS)
+
+
+def test_points_of_an_unknown_projection_are_as_wide_as_they_are() -> None:
+    fields = copy.deepcopy(FITTED)
+    fields["embedding"] |= {"projection": "other", "values": packed(np.zeros((256, 24)))}
+    points = read_baseline(fields, LABELS).points
+    assert points is not None
+    assert points.values.shape == (256, 24)
+    assert _WIDTHS == {PROJECTION: DIMENSIONS}
 
 
 def test_the_first_part_is_of_all_images_and_none_comes_twice() -> None:

@@ -132,6 +132,7 @@ def test_a_process_without_workers_that_is_killed_twice_by_an_image_goes_on_with
         (["--shard", "1/3", "--workers", "2"], "exclude each other"),
         (["--cluster", "tls://10.0.0.2:8786"], "--tls-key"),
         (["--cluster", "scheduler.example:8786"], "--tls-key"),
+        (["--cluster", "tls://[::1"], "--tls-key"),
         (["--cluster", "127.0.0.1:1", "--tls-ca", "ca.pem"], "belong together"),
         (["--tls-ca", "ca.pem"], "are for --cluster"),
     ],

@@ -122,6 +122,28 @@ def test_a_partition_whose_workers_end_goes_on_as_long_as_units_are_answered(
     assert len(client.given) == 9
 
 
+def test_a_partition_that_waits_while_workers_die_at_another_that_gets_on_is_not_blamed(
+    tmp_path: Path,
+) -> None:
+    def answer(number: int, before: int) -> object:
+        if number == 1:
+            with Journal(journal_path(tmp_path, 1), "run") as journal:
+                journal.finish(before, [])
+        return DONE if before == 8 else killed()
+
+    client = Client(answer)
+    run(client, tmp_path, 2)
+    assert client.given.count(0) == 9
+
+
+def test_units_of_an_earlier_run_are_not_counted_as_answered(tmp_path: Path) -> None:
+    with Journal(journal_path(tmp_path, 0), "run") as journal:
+        for unit in range(4):
+            journal.finish(unit, [])
+    progress = run(Client(lambda _number, _before: DONE), tmp_path, 1, processes=2)
+    assert progress == [0, 6]
+
+
 def test_workers_that_end_without_an_answer_end_the_run(tmp_path: Path) -> None:
     client = Client(lambda _number, _before: killed())
     with pytest.raises(InferenceFailed, match="before they have answered"):

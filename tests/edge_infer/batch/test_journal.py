@@ -100,6 +100,14 @@ def test_what_two_machines_wrote_without_locks_is_not_taken(tmp_path: Path, othe
             list(journal.rows([0, 1]))
 
 
+def test_one_that_was_removed_meanwhile_is_not_taken(tmp_path: Path) -> None:
+    written(tmp_path / "j", 0)
+    with Journal(tmp_path / "j", "run") as journal:
+        (tmp_path / "j").unlink()
+        with pytest.raises(JournalSpoiled):
+            list(journal.rows([0]))
+
+
 def test_who_watches_counts_answers_as_they_come(tmp_path: Path) -> None:
     watch = JournalWatch(tmp_path / "j")
     assert watch.look() == 0

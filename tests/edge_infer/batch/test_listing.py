@@ -15,6 +15,7 @@ from dicom_files import file_bytes, mr_slice
 from edge_infer.batch import scan_groups
 from edge_infer.batch.folders import FolderWalk
 from edge_infer.batch.listing import Listing, list_units
+from edge_infer.batch.locations import located
 from edge_infer.batch.units import Unit
 from edge_infer.errors import DataRefused, MissingDependency, NoInputs
 from edge_infer.folder_walk import Walk, is_litter
@@ -140,6 +141,15 @@ def test_a_slice_named_twice_is_one_slice_and_a_folder_is_a_study_of_its_own(
         ("study", "a", "a/1", "a/2"),
         ("study", "a/2"),
     ]
+
+
+def test_scans_whose_folders_alternate_are_refused(tmp_path: Path) -> None:
+    written(tmp_path, {"a/1": DICOM, "a/2": DICOM, "b/1": DICOM, "c.png": b""})
+    inputs = [tmp_path / name for name in ("a/1", "c.png", "b/1", "a/2")]
+    units = list_units(inputs)
+    with pytest.raises(DataRefused, match=r"a: scans of this folder") as refused:
+        list(units)
+    assert "sort the list by folder" in str(refused.value.hint)
 
 
 def test_a_large_folder_is_taken_apart_by_its_series(
@@ -304,6 +314,13 @@ def test_a_reader_that_is_missing_is_said_before_anything_is_answered(
     [
         ("sftp://me:secret@host/x.png", "a URL holds a password"),
         ("simplecache::ftp://me:secret@host/x.png", "a URL holds a password"),
+        ("sftp://me:sec/secret@host/x.png", "a URL holds a password"),
+        ("https://host/x.png?a=1&X-Amz-Signature=secret", "a key or signature"),
+        ("https://host/x.png?sv=2&sig=secret", "a key or signature"),
+        ("https://host/x?AccessKeyId=secret", "a key or signature"),
+        ("https://host/x?x-goog-CREDENTIAL=secret", "a key or signature"),
+        ("https://host/x?access%5Ftoke%6E=secret", "a key or signature"),
+        ("simplecache::https://host/x?token=secret", "a key or signature"),
         ("simplecache::s3://bucket/x.png", "is a chain of URLs"),
         ("zip://x.png::s3://bucket/a.zip", "is a chain of URLs"),
         ("nosuch://host/x", "protocol is not known"),
@@ -314,6 +331,20 @@ def test_what_would_do_harm_is_refused(given: str, words: str) -> None:
     with pytest.raises(DataRefused, match=words) as caught:
         list(list_units([given]))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://host:80/a@b.png",
+        "http://[2001:db8:0:0:0:0:0:1]:80/a@b.png",
+        "s3://bucket/a:b@c.png",
+        "https://host/x.png?design=1&version=2",
+        "s3://bucket/token/key?.png",
+    ],
+)
+def test_urls_without_credentials_stay_as_they_are(given: str) -> None:
+    assert located(given) == given
 
 
 def test_odd_names_are_units_that_fail(tmp_path: Path) -> None:

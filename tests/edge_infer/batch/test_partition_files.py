@@ -215,6 +215,21 @@ def test_a_run_is_read_once_it_has_ended(tmp_path: Path) -> None:
     assert list(read_rows([tmp_path])) == [*mixed_rows(0, 5), *mixed_rows(5, 5)]
 
 
+def test_a_run_that_lost_a_part_since_is_refused_and_the_part_named(tmp_path: Path) -> None:
+    planned(tmp_path, units=15, partitions=3)
+    for number in range(3):
+        written(tmp_path, number, mixed_rows(5 * number, 5))
+    summarize(tmp_path)
+    part(tmp_path, "jsonl", 1).unlink()
+    assert len({row["unit"] for row in read_rows([tmp_path])}) == 15
+    part(tmp_path, "parquet", 0).unlink()
+    part(tmp_path, "parquet", 1).unlink()
+    with pytest.raises(DataRefused, match=r"part-000001\.jsonl: is missing"):
+        read_rows([tmp_path])
+    with pytest.raises(DataRefused, match="is missing"):
+        read_metadata([tmp_path])
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_rows_of_two_bundles_are_not_read_together(tmp_path: Path, ending: str) -> None:
     written(tmp_path / "one", 0, mixed_rows(0, 3))

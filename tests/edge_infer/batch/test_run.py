@@ -19,6 +19,7 @@ from edge_infer.errors import (
     BundleIncompatible,
     BundleIntegrity,
     CannotWrite,
+    DataRefused,
     OutputLocked,
     UnreadableInput,
 )
@@ -174,6 +175,35 @@ def test_shards_share_the_partitions_and_the_last_one_sums_up(wishes: Wishes) ->
     assert content_of(wishes.output) == content_of(unbroken(wishes).output)
 
 
+def test_a_run_is_not_finished_while_a_lost_part_is_another_shards_to_answer(
+    wishes: Wishes,
+) -> None:
+    run_batch(wishes, Shown())
+    (wishes.output / "parts" / "part-000001.jsonl").unlink()
+    first, second = (replace(wishes, shard=Shard(number=number, count=3)) for number in (1, 2))
+    assert run_batch(first, Shown()) is None
+    assert (wishes.output / "work").is_dir()
+    assert run_batch(second, Shown()) is not None
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_two_machines_at_one_partition_are_an_error_and_not_waited_for(
+    wishes: Wishes, *, is_removed: bool
+) -> None:
+    def write_too(done: int, _total: int) -> None:
+        journal = wishes.output / "work" / "part-000000.jsonl"
+        if done == 1 and is_removed:
+            journal.unlink()
+        elif done == 1:
+            with journal.open("a", encoding="utf-8") as file:
+                file.write('{"unit": 0, "rows": []}\n')
+
+    with pytest.raises(CannotWrite, match="two machines wrote one partition"):
+        run_batch(wishes, Shown(progress=write_too))
+    run_batch(wishes, Shown())
+    assert content_of(wishes.output) == content_of(unbroken(wishes).output)
+
+
 def test_more_shards_than_partitions_have_nothing_to_do(wishes: Wishes) -> None:
     assert run_batch(replace(wishes, shard=Shard(number=9, count=9)), Shown()) is None
 
@@ -268,6 +298,23 @@ def test_a_worker_of_another_version_is_refused(
         run_batch(wishes, Shown(say=update))
 
 
+@pytest.mark.parametrize("package", ["onnxruntime", "numpy", "pillow"])
+def test_a_run_goes_on_with_the_same_packages_only(
+    wishes: Wishes, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    begin(wishes, 4)
+    others = loading.versions() | {package: "0.1"}
+    monkeypatch.setattr(loading, "versions", lambda: others)
+    with pytest.raises(CannotWrite, match="versions of the packages"):
+        run_batch(wishes, Shown())
+
+
+def test_decoders_that_are_installed_are_recorded() -> None:
+    pytest.importorskip("pydicom")
+    known = loading.package_versions()
+    assert {"brain-edge", "numpy", "pillow", "pydicom"} <= known.keys()
+
+
 def test_an_archive_that_goes_away_ends_the_run_and_leaves_no_rows_of_missing_files(
     wishes: Wishes, tmp_path: Path
 ) -> None:
@@ -285,6 +332,72 @@ def test_an_archive_that_goes_away_ends_the_run_and_leaves_no_rows_of_missing_fi
     (tmp_path / "away").rename(archive)
     run_batch(wishes, Shown())
     assert content_of(wishes.output) == content_of(unbroken(wishes).output)
+
+
+def test_an_archive_that_goes_away_leaves_no_false_answer_even_if_the_run_is_killed_then(
+    wishes: Wishes, tmp_path: Path
+) -> None:
+    def unmount(done: int, _total: int) -> None:
+        if done == 2:  # of the three of a partition, so that one is left
+            raise SystemExit
+        (tmp_path / "archive").rename(tmp_path / "away")
+
+    with pytest.raises(UnreadableInput, match="archive: is not there"):
+        run_batch(wishes, Shown(progress=unmount))
+    journal = (wishes.output / "work" / "part-000000.jsonl").read_text(encoding="utf-8")
+    assert journal.count('"rows"') == 1  # what was answered stays
+    assert "unreadable" not in journal
+
+
+def test_a_file_that_is_missing_alone_is_a_row(wishes: Wishes, tmp_path: Path) -> None:
+    begin(wishes, 1)
+    (tmp_path / "archive" / "scan001.png").unlink()
+    summary = run_batch(wishes, Shown())
+    assert summary is not None
+    assert (summary.accepted + summary.abstained, summary.failed) == (UNITS - 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "error"), [("memory://archeve", UnreadableInput), ("nosuch://x", DataRefused)]
+)
+def test_a_mistyped_url_is_refused_before_anything_is_planned(
+    wishes: Wishes, url: str, error: type[Exception]
+) -> None:
+    pytest.importorskip("fsspec")
+    with pytest.raises(error):
+        run_batch(replace(wishes, inputs=(*wishes.inputs, url)), Shown())
+    assert not wishes.output.exists()
+
+
+def test_a_folder_at_a_url_that_cannot_be_listed_leaves_no_plan(
+    wishes: Wishes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr(MemoryFileSystem, "store", {})
+    monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
+    image = Path(wishes.inputs[0]) / "scan000.png"
+    for name in ("a", "b"):
+        MemoryFileSystem().pipe_file(f"/in/{name}/x.png", image.read_bytes())
+    mine = replace(wishes, inputs=("memory://in",))
+    listed = MemoryFileSystem.ls
+    with monkeypatch.context() as patch:
+
+        def forbidding(self: MemoryFileSystem, path: str, **options: object) -> object:
+            if path.endswith("/b"):
+                raise PermissionError
+            return listed(self, path, **options)
+
+        patch.setattr(MemoryFileSystem, "ls", forbidding)
+        with pytest.raises(UnreadableInput, match="in/b"):
+            run_batch(mine, Shown())
+    assert not (wishes.output / "run.json").exists()
+    summary = run_batch(mine, Shown())  # the same command lists again
+    assert summary is not None
+    assert (summary.units, summary.failed) == (2, 0)
+    MemoryFileSystem.store.clear()
+    assert run_batch(mine, Shown()) is not None  # a URL is not asked again for what is planned
 
 
 def test_a_mistyped_input_is_refused_before_anything_is_listed(wishes: Wishes) -> None:

@@ -1,5 +1,6 @@
 """A window against a baseline: what has drifted is said, what has not is not, and few images are too few."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,12 +132,20 @@ def test_one_plane_that_drifts_is_found_among_the_others(baseline: Baseline) -> 
     }
 
 
-def test_a_device_that_the_baseline_does_not_know_is_compared_with_all_images(
-    baseline: Baseline,
+@pytest.mark.parametrize("by", ["plane", "device"])
+def test_planes_and_devices_without_a_reference_of_their_own_are_not_tested_and_named(
+    by: str,
 ) -> None:
-    result = compare(baseline, drawn(300, 8, device="Maker Model"), LIMITS, by="device")
-    assert result["groups"][1]["against"] == "all images"
-    assert result["groups"][1]["state"] == "tested"
+    """A plane differs from all planes together however little has changed."""
+    plain = baseline_of(drawn(600, 0))
+    result = compare(plain, drawn(300, 8, **{by: "one"}), LIMITS, by=by)
+    assert result["verdict"] == "no sign"
+    group = result["groups"][1]
+    assert (group["state"], group["tests"], group["against"]) == ("no reference", [], "")
+    assert any(line.startswith(f"each {by} by itself") for line in result["not_tested"])
+
+
+def test_images_whose_device_is_unknown_are_counted(baseline: Baseline) -> None:
     unknown = compare(baseline, drawn(300, 8), LIMITS, by="device")
     assert (len(unknown["groups"]), unknown["of_unknown_group"]) == (1, 300)
 
@@ -158,6 +167,29 @@ def test_what_results_do_not_hold_is_named(baseline: Baseline) -> None:
     assert "the baseline holds none" in compare(without, drawn(300, 9), LIMITS)["not_tested"][0]
 
 
+def test_measures_that_the_baseline_lacks_are_named() -> None:
+    plain = baseline_of(drawn(300, 0, facts=None))
+    (absent,) = compare(plain, drawn(300, 9), LIMITS)["not_tested"]
+    assert absent.startswith("mean, sd, median")
+    assert absent.endswith("the baseline does not hold them")
+
+
+def test_embeddings_in_another_projection_are_named(baseline: Baseline) -> None:
+    assert baseline.points is not None
+    other = replace(baseline, points=replace(baseline.points, projection="other"))
+    (line,) = compare(other, drawn(300, 9), LIMITS)["not_tested"]
+    assert "the baseline's projection is other" in line
+
+
+def test_many_images_without_anything_to_test_are_not_too_few(baseline: Baseline) -> None:
+    limits = {"alpha": 0.05, "two_sample": 0.1}
+    result = compare(baseline, drawn(300, 1, embedding=None), limits)
+    assert (result["verdict"], result["tests"]) == ("nothing to test", 0)
+    assert result["groups"][0]["state"] == "nothing to test"
+    assert "embeddings: fewer than 200" in result["not_tested"][0]
+    assert compare(baseline, drawn(150, 1, embedding=None), limits)["verdict"] == "too few"
+
+
 def test_a_limit_that_is_off_leaves_its_tests_out(baseline: Baseline) -> None:
     limits = {"alpha": 0.05, "ks": 0.15}
     result = compare(baseline, brighter(300, 2, by=15), limits)
@@ -175,7 +207,8 @@ def test_images_of_no_known_series_are_warned_of(baseline: Baseline) -> None:
         )
         for number, answer in enumerate(drawn_answers(300, 1))
     )
-    assert compare(baseline, known, LIMITS)["warnings"] == []
+    (line,) = compare(baseline, known, LIMITS)["warnings"]
+    assert line.startswith("several series of one patient count separately")
     patients = baseline_of(drawn(300, 0), groups=[f"p{number // 3}" for number in range(300)])
     lines = compare(patients, known, LIMITS)["warnings"]
     assert any("300 images are of 100 patients" in line for line in lines)

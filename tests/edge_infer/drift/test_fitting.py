@@ -26,14 +26,16 @@ def test_an_unknown_patient_is_one_of_its_own() -> None:
     assert baseline_of(drawn(120, 0), groups=["a", "a", *[""] * 118]).groups == 119
 
 
-def test_points_are_of_as_many_patients_as_there_are() -> None:
-    seen = drawn(500, 0)
+def test_points_have_the_mix_of_all_images_whoever_they_are_of() -> None:
+    """Patients with one image each must not be more of the points than of the images: a window is as all images are."""
+    many = drawn_answers(300, 0, label="glioma")
+    few = drawn_answers(200, 1, label="no_tumor")
     groups = ["the same"] * 300 + [f"patient {number}" for number in range(200)]
-    points = baseline_of(seen, groups=groups).points
+    points = baseline_of(observe([*many, *few]), groups=groups).points
     assert points is not None
-    assert len(points.values) == 256
-    others = {tuple(row) for row in seen.points[300:].astype(float).tolist()}
-    assert sum(tuple(row) in others for row in points.values.tolist()) == 200
+    assert len(points.labels) == 256
+    share = (points.labels == LABELS.index("no_tumor")).mean()
+    assert share == pytest.approx(0.4, abs=0.08)  # 2.6 standard errors of 256 images
 
 
 def test_parts_of_few_images_are_left_out() -> None:

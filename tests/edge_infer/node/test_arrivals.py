@@ -257,11 +257,13 @@ def test_a_part_that_is_sent_at_the_same_time_mends_no_break(
     broken = arrivals.begin()
     arrivals.hear(broken)
     arrivals.store(broken, image(spool, "a"))
-    other = arrivals.begin()
-    arrivals.hear(other)
-    arrivals.store(other, image(spool, "b"))
+    third, other = arrivals.begin(), arrivals.begin()
+    for link in (third, other, other):  # b comes three times, and is none of the broken one's
+        arrivals.hear(link)
+        arrivals.store(link, image(spool, "b"))
     arrivals.end(broken, well=False)
-    arrivals.end(other, well=True)
+    for link in (third, other):
+        arrivals.end(link, well=True)
     clock.time += 100.1
     assert [one.stage for one in arrivals.complete()] == ["failed"]
 
