@@ -82,8 +82,11 @@ def test_the_new_bundle_accepts_this_sites_images_as_often_as_it_says(
 ) -> None:
     assert run("--bundle", old.path, "--on", site, "--output", output)[0] == 0
     new = load_bundle(output)
-    accepted = (scores(new, site) <= new.manifest["trust"]["scope"]["threshold"]).mean()
-    assert 0.95 <= accepted <= 0.97
+    found = scores(new, site)
+    usual = found[within_fence(found)]  # how many are not depends on the model, which was trained on this machine
+    assert len(usual) >= 0.9 * len(found)
+    accepted = (usual <= new.manifest["trust"]["scope"]["threshold"]).mean()
+    assert accepted == pytest.approx(0.95, abs=1 / len(usual))  # to one image
 
 
 def test_a_site_whose_images_are_often_out_of_scope_is_told_to_look_at_them(
