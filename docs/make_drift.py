@@ -62,7 +62,8 @@ def _false_alarms(rates: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "The shipped bundle's answers to the 1,223 images of validation and test part of BRISC 2025 (one of each copy, "
         "413 patients), divided anew each time into a baseline and a window. Default limits; 95 % intervals "
-        "(Wilson) of the drawing: all windows of a row are of the same images, and other hospitals are not among them."
+        "(Wilson) of the drawing: all windows of a row are of the same images, and other hospitals are not among them. "
+        f"{rates['processor']}, {rates['date']}: `python tests/campaigns/drift_rates.py`."
     )
     yield ""
     yield "| Drawn | Images in the window | Windows | Alarms (status 86) | Any sign at all |"

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from drift_answers import Answered, Asker, planted, together
+from scale.records import circumstances
 
 from edge_infer.baseline.parts import Baseline
 from edge_infer.baseline.reading import read_baseline
@@ -50,6 +51,7 @@ def main() -> int:
     kept.mkdir(parents=True, exist_ok=True)
     result = {
         "research_use_only": RESEARCH_USE_ONLY,
+        **{name: circumstances()[name] for name in ("processor", "date")},
         "limits": dict(DEFAULTS),
         "reference": REFERENCE,
         "false_alarms": [
