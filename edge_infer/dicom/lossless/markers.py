@@ -1,5 +1,6 @@
 """What the marker segments of a JPEG Lossless stream say, ITU-T T.81 annex B."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -109,19 +110,21 @@ def _segments(stream: bytes) -> Iterator[tuple[int, bytes, int]]:
 
 
 def _tables(body: bytes, name: str) -> dict[int, Codes]:
-    """Return the tables of a DHT segment by number, annex C."""
+    """Return the tables of a DHT segment by number, annex C. No code is all ones, as annex C and libjpeg have it."""
     found = {}
     at = 0
     while at + 17 <= len(body):
         counts, number = body[at + 1 : at + 17], body[at] & 15
         values = iter(body[at + 17 : at + 17 + sum(counts)])
         at += 17 + sum(counts)
+        if at > len(body):
+            raise damaged(name)
         bits, categories = np.zeros(2**16, np.uint8), np.zeros(2**16, np.uint8)
         code = 0
         for length, count in enumerate(counts, start=1):
-            for _, category in zip(range(count), values, strict=False):
+            for category in itertools.islice(values, count):
                 first, last = code << (16 - length), (code + 1) << (16 - length)
-                if category > _MOST_BITS or last > 2**16:
+                if category > _MOST_BITS or last >= 2**16:
                     raise damaged(name)
                 bits[first:last], categories[first:last] = length, category
                 code += 1

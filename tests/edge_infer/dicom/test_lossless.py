@@ -111,6 +111,22 @@ def test_other_kinds_of_jpeg_are_named() -> None:
         _decoded(stream[:components] + b"\x03" + stream[components + 1 :], HEAD)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        bytes([7, 2, *[0] * 15, 0, 1]),  # 0 and 1: a code of ones, which T.81 annex C reserves
+        bytes([7, 1, 3, *[0] * 14, 0, 1]),  # too few values
+    ],
+)
+def test_a_table_that_libjpeg_refuses_is_refused_even_if_no_pixel_uses_it(table: bytes) -> None:
+    """Campaign R2: such a file was read, though GDCM refuses it."""
+    stream = lossless_jpeg(HEAD)
+    at = stream.index(b"\xff\xc4")
+    segment = b"\xff\xc4" + (len(table) + 2).to_bytes(2, "big") + table
+    with pytest.raises(CorruptImage):
+        _decoded(stream[:at] + segment + stream[at:], HEAD)
+
+
 def test_damage_at_random_ends_in_pixels_or_an_error_of_ours() -> None:
     stream = lossless_jpeg(HEAD, restart_lines=8)
     rng = np.random.default_rng(3)
