@@ -13,7 +13,7 @@ from typing import Any
 from edge_infer.dicom.header import Dataset
 from edge_infer.dicom.quiet import foreign_errors
 from edge_infer.dicom.tags import FLOAT_PIXELS, HEADER_TAGS, PIXEL_DATA, PIXEL_TAGS
-from edge_infer.errors import InputOverLimit
+from edge_infer.errors import CorruptImage, InputOverLimit
 from edge_infer.scan_files import MAX_SCAN_BYTES, unpacked
 
 __all__ = ["Content", "parse"]
@@ -79,10 +79,15 @@ def _parse(data: bytes, name: str, *, with_pixels: bool, also: Collection[int]) 
 
     if data.startswith(b"DICM"):
         data = bytes(_PREAMBLE) + data
-    meta, end = _meta_of(data)
+    meta, end, is_sound = _meta_of(data)
     tags = [*HEADER_TAGS, *also, *(PIXEL_TAGS if with_pixels else ())]
     pixels = _PixelsAhead(name, is_end=not with_pixels)
     if meta.get(0x0010) == _DEFLATED:
+        if not is_sound:  # of other files pydicom reads it itself
+            raise CorruptImage(
+                f"{name}: DICOM header is damaged (meta information)",
+                hint="copy or export the file again",
+            )
         packed = memoryview(data)[end:]
         file = _BoundedSteps(unpacked(packed, name, is_gzip=False, limit=MAX_SCAN_BYTES), name)
         body = read_dataset(file, False, True, stop_when=pixels, specific_tags=tags)
@@ -105,21 +110,30 @@ def _parse(data: bytes, name: str, *, with_pixels: bool, also: Collection[int]) 
     )
 
 
-def _meta_of(data: bytes) -> tuple[dict[int, str], int]:
-    """Return the text values of group 0002 by element, and where the group ends; explicit little endian, PS3.10 7.1."""
+def _meta_of(data: bytes) -> tuple[dict[int, str], int, bool]:
+    """Return the text values of group 0002 by element, where the group ends, and whether it is in order.
+
+    Explicit little endian, PS3.10 7.1: elements rise, and each has a kind of value that there is.
+    """
+    from pydicom.valuerep import STANDARD_VR
+
+    kinds = {kind.encode("ascii") for kind in STANDARD_VR}
+    last, is_sound = -1, True
     at = _PREAMBLE + 4 if data[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
     found: dict[int, str] = {}
     for _ in range(_MOST_STEPS_AHEAD):
         if data[at : at + 2] != b"\x02\0" or at + 12 > len(data):
             break
         (element,) = struct.unpack_from("<H", data, at + 2)
+        is_sound = is_sound and element > last and data[at + 4 : at + 6] in kinds
+        last = element
         is_long = data[at + 4 : at + 6] in _LONG
         length = struct.unpack_from("<I" if is_long else "<H", data, at + (8 if is_long else 6))[0]
         at += 12 if is_long else 8
         if not is_long and length <= 64:
             found[element] = data[at : at + length].decode("ascii", "replace").strip("\0 ")
         at += length
-    return found, at
+    return found, at, is_sound
 
 
 class _PixelsAhead:

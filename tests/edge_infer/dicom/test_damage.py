@@ -142,6 +142,16 @@ def test_very_many_elements_are_refused_at_once() -> None:
         open_dicom(scan_file(data[:end] + b"\x08\0\5\0CS\0\0" * 70_000 + data[end:]))
 
 
+@pytest.mark.parametrize("damage", [(136, 0x93), (134, 0xFF)], ids=["kind of value", "order"])
+def test_damaged_meta_information_of_a_deflated_file_is_noticed(damage: tuple[int, int]) -> None:
+    """Campaign R2: pydicom takes such a file for one that is not deflated; it was read here."""
+    data = bytearray(file_bytes(compressed(mr_slice(np.zeros((16, 16), np.uint16)), "deflated")))
+    assert parse(bytes(data), "whole", with_pixels=True).has_pixels
+    data[damage[0]] = damage[1]
+    with pytest.raises(CorruptImage, match="meta information"):
+        parse(bytes(data), "damaged", with_pixels=True)
+
+
 def test_a_deflated_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_infer.dicom.content.MAX_SCAN_BYTES", 2**20)
     dataset = compressed(mr_slice(np.zeros((1024, 1024), np.uint16)), "deflated")
