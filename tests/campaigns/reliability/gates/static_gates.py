@@ -74,6 +74,7 @@ _ALLOWED = {
         "session.py",  # keeps a parent's session alive in a forked child
     },
     "subprocess": {
+        "batch/alone.py",  # answers an image that has ended a process before
         "node/worker_process.py",  # reads files that may kill the process
         "comparison/cost.py",  # measures each bundle in a process of its own
     },
