@@ -83,7 +83,9 @@ def test_the_new_bundle_accepts_this_sites_images_as_often_as_it_says(
     assert run("--bundle", old.path, "--on", site, "--output", output)[0] == 0
     new = load_bundle(output)
     found = scores(new, site)
-    usual = found[within_fence(found)]  # how many are not depends on the model, which was trained on this machine
+    usual = found[
+        within_fence(found)
+    ]  # how many are not depends on the model, which was trained on this machine
     assert len(usual) >= 0.9 * len(found)
     accepted = (usual <= new.manifest["trust"]["scope"]["threshold"]).mean()
     assert accepted == pytest.approx(0.95, abs=1 / len(usual))  # to one image
