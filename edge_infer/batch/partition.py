@@ -1,11 +1,11 @@
 """One partition, from its plan to its finished files; safe to end at any moment, and to begin again anywhere."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_infer.batch.held import WORK, held
 from edge_infer.batch.inputs_there import require_inputs
 from edge_infer.batch.journal import Journal, JournalSpoiled
 from edge_infer.batch.loading import BundleSource
@@ -16,13 +16,9 @@ from edge_infer.batch.run_file import RunFile, read_run
 from edge_infer.batch.statistics import Statistics
 from edge_infer.batch.unit_answers import answer_rest
 from edge_infer.errors import CannotWrite
-from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
 
-__all__ = ["WORK", "Order", "journal_path", "metadata_of", "run_partition"]
-
-#: Folder within the output for journals and locks; gone when the run is finished.
-WORK = "work"
+__all__ = ["Order", "journal_path", "metadata_of", "run_partition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +63,7 @@ def run_partition(
     run = _run_of(output, order.run_id)
     metadata = metadata_of(run)
     units = list(planned_units(output, number))
-    with _locked(output, number):
+    with held(output, part_name(number)):
         if is_finished(output, number, metadata):
             journal_path(output, number).unlink(missing_ok=True)
             return len(units)
@@ -130,18 +126,3 @@ def _run_of(output: Path, run_id: str) -> RunFile:
             hint="all workers need the folder of --output, under the same path",
         )
     return run
-
-
-@contextmanager
-def _locked(output: Path, number: int) -> Iterator[None]:
-    path = output / WORK / f".{part_name(number)}.lock"
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(exist_ok=True)
-            stack.enter_context(locked(path, output))
-        except OSError as error:
-            raise CannotWrite(
-                f"{shown_name(path)}: cannot be written ({error.strerror or error})",
-                hint="check that the folder is writable, has space left, and is on a file system with locks",
-            ) from error
-        yield

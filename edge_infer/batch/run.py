@@ -1,19 +1,14 @@
 """A whole run: plan it or go on with it, have its partitions answered, and sum it up."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from edge_infer.batch.partition import WORK
+from edge_infer.batch.held import WORK, held
 from edge_infer.batch.prepared import prepared
 from edge_infer.batch.share import Share
 from edge_infer.batch.summary import Summary, summarize
 from edge_infer.batch.wishes import Shard, Shown, Wishes
 from edge_infer.batch.workers import answer_share
-from edge_infer.errors import CannotWrite
-from edge_infer.lock_file import locked
-from edge_infer.names import counted, shown_name
+from edge_infer.names import counted
 
 __all__ = ["Shard", "Shown", "Wishes", "run_batch"]
 
@@ -30,7 +25,7 @@ def run_batch(wishes: Wishes, shown: Shown) -> Summary | None:
     run = prepared(wishes, shown)
     output = wishes.output
     share = Share(output=output, run=run, shard=wishes.shard)
-    with _alone_with(output, wishes.shard):
+    with held(output, _driver(wishes.shard)):
         left = share.left
         if left:
             shown.say(_words(share, left))
@@ -42,21 +37,9 @@ def run_batch(wishes: Wishes, shown: Shown) -> Summary | None:
     return summary
 
 
-@contextmanager
-def _alone_with(output: Path, shard: Shard | None) -> Iterator[None]:
-    """Hold the lock of this run's driver, or of a shard: the same command twice at once is a mistake."""
-    own = "driver" if shard is None else f"shard-{shard.number}-of-{shard.count}"
-    path = output / WORK / f".{own}.lock"
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(exist_ok=True)
-            stack.enter_context(locked(path, output))
-        except OSError as error:
-            raise CannotWrite(
-                f"{shown_name(path)}: cannot be written ({error.strerror or error})",
-                hint="check that the folder is writable, has space left, and is on a file system with locks",
-            ) from error
-        yield
+def _driver(shard: Shard | None) -> str:
+    """Name this run's driver, or a shard: the same command twice at once is a mistake."""
+    return "driver" if shard is None else f"shard-{shard.number}-of-{shard.count}"
 
 
 def _words(share: Share, left: int) -> str:

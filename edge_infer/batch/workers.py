@@ -5,9 +5,10 @@ from itertools import chain
 
 from edge_infer.batch.clusters import WorkersLost, local_cluster
 from edge_infer.batch.engine import run_on_engine
+from edge_infer.batch.held import WORK
 from edge_infer.batch.here import run_here
 from edge_infer.batch.joined_cluster import ClusterAddress, joined_cluster
-from edge_infer.batch.partition import WORK, Order
+from edge_infer.batch.partition import Order
 from edge_infer.batch.share import Share
 from edge_infer.batch.wishes import Shown, Wishes
 from edge_infer.errors import InferenceFailed
