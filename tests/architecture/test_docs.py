@@ -41,7 +41,7 @@ SOURCE = re.compile(
 MODULE = re.compile(r"`((?:edge_infer|train|export|benchmarks)(?:\.\w+)+)`")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # The usual places of a home, a scratch folder or a checkout, but not the middle of a longer path.
-MACHINE = re.compile(rb"(?<![\w.~-])/(?:root|home|Users|tmp|work|mnt|builds)/\w")
+MACHINE = re.compile(rb"(?<![\w.~-])/(?:root|home|Users|tmp|work|mnt|builds)/[\w.]")
 
 
 def project_files() -> Iterator[Path]:

@@ -150,7 +150,8 @@ def publish(name: str, described: dict[str, Any], path: Path = PUBLISHED) -> Non
     everything = published(path)
     everything[name] = described
     ordered = dict(sorted(everything.items(), key=lambda item: int(item[0][1:])))
-    write_bytes_atomically(path, (json.dumps(ordered, indent=1) + "\n").encode())
+    text = json.dumps(ordered, indent=1).replace(str(Path.home()), "~")  # no path of this machine
+    write_bytes_atomically(path, (text + "\n").encode())
 
 
 def _of(path: Path, name: str) -> dict[str, Any]:

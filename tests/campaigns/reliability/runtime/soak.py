@@ -32,13 +32,12 @@ __all__ = ["CAMPAIGN"]
 
 _EVERY = 10  # calls between two measurements
 
+#: What may grow in the second half of all calls so far: KiB a call, beyond what allocators do by themselves.
+_SLOPE_KIB = 0.1
+_FLOOR_KIB = 4096.0
+
 #: Figures are those of a process that has answered so often.
 _LONG = 5000
-
-#: What may grow in the second half of all calls so far: KiB a call, beyond what allocators do by themselves. At first
-#: they do more: the C library opens a heap for each of several threads, and keeps what the largest input needed.
-_SLOPE_KIB = 0.1
-_FLOOR_KIB, _FLOOR_AT_FIRST_KIB = 4096.0, 24 * 1024.0
 
 _Call = Callable[[], object]
 
@@ -219,8 +218,7 @@ def _block(soak: _Soak, number: int, folder: Path) -> Seen:
         raise Broken(f"{now[1] - soak.flat[1]:+} threads since the first block")
     calls = len(order) * len(soak.blocks_ms)
     slope = _slope(soak.resident_kib)
-    floor = _FLOOR_KIB if calls >= _LONG else _FLOOR_AT_FIRST_KIB
-    if len(soak.blocks_ms) > 1 and slope > _SLOPE_KIB and slope * calls / 2 > floor:
+    if len(soak.blocks_ms) > 1 and slope > _SLOPE_KIB and slope * calls / 2 > _FLOOR_KIB:
         raise Broken(
             f"memory grows by {slope:.2f} KiB a call over the second half of {calls} calls"
         )
