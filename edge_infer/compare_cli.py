@@ -8,9 +8,14 @@ import click
 from edge_infer.console import Command, NamedPath, progress_bar, results_stream, say, typed_command
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
-from edge_infer.errors import EXIT_ABSTAINED, CannotWrite, QualityGateFailed
-from edge_infer.names import shown_name
-from edge_infer.options_cli import despite_option
+from edge_infer.errors import EXIT_ABSTAINED, QualityGateFailed
+from edge_infer.options_cli import (
+    despite_option,
+    json_option,
+    limits_option,
+    report_option,
+    require_folder,
+)
 
 __all__ = ["main"]
 
@@ -64,20 +69,9 @@ Exit status:
     multiple=True,
     help="State a limit, or NAME=off. May be repeated.",
 )
-@click.option(
-    "--limits",
-    "limits_file",
-    metavar="FILE",
-    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
-    help="TOML file of limits; --limit comes after it.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--report",
-    metavar="FILE",
-    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
-    help="Write one HTML page, which needs nothing else.",
-)
+@limits_option
+@json_option
+@report_option
 @click.option(
     "--thumbnails",
     is_flag=True,
@@ -117,11 +111,7 @@ def main(
     """Compare two bundles."""
     if thumbnails and report is None:
         raise click.UsageError("--thumbnails is for the page: give --report FILE, too")
-    if report is not None and not report.parent.is_dir():
-        raise CannotWrite(
-            f"{shown_name(report)}: its folder is not there",
-            hint="make the folder, or name another file",
-        )
+    require_folder(report)
     with results_stream(must_be_open=True) as results:
         from edge_infer.comparison.comparing import Wishes, compare
         from edge_infer.comparison.limits import limits_with

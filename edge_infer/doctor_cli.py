@@ -16,7 +16,7 @@ from edge_infer.console import (
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.devices.option_cli import device_option
 from edge_infer.names import shown_name
-from edge_infer.options_cli import bundle_option, trust_option
+from edge_infer.options_cli import bundle_option, json_option, trust_option
 
 if TYPE_CHECKING:
     from edge_infer.doctor import Examination
@@ -62,7 +62,7 @@ Exit status:
     type=click.IntRange(1, 1024),
     help="Number of threads for one image; default: the number of usable cores.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def main(
     bundle: Path | None,
     trust: tuple[Path, ...],

@@ -11,11 +11,11 @@ from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import (
     EXIT_ABSTAINED,
     BundleIncompatible,
-    CannotWrite,
     DataRefused,
     QualityGateFailed,
 )
 from edge_infer.names import shown_name
+from edge_infer.options_cli import json_option, limits_option, report_option, require_folder
 
 if TYPE_CHECKING:
     from edge_infer.baseline.parts import Baseline
@@ -78,20 +78,9 @@ _PATHS = NamedPath(path_type=Path, exists=True, readable=False)
     multiple=True,
     help="State a limit, or NAME=off. May be repeated.",
 )
-@click.option(
-    "--limits",
-    "limits_file",
-    metavar="FILE",
-    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
-    help="TOML file of limits; --limit comes after it.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--report",
-    metavar="FILE",
-    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
-    help="Write one HTML page, which needs nothing else.",
-)
+@limits_option
+@json_option
+@report_option
 def main(
     results: tuple[Path, ...],
     bundle: Path | None,
@@ -105,11 +94,7 @@ def main(
     """Compare results."""
     if bundle is not None and against:
         raise click.UsageError("--bundle and --against exclude each other")
-    if report is not None and not report.parent.is_dir():
-        raise CannotWrite(
-            f"{shown_name(report)}: its folder is not there",
-            hint="make the folder, or name another file",
-        )
+    require_folder(report)
     with results_stream(must_be_open=True) as stream:
         from edge_infer.drift.limits import limits_with
 
@@ -149,24 +134,26 @@ def _compared(
     from edge_infer.drift_results import read_results
 
     window = read_results(paths)
-    if against:
-        former = read_results(against)
-        _same_bundle(window, former.manifest_sha256, "the results of --against")
-        baseline, kind = _baseline_of(former, by), "results"
+    former = read_results(against) if against else None
+    if former is not None:
+        digest, model = former.manifest_sha256, former.model
+        _same_bundle(window, digest, "the results of --against")
+        baseline = _baseline_of(former, by)
     else:
-        baseline, digest = _baseline_in(bundle)
+        baseline, digest, model = _baseline_in(bundle)
         _same_bundle(window, digest, "the bundle")
-        kind = "bundle"
+    seen = None if former is None else former.seen
     return {
         "schema_version": 1,
-        **compare(baseline, window.seen, limits, by=by),
+        **compare(baseline, window.seen, limits, by=by, former=seen),
         "reference": {
-            "kind": kind,
+            "kind": "bundle" if seen is None else "results",
             "source": baseline.source,
             "n": baseline.n,
             "groups": baseline.groups,
-            "model": window.model,
-            "manifest_sha256": window.manifest_sha256,
+            "of_series": None if seen is None else seen.of_series,
+            "model": model,
+            "manifest_sha256": digest,
         },
         "window": {
             "files": len(paths),
@@ -181,7 +168,7 @@ def _compared(
     }
 
 
-def _baseline_in(folder: Path | None) -> "tuple[Baseline, str]":
+def _baseline_in(folder: Path | None) -> "tuple[Baseline, str, str]":
     from edge_infer.bundle import load_bundle, shipped_bundle_path
 
     loaded = load_bundle(folder or shipped_bundle_path())
@@ -191,7 +178,8 @@ def _baseline_in(folder: Path | None) -> "tuple[Baseline, str]":
             hint="give older results with --against, or a bundle with one "
             "(brain-export --drift, brain-refit), which is another bundle: these results are of the one without",
         )
-    return loaded.baseline, str(loaded.manifest["manifest_sha256"])
+    manifest = loaded.manifest
+    return loaded.baseline, str(manifest["manifest_sha256"]), str(manifest["model"])
 
 
 def _baseline_of(former: "Results", by: str | None) -> "Baseline":
@@ -213,9 +201,11 @@ def _baseline_of(former: "Results", by: str | None) -> "Baseline":
 
 
 def _same_bundle(window: "Results", digest: str, what: str) -> None:
-    if window.manifest_sha256 and window.manifest_sha256 != digest:
+    # Results without an answer are of no bundle; that they are too few is said where they are counted.
+    if window.manifest_sha256 and digest and window.manifest_sha256 != digest:
         raise DataRefused(
-            f"RESULTS are of bundle {shown_name(window.manifest_sha256[:12])}, and {what} of {digest[:12]}",
+            f"RESULTS are of bundle {shown_name(window.manifest_sha256[:12])}, and {what} of "
+            f"{shown_name(digest[:12])}",
             hint="name the bundle that answered with --bundle, or give older results of it with --against; a bundle "
             "that was given a baseline has another digest than before",
         )

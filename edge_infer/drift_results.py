@@ -1,10 +1,13 @@
 """The results that ``brain-drift`` reads: outputs of ``brain-batch``, or lines of ``brain-infer --json``."""
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_infer.batch.json_lines import METADATA_FILE
 from edge_infer.batch.reading import read_metadata, read_rows
 from edge_infer.drift.gathering import observe
 from edge_infer.drift.observing import Answer, Observations
@@ -17,6 +20,9 @@ __all__ = ["Results", "read_results"]
 
 _LONGEST_LINE = 2**24
 _IMAGES = ("image", "slice")
+#: Of a line about an image or a file; the line of a series has none.
+_STATES = ("ok", "error", "skipped")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +50,15 @@ def read_results(paths: Sequence[Path]) -> Results:
     """Read results of one bundle.
 
     Args:
-        paths: All of ``brain-batch``, or all of ``brain-infer --json``.
+        paths: All of ``brain-batch``, or all of ``brain-infer --json``; each once.
 
     Raises:
-        NoInputs: There is no row.
+        NoInputs: There is no file of rows.
         UnreadableInput: A file cannot be read.
-        DataRefused: They are of two bundles or of both commands, or damaged.
+        DataRefused: They are of two bundles or of both commands, given twice, or damaged.
         MissingDependency: They are Parquet, and pyarrow is not installed.
     """
+    _each_once(paths)
     of_infer = [path for path in paths if _is_of_infer(path)]
     if not of_infer:
         return _of_batch(paths)
@@ -61,6 +68,16 @@ def read_results(paths: Sequence[Path]) -> Results:
             hint="compare those of one command: brain-infer keeps no image statistics",
         )
     return _of_infer(paths)
+
+
+def _each_once(paths: Sequence[Path]) -> None:
+    """Refuse results that are given twice: each image would count as two independent ones."""
+    seen = set[str]()
+    for path in paths:
+        place = os.path.realpath(path)
+        if place in seen:
+            raise DataRefused(f"{shown_name(path)} is given twice", hint="give all results once")
+        seen.add(place)
 
 
 def _of_batch(paths: Sequence[Path]) -> Results:
@@ -92,19 +109,19 @@ def _of_infer(paths: Sequence[Path]) -> Results:
 
     def answers() -> Iterator[Answer]:
         nonlocal failed, model, labels
-        for number, (place, line) in enumerate(_lines(paths)):
+        for file, number, place, line in _numbered(paths):
+            if line.get("status") not in _STATES and line.get("kind") != "series":
+                raise _no_line(place)
             failed += line.get("status") == "error"
             if line.get("status") != "ok":
                 continue
             try:
                 if not model:
-                    model, labels = dict(line["model"]), tuple(line["probabilities"])
+                    model, labels = _model(line), tuple(line["probabilities"])
                 is_other = line["model"]["manifest_sha256"] != model["manifest_sha256"]
-                answer = answer_of_line(line, number, labels)
+                answer = answer_of_line(line, number, labels, file=file)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise DataRefused(
-                    f"{place} is no line of brain-infer --json", hint="copy the file again"
-                ) from error
+                raise _no_line(place) from error
             if is_other:
                 raise DataRefused(
                     f"{place} is of another bundle than the lines before",
@@ -123,33 +140,56 @@ def _of_infer(paths: Sequence[Path]) -> Results:
     )
 
 
+def _numbered(paths: Sequence[Path]) -> Iterator[tuple[int, int, str, dict[str, Any]]]:
+    """Yield all lines with the number of their file, and their own in it, each from 0."""
+    for file, path in enumerate(paths):
+        for number, (place, line) in enumerate(_lines(path)):
+            yield file, number, place, line
+
+
+def _model(line: dict[str, Any]) -> dict[str, Any]:
+    """Return what a line says of its model; raises as ``answer_of_line``."""
+    model = dict(line["model"])
+    if not _DIGEST.fullmatch(model["manifest_sha256"]):
+        raise ValueError("a digest has 64 hexadecimal digits")
+    return model
+
+
+def _no_line(place: str) -> DataRefused:
+    return DataRefused(
+        f"{place} is no line of brain-infer --json",
+        hint="copy the file again, or give another; the audit log and CSV are not read",
+    )
+
+
 def _is_of_infer(path: Path) -> bool:
     """Whether the first line of a file has no ``unit``, as every row of ``brain-batch`` has."""
     if not path.is_file() or path.suffix == ".parquet":
         return False
-    return next(("unit" not in line for _, line in _lines([path])), False)
+    first = next(_lines(path), None)
+    if first is None:  # a day without a scan; only what lies beside it says whose file it is
+        return not path.with_name(METADATA_FILE).is_file()
+    return "unit" not in first[1]
 
 
-def _lines(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in paths:
-        try:
-            with path.open("rb") as file:
-                number = 0
-                while line := file.readline(_LONGEST_LINE):
-                    number += 1
-                    place = f"{shown_name(path)}: line {number}"
-                    if not line.endswith(b"\n"):
-                        raise DataRefused(
-                            f"{place} is torn: it has no end", hint="copy the file again"
-                        )
-                    try:
-                        yield place, parse_object(line)
-                    except ValueError as error:
-                        raise DataRefused(
-                            f"{place} is no JSON: {why(error)}", hint="copy the file again"
-                        ) from error
-        except OSError as error:
-            raise UnreadableInput(
-                f"{shown_name(path)}: cannot be read ({error.strerror})",
-                hint="check the path and its permissions",
-            ) from error
+def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the lines of a file, each with its place in words."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(_LONGEST_LINE):
+                number += 1
+                place = f"{shown_name(path)}: line {number}"
+                if not line.endswith(b"\n"):
+                    raise DataRefused(f"{place} is torn: it has no end", hint="copy the file again")
+                try:
+                    yield place, parse_object(line)
+                except ValueError as error:
+                    raise DataRefused(
+                        f"{place} is no JSON: {why(error)}", hint="copy the file again"
+                    ) from error
+    except OSError as error:
+        raise UnreadableInput(
+            f"{shown_name(path)}: cannot be read ({error.strerror})",
+            hint="check the path and its permissions",
+        ) from error

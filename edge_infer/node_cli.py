@@ -11,7 +11,7 @@ import click
 from edge_infer.console import Group, NamedPath, results_stream, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.names import counted, shown_name
-from edge_infer.options_cli import audit_option
+from edge_infer.options_cli import audit_option, json_option
 
 if TYPE_CHECKING:
     from edge_infer.node.config import NodeConfig
@@ -116,7 +116,7 @@ def check(config_path: Path) -> None:
 @main.command("status")
 @_config_option
 @click.option("--study", metavar="UID", help="Say where a study is, by its Study Instance UID.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def status(config_path: Path, study: str | None, as_json: bool) -> None:
     """Print what the node is doing; ends with 20 if none runs.
 

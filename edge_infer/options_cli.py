@@ -5,9 +5,21 @@ from pathlib import Path
 import click
 
 from edge_infer.console import NamedPath
+from edge_infer.errors import CannotWrite
+from edge_infer.names import shown_name
 from edge_infer.refusals import OVERRULABLE
 
-__all__ = ["audit_option", "bundle_option", "despite_option", "scope_option", "trust_option"]
+__all__ = [
+    "audit_option",
+    "bundle_option",
+    "despite_option",
+    "json_option",
+    "limits_option",
+    "report_option",
+    "require_folder",
+    "scope_option",
+    "trust_option",
+]
 
 _REASONS = sorted(refusal.value for refusal in OVERRULABLE)
 
@@ -50,3 +62,33 @@ despite_option = click.option(
     help="Read DICOM files that are refused for this reason, with a warning: "
     f"{', '.join(_REASONS)}. May be repeated.",
 )
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+limits_option = click.option(
+    "--limits",
+    "limits_file",
+    metavar="FILE",
+    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
+    help="TOML file of limits; --limit comes after it.",
+)
+
+report_option = click.option(
+    "--report",
+    metavar="FILE",
+    type=NamedPath(path_type=Path, dir_okay=False, readable=False),
+    help="Write one HTML page, which needs nothing else.",
+)
+
+
+def require_folder(report: Path | None) -> None:
+    """Check that there is a folder for the page, before the work begins.
+
+    Raises:
+        CannotWrite: It is not there.
+    """
+    if report is not None and not report.parent.is_dir():
+        raise CannotWrite(
+            f"{shown_name(report)}: its folder is not there",
+            hint="make the folder, or name another file",
+        )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_infer.comparison.html_parts import cell
+from edge_infer.html_page.parts import cell
 
 __all__ = ["span", "throughput_chart"]
 

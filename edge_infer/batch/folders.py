@@ -31,10 +31,16 @@ class Folder:
 
 
 class FolderWalk:
-    """Walks that read no folder twice, whatever leads to it, over several calls."""
+    """Walks that read no folder twice, whatever leads to it, over several calls.
+
+    Of each folder that was read a number is kept, of those on the way to the one that is being read the names of
+    subfolders that wait.
+    """
 
     def __init__(self) -> None:
-        self._read: set[str] = set()
+        #: Hashes of their real paths: of 10^7 folders the paths would be gigabytes. That two of those have one hash, so
+        #: that one of them would be left out and counted as repeated, has a chance of 3 in a million.
+        self._read: set[int] = set()
 
     def folders(self, start: str) -> Iterator[Folder]:
         """Yield a folder and those below it, linked ones included, each before its subfolders and in order of name.
@@ -44,10 +50,14 @@ class FolderWalk:
         Args:
             start: An absolute path.
         """
-        waiting = [start]
+        waiting = [("", [start])]  # names by their folder, the next one last
         while waiting:
-            path = waiting.pop()
-            real = os.path.realpath(path)
+            parent, names = waiting[-1]
+            if not names:
+                waiting.pop()
+                continue
+            path = os.path.join(parent, names.pop())  # noqa: PTH118 -- 10^7 of them
+            real = hash(os.path.realpath(path))
             if real in self._read:
                 yield Folder(path=path, is_repeated=True)
                 continue
@@ -58,7 +68,7 @@ class FolderWalk:
                 yield Folder(path=path, is_unreadable=True)
                 continue
             yield Folder(path=path, files=files)
-            waiting.extend(os.path.join(path, name) for name in reversed(folders))  # noqa: PTH118 -- 10^7 of them
+            waiting.append((path, folders[::-1]))
 
 
 def _names(path: str) -> tuple[list[str], list[str]]:

@@ -8,6 +8,7 @@ without an answer says which unit was being worked on when a process ended.
 The partition's lock must be held.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -20,7 +21,7 @@ from edge_infer.batch.row import Row
 from edge_infer.errors import CannotWrite
 from edge_infer.names import shown_name
 
-__all__ = ["Journal", "JournalSpoiled", "JournalWatch"]
+__all__ = ["Journal", "JournalSpoiled", "JournalWatch", "remove_journal"]
 
 #: How a line begins that holds the answer to a unit.
 _ANSWERED = b'{"unit"'
@@ -119,10 +120,6 @@ class Journal:
         if next(expected, None) is not None:
             raise JournalSpoiled(self._path.name)
 
-    def remove(self) -> None:
-        """Remove the file: its partition is finished, or to be begun anew."""
-        self._path.unlink(missing_ok=True)
-
     def _opened(self) -> BinaryIO:
         try:
             return self._path.open("rb")
@@ -172,6 +169,21 @@ class Journal:
             f"{shown_name(self._path)}: cannot be written ({error.strerror or error})",
             hint="check that its folder is writable and has space left; the same command then goes on",
         )
+
+
+def remove_journal(path: Path) -> None:
+    """Remove a journal that nobody here has open: its partition is finished, or to be begun anew.
+
+    Args:
+        path: Of it; it need not be there.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except (
+        PermissionError
+    ):  # Windows, while a driver looks at it: an empty one is begun anew, and goes with the folder
+        with contextlib.suppress(OSError):
+            os.truncate(path, 0)
 
 
 class JournalWatch:

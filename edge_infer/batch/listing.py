@@ -1,7 +1,8 @@
 """What is to be answered, unit by unit: files, folders, archives, lists and URLs, in an order that stays the same.
 
-Nothing is held but the names of one folder. Images are told by the endings of their names, and every other file is
-looked into, as ``brain-infer`` does; what was named itself is looked into whatever it is called.
+Held are the names of one folder, those of subfolders that wait, and a number for each folder that was read. Images
+are told by the endings of their names, and every other file is looked into, as ``brain-infer`` does; what was named
+itself is looked into whatever it is called.
 """
 
 import os

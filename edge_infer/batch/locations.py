@@ -18,14 +18,21 @@ _CHAIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+::.*://|.*://.*::", re.DOTALL)
 _LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
 #: With a stroke in it, unless what stands before the stroke is a port: ``http://host:80/a@b.png`` holds none.
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://(?:[^/@]*:[^/@]*|[^/@:\[]*:(?!\d*/)[^@]*)@")
-_CREDENTIAL = re.compile(r"signature|token|credential|key|^sig$", re.IGNORECASE)
+#: The user of http and WebDAV, which may be a token. That of sftp, smb or hdfs is a name, and in abfs a container.
+_USER = re.compile(r"(?:https?|davs?)://[^/?#]*@", re.IGNORECASE)
+#: Names of fields of a query; an author is no authorisation.
+_CREDENTIAL = re.compile(
+    r"signature|token|credential|key|secret|passw|passphrase|pwd|auth(?!ors?(?:[^a-z]|$))|bearer|jwt|session.?id"
+    r"|(?:^|[^a-z])(?:sig|pass|pw)$",
+    re.IGNORECASE,
+)
 
 
 def located(given: str) -> str:
     """Return an absolute path, or the URL as given.
 
     Raises:
-        DataRefused: It is empty, holds a password or a credential, or is a chain of several URLs.
+        DataRefused: It is empty, holds a password or another credential, or is a chain of several URLs.
     """
     if not given:
         raise DataRefused(
@@ -36,9 +43,14 @@ def located(given: str) -> str:
             "a URL holds a password, which would be written into plan and results",
             hint="give it by the environment or by fsspec's settings",
         )
+    if _USER.search(given):
+        raise DataRefused(
+            "a URL holds a user or token before its host, which would be written into plan and results",
+            hint="give it by the environment or by fsspec's settings",
+        )
     if _holds_credential(given):
         raise DataRefused(
-            "a URL holds a key or signature in its query, which would be written into plan and results",
+            "a URL holds a password, a key or signature in its query, which would be written into plan and results",
             hint="give it by the environment or by fsspec's settings",
         )
     if _CHAIN.match(given):
@@ -71,6 +83,7 @@ def parent_of(place: str) -> str:
 def _holds_credential(given: str) -> bool:
     if _LOCAL.match(given) or not (is_url(given) or _CHAIN.match(given)):
         return False
-    fields = re.split("[?&;]", given.partition("?")[2])
+    query = re.search("[?#](.*)", given, re.DOTALL)
+    fields = re.split("[?#&;]", query[1]) if query else []
     names = (name for name, equals, _ in (field.partition("=") for field in fields) if equals)
     return any(_CREDENTIAL.search(unquote(name)) for name in names)

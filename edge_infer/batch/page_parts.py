@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edge_infer.comparison.html_parts import cell
+from edge_infer.html_page.parts import cell
 from edge_infer.names import shown_name
 
 __all__ = ["SHOWN", "Result", "by_decision", "more", "number_of", "percent", "shown"]

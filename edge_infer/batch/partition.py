@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_infer.batch.held import WORK, held
 from edge_infer.batch.inputs_there import require_inputs
-from edge_infer.batch.journal import Journal, JournalSpoiled
+from edge_infer.batch.journal import Journal, JournalSpoiled, remove_journal
 from edge_infer.batch.loading import BundleSource
 from edge_infer.batch.metadata import Metadata
 from edge_infer.batch.partition_files import is_finished, part_name, write_partition
@@ -63,23 +63,24 @@ def run_partition(
     run = _run_of(output, order.run_id)
     metadata = metadata_of(run)
     units = list(planned_units(output, number))
+    path = journal_path(output, number)
     with held(output, part_name(number)):
         if is_finished(output, number, metadata):
-            journal_path(output, number).unlink(missing_ok=True)
+            remove_journal(path)
             return len(units)
         require_inputs(run.request.inputs)
         started = time.time()
-        with Journal(journal_path(output, number), run.run_id) as journal:
-            kept = len(journal.finished)
-            answer_rest(journal, units, run, order.source, on_unit)
-            statistics = Statistics(
-                units=len(units),
-                started=started,
-                seconds=time.time() - started,
-                worker=order.worker,
-                kept=kept,
-            )
-            try:
+        try:
+            with Journal(path, run.run_id) as journal:
+                kept = len(journal.finished)
+                answer_rest(journal, units, run, order.source, on_unit)
+                statistics = Statistics(
+                    units=len(units),
+                    started=started,
+                    seconds=time.time() - started,
+                    worker=order.worker,
+                    kept=kept,
+                )
                 write_partition(
                     output,
                     number,
@@ -88,13 +89,13 @@ def run_partition(
                     metadata=metadata,
                     statistics=statistics,
                 )
-            except JournalSpoiled as error:
-                journal.remove()
-                raise CannotWrite(
-                    f"{shown_name(output)}: two machines wrote one partition, since locks end at a machine here",
-                    hint="give each machine a shard of its own, or mount the output with locks (flock)",
-                ) from error
-            journal.remove()
+        except JournalSpoiled as error:
+            remove_journal(path)
+            raise CannotWrite(
+                f"{shown_name(output)}: two machines wrote one partition, since locks end at a machine here",
+                hint="give each machine a shard of its own, or mount the output with locks (flock)",
+            ) from error
+        remove_journal(path)  # only now: Windows removes no open file
     return len(units)
 
 

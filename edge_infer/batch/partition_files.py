@@ -155,11 +155,26 @@ def read_statistics(path: Path) -> dict[str, Any]:
 
 def _write_once(path: Path, data: bytes) -> None:
     """Write what all partitions share, unless it is there."""
+    if _holds(path, data):
+        return
+    try:
+        with written_whole(path, has_other_writers=True) as file:
+            file.write(data)
+    except CannotWrite:  # Windows replaces no file that another worker is reading: then it is there
+        if not _holds(path, data):
+            raise
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        CannotWrite: It holds something else.
+    """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         if path.read_bytes() == data:
-            return
+            return True
         raise CannotWrite(
             f"{shown_name(path)}: belongs to another run", hint="name a new folder for the output"
         )
-    with written_whole(path, has_other_writers=True) as file:
-        file.write(data)
+    return False

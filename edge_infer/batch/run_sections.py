@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_infer.batch.chart import span, throughput_chart
 from edge_infer.batch.page_parts import SHOWN, Result, more, number_of, shown
-from edge_infer.comparison.html_parts import cell, table
+from edge_infer.html_page.parts import cell, table
 from edge_infer.names import shown_name
 
 __all__ = ["run_section", "throughput_section"]

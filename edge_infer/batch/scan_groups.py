@@ -41,11 +41,17 @@ class ScanGroups:
 
     folder: str = ""
     _files: dict[str, None] = field(default_factory=dict)
-    #: Hashes of the folders before it: a list may name millions.
-    _before: set[int] = field(default_factory=set)
+    #: Hashes of the folders so far, as a list may name millions: of files that were named one by one, to the end, as
+    #: whole folders may be named between them; of files that were found, to the end of the folder they were found in.
+    _named: set[int] = field(default_factory=set)
+    _found: set[int] = field(default_factory=set)
 
-    def add(self, path: str) -> Iterator[Unit]:
+    def add(self, path: str, *, is_named: bool) -> Iterator[Unit]:
         """Take a file; yield the units of the folder before, if this one lies elsewhere.
+
+        Args:
+            path: Of the file, or a URL.
+            is_named: It was named itself, not found in a folder.
 
         Raises:
             DataRefused: Its folder came before another one: its series would be cut into pieces.
@@ -53,20 +59,23 @@ class ScanGroups:
         folder = parent_of(path)
         if folder != self.folder:
             yield from self._gathered()
-            self._before.add(hash(self.folder))
             self.folder = folder
-            if hash(folder) in self._before:
+            before = self._named if is_named else self._found
+            if hash(folder) in before:
                 raise DataRefused(
                     f"{shown_name(folder)}: scans of this folder are named before and after those of others, which "
                     "would cut its series into pieces",
                     hint="sort the list by folder, or name the folders",
                 )
+            before.add(hash(folder))
+            if not is_named:  # answered whole; who names a slice of it then asks for it once more
+                self._named.discard(hash(folder))
         self._files[path] = None  # one that a list names twice is one slice all the same
 
     def flush(self) -> Iterator[Unit]:
-        """Yield the units of what was gathered; what comes then is of other studies, whatever its folder."""
+        """Yield the units of what was gathered; what is found then is of other studies, whatever its folder."""
         yield from self._gathered()
-        self._before.clear()
+        self._found.clear()
         self.folder = ""
 
     def _gathered(self) -> Iterator[Unit]:

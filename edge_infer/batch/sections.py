@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from edge_infer.batch.page_parts import Result, by_decision, more, number_of, percent, shown
-from edge_infer.comparison.html_parts import cell, table
 from edge_infer.errors import BrainError
+from edge_infer.html_page.parts import cell, table
 from edge_infer.names import shown_name
 
 __all__ = ["answers_section", "failures_section", "origins_section", "series_section"]

@@ -62,7 +62,7 @@ class Sorting:
             if kind is None or kind == "zip":
                 self._left_out.add(Left.OTHER if kind is None else Left.ARCHIVE, name)
             else:
-                yield from self._scan(place, kind)
+                yield from self._scan(place, kind, is_named=False)
 
     def named(self, place: str, start: Start) -> Iterator[Unit]:
         """Yield the units that a file completes that was named itself, whatever it is called.
@@ -85,7 +85,7 @@ class Sorting:
                 self.taken += 1
                 yield unit
         else:
-            yield from self._scan(place, kind)
+            yield from self._scan(place, kind, is_named=True)
 
     def rest(self) -> Iterator[Unit]:
         """Yield the units that nothing more belongs to."""
@@ -99,11 +99,11 @@ class Sorting:
         self.taken += 1
         return Unit(kind="image", source=place)
 
-    def _scan(self, place: str, kind: ScanKind) -> Iterator[Unit]:
+    def _scan(self, place: str, kind: ScanKind, *, is_named: bool) -> Iterator[Unit]:
         require_reader(kind, place)
         self.taken += 1
         if kind == "dicom":
-            yield from self._scans.add(place)
+            yield from self._scans.add(place, is_named=is_named)
         else:  # a volume of its own
             yield Unit(kind="study", source=place)
 

@@ -54,7 +54,8 @@ class Counts:
         reasons: Of answered images and slices, by reason; a row may have several.
         findings: Of series, by finding.
         series_reasons: Of series, by reason.
-        failures: By code, ``count`` and ``examples``, each a source and a member.
+        failures: By code, ``count`` and ``examples``, each a source and a member; a series that failed is in it by its
+            slices.
         refused: The same for files of scans that are intact and not for the model.
     """
 
@@ -74,6 +75,8 @@ class Counts:
         self.rows += 1
         self.states.setdefault(row["kind"], Counter())[row["state"]] += 1
         if row["state"] == "failed":
+            if row["kind"] == "series" and row["series"] is not None:
+                return  # none of its slices could be read: each of them is counted, and one file is one failure
             is_refused = row["kind"] == "refused" and row["code"] == "scan_refused"
             of_code = (self.refused if is_refused else self.failures).setdefault(
                 row["code"], {"count": 0, "examples": []}

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from edge_infer.batch.answer_rows import refused_row, series_row, slice_row
@@ -17,11 +17,14 @@ from edge_infer.inputs import first_bytes
 from edge_infer.names import shown_name
 from edge_infer.reading_time import read_within
 from edge_infer.scan_files import MAX_SCAN_BYTES, kind_of
-from edge_infer.series.result import SliceState
+from edge_infer.series.result import Refused, SliceState
 from edge_infer.series.study import Series, Study, open_content, open_study
 from edge_infer.study_run import run_series
 
 __all__ = ["study_rows"]
+
+#: How ``edge_infer.series.study`` says that a member is an archive; what is encrypted has the same code.
+_NESTED = ": is an archive within an archive"
 
 
 def study_rows(
@@ -42,10 +45,19 @@ def study_rows(
     """
     study = _opened(unit, despite, timeout_s)
     _require_readers(study)
-    for refused in study.refused:
+    for refused in _told(study):
         yield refused_row(unit, refused)
     for series in study.series:
         yield from _series_rows(asked, unit, series, timeout_s)
+
+
+def _told(study: Study) -> Sequence[Refused]:
+    """Return what is not read, without the archives within the archive, which its listing counts as left out.
+
+    If there is nothing else, they are why the study has no answer.
+    """
+    others = [one for one in study.refused if not one.error.message.endswith(_NESTED)]
+    return others if others or study.series else study.refused
 
 
 def _series_rows(

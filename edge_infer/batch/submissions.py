@@ -123,6 +123,9 @@ class Submissions:
         return self._finished + sum(one.new for one in chain(self._given, waiting))
 
     def _give(self, one: _Given) -> None:
+        one.watch.look()
+        # Who began a unit before is not at it any more: it waits with its partition.
+        one.watch.begun = None
         one.answered = self._known + one.new
         key = f"{self._words['run_id']}-{one.number}-{time.time_ns()}"
         future = _asked(

@@ -88,6 +88,7 @@ class SeriesPair:
         new: Of the new one.
         old_reasons: Why it abstains.
         new_reasons: Likewise.
+        group: As of the cases: series of one patient are not independent. Empty where nothing is known.
     """
 
     name: str
@@ -96,3 +97,4 @@ class SeriesPair:
     new: str
     old_reasons: tuple[str, ...] = ()
     new_reasons: tuple[str, ...] = ()
+    group: str = field(default="", repr=False)

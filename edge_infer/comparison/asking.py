@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from PIL import Image
@@ -25,7 +25,6 @@ __all__ = ["Asked", "Progress", "ask_both"]
 Progress = Callable[[int, int], None]
 
 _THUMBNAIL = 96
-_UNKNOWN = Known()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,24 +131,20 @@ def _series(
     before = classify_series(old, series, shown=keep if thumbnails else None)
     after = classify_series(new, series)
     name = data.shown(source_of(before))
-    shares_file = Counter(one.file.name for one in series.slices)
+    known_of = _known_slices(data, series)
+    # A slice that the table leaves out is of the patient of the others.
+    stated = next((known.group for known in known_of if known.group), "")
+    its_group = stated or f"series {series.number} {name}"
     cases, skipped = list[Case](), 0
-    for index, (was, now) in enumerate(zip(before.slices, after.slices, strict=True)):
+    both = zip(before.slices, after.slices, known_of, strict=True)
+    for index, (was, now, known) in enumerate(both):
         if was.state is SliceState.END_SLICE and now.state is SliceState.END_SLICE:
             skipped += 1
             continue
-        # A volume named as a class holds slices that show nothing of it: only a file of one slice has its class.
-        is_alone = len(series.slices) == 1 or data.table is not None
-        known = (
-            _known(data, was.slice)
-            if is_alone and shares_file[was.slice.file.name] == 1
-            else _UNKNOWN
-        )
-        group = known.group or f"series {series.number} {name}"
         cases.append(
             _case(
                 data.shown(was.slice.name),
-                group,
+                known.group or its_group,
                 known,
                 _outcome(was),
                 _outcome(now),
@@ -164,12 +159,26 @@ def _series(
         new=after.finding,
         old_reasons=tuple(reason.value for reason in before.reasons),
         new_reasons=tuple(reason.value for reason in after.reasons),
+        group=its_group,
     )
     return pair, cases, skipped
 
 
+def _known_slices(data: Data, series: Series) -> list[Known]:
+    """Return what is known about each slice of a series: its group, and its class only if its file is of one slice."""
+    shares_file = Counter(one.file.name for one in series.slices)
+    # A volume named as a class holds slices that show nothing of it; they are of its patient all the same.
+    is_alone = len(series.slices) == 1 or data.table is not None
+    found = []
+    for one in series.slices:
+        known = _known(data, one)
+        has_class = is_alone and shares_file[one.file.name] == 1
+        found.append(known if has_class else replace(known, truth=None))
+    return found
+
+
 def _known(data: Data, one: ScanSlice) -> Known:
-    return _UNKNOWN if one.file.path is None else data.known(one.file.path)
+    return Known() if one.file.path is None else data.known(one.file.path)
 
 
 def _outcome(answer: SliceAnswer) -> Outcome:

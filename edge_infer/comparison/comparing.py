@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from edge_infer.bundle import Bundle, shipped_bundle_path
 from edge_infer.classifier import Classifier
@@ -24,7 +26,8 @@ from edge_infer.comparison.shifts import probability_shift
 from edge_infer.comparison.truth import truth_figures
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import BundleIncompatible, NoInputs
-from edge_infer.figures.intervals import wilson_interval
+from edge_infer.figures.intervals import GroupBootstrap
+from edge_infer.figures.shares import grouped_share
 from edge_infer.machine import machine_facts
 from edge_infer.names import without_folders
 
@@ -192,15 +195,21 @@ def _failures(cases: Sequence[Case]) -> dict[str, Any]:
     """Count images without an answer, by code."""
     old = [case.old is not None for case in cases]
     new = [case.new is not None for case in cases]
-    answered = sum(old)
-    lost = sum(was and not now for was, now in zip(old, new, strict=True))
     return {
         "old": dict(Counter(case.old_error for case in cases if case.old_error)),
         "new": dict(Counter(case.new_error for case in cases if case.new_error)),
         "both": sum(not was and not now for was, now in zip(old, new, strict=True)),
-        "newly_failed": {"count": lost, **asdict(wilson_interval(lost, answered))},
+        "newly_failed": _newly_failed(cases),
         "newly_answered": sum(now and not was for was, now in zip(old, new, strict=True)),
     }
+
+
+def _newly_failed(cases: Sequence[Case]) -> dict[str, Any]:
+    """Return the share of images with an answer of the old bundle that have none of the new one."""
+    answered = [case for case in cases if case.old is not None]
+    lost = np.array([case.new is None for case in answered], dtype=np.bool_)
+    bootstrap = GroupBootstrap(len(answered), groups=[case.group for case in answered])
+    return grouped_share(lost, np.ones_like(lost), bootstrap)
 
 
 def _cost(

@@ -32,7 +32,7 @@ class Cost:
     """What one bundle costs.
 
     Attributes:
-        answer_ms: From file to answer, by round.
+        answer_ms: From file to answer, by round; a round may have no answer.
         inference_ms: The graph alone, by round.
         load_ms: To load and check the bundle, by start.
         peak_mb: Peak memory of the process, by start; empty on systems that do not say.
@@ -99,9 +99,9 @@ def _turn(worker: "_Worker", images: list[str | None], cost: Cost) -> float | No
     """Have images answered, the first one untimed, and return the peak of the process in MB."""
     said = worker.ask({"images": images})
     timed = [times for times in said["times"][1:] if times is not None]
-    if timed:
-        cost.answer_ms.append([whole for whole, _ in timed])
-        cost.inference_ms.append([graph for _, graph in timed])
+    # Also a round without answers: the other bundle's round of the same number is that of the same moment.
+    cost.answer_ms.append([whole for whole, _ in timed])
+    cost.inference_ms.append([graph for _, graph in timed])
     peak: float | None = said["peak_mb"]
     return peak
 

@@ -21,13 +21,11 @@ def cost_figures(costs: Mapping[str, Cost]) -> dict[str, Any]:
     independent. Memory has as many values as starts, so its interval is the range.
     """
     figures: dict[str, Any] = {}
-    for name, kept in (("answer_ms", "answer_ms"), ("inference_ms", "inference_ms")):
-        rounds = {side: getattr(costs[side], kept) for side in SIDES}
-        if not all(rounds.values()):
-            continue
-        figures[name] = {
-            f"p{percent}": _times(rounds["old"], rounds["new"], percent) for percent in _PERCENTILES
-        }
+    for name in ("answer_ms", "inference_ms"):
+        both = zip(*(getattr(costs[side], name) for side in SIDES), strict=False)
+        rounds = [(old, new) for old, new in both if old and new]
+        if rounds:
+            figures[name] = {f"p{percent}": _times(rounds, percent) for percent in _PERCENTILES}
     for name in ("load_ms", "peak_mb"):
         old, new = (getattr(costs[side], name) for side in SIDES)
         if old and new:
@@ -40,13 +38,13 @@ def cost_figures(costs: Mapping[str, Cost]) -> dict[str, Any]:
 
 
 def _times(
-    old: Sequence[Sequence[float]], new: Sequence[Sequence[float]], percent: int
+    rounds: Sequence[tuple[Sequence[float], Sequence[float]]], percent: int
 ) -> dict[str, Any]:
-    count = min(len(old), len(new))
-    first, second = list(old)[:count], list(new)[:count]
+    count = len(rounds)
+    first, second = ([both[side] for both in rounds] for side in (0, 1))
 
-    def of(rounds: Sequence[Sequence[float]], rows: NDArray[np.int64]) -> float:
-        return float(np.percentile(np.concatenate([rounds[row] for row in rows]), percent))
+    def of(times: Sequence[Sequence[float]], rows: NDArray[np.int64]) -> float:
+        return float(np.percentile(np.concatenate([times[row] for row in rows]), percent))
 
     draws = np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))
     n = sum(map(len, second))

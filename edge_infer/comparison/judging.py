@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_infer.comparison.limits import Limit, Verdict, needed_for_none, verdict_on
+from edge_infer.names import counted
 
 __all__ = ["ORDER", "Judged", "judge", "overall"]
 
@@ -131,6 +132,9 @@ def _lacking(limit: Limit, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     fewest = min(row["n"] for row in rows)
     if fewest < limit.least:
         yield f"n is {fewest}, and at least {limit.least} are needed"
+    groups = min(row.get("groups", row["n"]) for row in rows)
+    if groups < limit.least_groups:
+        yield f"the images are of {counted(groups, 'group')}, and at least {limit.least_groups} are needed"
     needed = needed_for_none(limit)
     if ends and needed is not None and all(row.get("count") == 0 for row in rows):
         yield f"without a single case {needed} independent images are enough"

@@ -38,6 +38,7 @@ class Limit:
         kind: What the figure is.
         words: What the figure is, for people; ``{negative}`` stands for the negative class.
         least: So many images are needed whatever the interval says.
+        least_groups: Likewise so many independent groups, where the interval is a bootstrap over groups alone.
         is_asked: Whether the user stated it. Then it must be judged; a default may be left open where, say, no labels
             are known.
     """
@@ -48,13 +49,28 @@ class Limit:
     kind: Kind
     words: str
     least: int = 1
+    least_groups: int = 1
     is_asked: bool = False
 
 
 def _limit(
-    name: str, most: float, margin: float, kind: Kind, words: str, least: int = 1
+    name: str,
+    most: float,
+    margin: float,
+    kind: Kind,
+    words: str,
+    least: int = 1,
+    least_groups: int = 1,
 ) -> tuple[str, Limit]:
-    return name, Limit(name=name, most=most, margin=margin, kind=kind, words=words, least=least)
+    return name, Limit(
+        name=name,
+        most=most,
+        margin=margin,
+        kind=kind,
+        words=words,
+        least=least,
+        least_groups=least_groups,
+    )
 
 
 #: What holds where nothing is stated; reasons in docs/compare.md. None of them was fitted to any data.
@@ -74,8 +90,9 @@ DEFAULTS: Mapping[str, Limit] = dict(
         _limit("accepted_gained", 0.05, 0.03, "share", "images that are newly accepted"),
         _limit("newly_failed", 0.0, 0.02, "share", "images that have no answer any more"),
         _limit("accuracy_drop", 0.02, 0.05, "difference", "accuracy lost, of all and per class"),
-        # Fifteen bins of ten images.
-        _limit("ece_rise", 0.02, 0.02, "difference", "rise of the calibration error", 150),
+        # Fifteen bins of ten images. A bootstrap over few groups is too narrow, and over one it has no width at all;
+        # few is below 20 to 50 (Cameron and Miller 2015).
+        _limit("ece_rise", 0.02, 0.02, "difference", "rise of the calibration error", 150, 20),
         _limit(
             "series_evidence_lost", 0.0, 0.1, "share",
             "series whose evidence became none",
@@ -123,7 +140,7 @@ def verdict_on(limit: Limit, figure: Mapping[str, Any]) -> Verdict:
 
     Args:
         limit: What it is held against.
-        figure: With ``value``, ``n`` and ``high``.
+        figure: With ``value``, ``n`` and ``high``, and ``groups`` where they are counted.
     """
     value, high = figure["value"], figure["high"]
     if value is None:
@@ -131,7 +148,8 @@ def verdict_on(limit: Limit, figure: Mapping[str, Any]) -> Verdict:
     if value > limit.most + 1e-12:
         return "exceeded"
     is_shown = high is not None and high <= limit.most + limit.margin + 1e-12
-    return "held" if is_shown and figure["n"] >= limit.least else "too few"
+    is_enough = figure["n"] >= limit.least and _groups(figure) >= limit.least_groups
+    return "held" if is_shown and is_enough else "too few"
 
 
 def needed_for_none(limit: Limit) -> int | None:
@@ -143,6 +161,10 @@ def needed_for_none(limit: Limit) -> int | None:
     if limit.kind != "share" or not 0 < allowed < 1:
         return None
     return max(limit.least, math.ceil(Z_95**2 * (1 - allowed) / allowed))
+
+
+def _groups(figure: Mapping[str, Any]) -> int:
+    return int(figure.get("groups", figure["n"]))
 
 
 def _take_file(limits: dict[str, Limit], file: Path) -> None:

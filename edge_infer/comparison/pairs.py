@@ -1,7 +1,7 @@
 """The images that both bundles answered, as arrays: what all figures are computed from."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edge_infer.classes import Classes
 from edge_infer.comparison.answers import Answer, Case
-from edge_infer.figures.intervals import GroupBootstrap, wilson_interval
-from edge_infer.figures.shares import share, wider
+from edge_infer.figures.intervals import GroupBootstrap
+from edge_infer.figures.shares import grouped_share
 
 __all__ = ["Answers", "Pairs"]
 
@@ -87,7 +87,7 @@ class Pairs:
                 kept.append(case)
                 old.append(case.old)
                 new.append(case.new)
-        groups = [case.group for case in kept]
+        bootstrap = GroupBootstrap(len(kept), groups=[case.group for case in kept])
         return cls(
             classes=classes,
             cases=tuple(kept),
@@ -96,10 +96,8 @@ class Pairs:
             truth=np.array(
                 [-1 if case.truth is None else case.truth for case in kept], dtype=np.int64
             ),
-            bootstrap=GroupBootstrap(len(kept), groups=groups),
-            groups=np.unique(np.array(groups, dtype=np.str_), return_inverse=True)[1].astype(
-                np.int64
-            ),
+            bootstrap=bootstrap,
+            groups=bootstrap.groups,
         )
 
     def __len__(self) -> int:
@@ -125,15 +123,8 @@ class Pairs:
         return len(np.unique(self.groups[among]))
 
     def share(self, counted: NDArray[np.bool_], among: NDArray[np.bool_]) -> dict[str, Any]:
-        """Return how many of some images are counted: with the number, n, groups, and the widest of three intervals.
+        """Return how many of some images are counted: with the number, n, groups, and an interval that spans three.
 
-        Beside the two of ``edge_infer.figures.shares``, Wilson's over groups: no case in 280 slices of 30 patients says
-        as much as no case in 30 images, if slices of a patient are alike, and without a case nobody can know.
+        See ``edge_infer.figures.shares``.
         """
-        figure = share(counted, among, self.bootstrap)
-        count, groups = int((counted & among).sum()), self.groups_among(among)
-        if figure["value"] is not None:
-            by_group = asdict(wilson_interval(round(figure["value"] * groups), groups))
-            kept = {"value": figure["value"], "n": figure["n"], "interval": "wilson_of_groups"}
-            figure = wider(figure, by_group | kept)
-        return {"count": count, **figure, "groups": groups}
+        return grouped_share(counted, among, self.bootstrap)

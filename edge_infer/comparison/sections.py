@@ -6,7 +6,7 @@ from typing import Any
 
 from edge_infer.comparison.charts import positive_scatter, reliability, scatter, shift_histogram
 from edge_infer.comparison.comparing import Comparison
-from edge_infer.comparison.html_parts import cell, matrix, table
+from edge_infer.comparison.matrix import matrix
 from edge_infer.comparison.words import (
     MARKS,
     bundle_rows,
@@ -19,6 +19,7 @@ from edge_infer.comparison.words import (
     points,
     said,
 )
+from edge_infer.html_page.parts import cell, table
 from edge_infer.names import shown_name
 
 __all__ = [

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from edge_infer.comparison.answers import SeriesPair
-from edge_infer.figures.intervals import wilson_interval
+from edge_infer.figures.intervals import GroupBootstrap
+from edge_infer.figures.shares import grouped_share
 
 __all__ = ["series_figures"]
 
@@ -18,16 +20,21 @@ def series_figures(series: Sequence[SeriesPair]) -> dict[str, Any] | None:
 
     Returns:
         ``evidence_lost``: of series with evidence by the old bundle, how many have none by the new one; a series that
-        abstains is not lost, since a person looks at it. ``changed``: of all.
+        abstains is not lost, since a person looks at it. ``changed``: of all. Series of one patient are not
+        independent: intervals are by group, too.
     """
     if not series:
         return None
-    had = [one for one in series if one.old == _EVIDENCE]
+    bootstrap = GroupBootstrap(len(series), groups=[one.group for one in series])
+    everywhere = np.ones(len(series), dtype=np.bool_)
+    had = np.array([one.old == _EVIDENCE for one in series], dtype=np.bool_)
+    none_now = np.array([one.new == _NONE for one in series], dtype=np.bool_)
+    changed = np.array([one.old != one.new for one in series], dtype=np.bool_)
     findings = Counter((one.old, one.new) for one in series)
     return {
         "n": len(series),
-        "evidence_lost": _share(sum(one.new == _NONE for one in had), len(had)),
-        "changed": _share(sum(one.old != one.new for one in series), len(series)),
+        "evidence_lost": grouped_share(none_now, had, bootstrap),
+        "changed": grouped_share(changed, everywhere, bootstrap),
         "findings": [
             {"old": old, "new": new, "count": count}
             for (old, new), count in sorted(findings.items())
@@ -44,7 +51,3 @@ def series_figures(series: Sequence[SeriesPair]) -> dict[str, Any] | None:
             for one in series
         ],
     }
-
-
-def _share(count: int, n: int) -> dict[str, Any]:
-    return {"count": count, **asdict(wilson_interval(count, n))}

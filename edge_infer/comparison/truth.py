@@ -18,7 +18,7 @@ from edge_infer.figures.calibration import (
 )
 from edge_infer.figures.intervals import GroupBootstrap
 from edge_infer.figures.paired import mcnemar_p, paired_difference
-from edge_infer.figures.shares import wider
+from edge_infer.figures.shares import envelope
 
 __all__ = ["truth_figures"]
 
@@ -76,9 +76,9 @@ def _accuracy(
     n, groups = int(among.sum()), pairs.groups_among(among)
     by_image = asdict(paired_difference(only_old, only_new, n))
     scale = groups / n
-    by_group = asdict(paired_difference(round(only_old * scale), round(only_new * scale), groups))
+    by_group = asdict(paired_difference(only_old * scale, only_new * scale, groups))
     kept = {"value": by_image["value"], "n": n, "interval": "tango_of_groups"}
-    lost = wider(wider(by_image, by_group | kept), asdict(pairs.bootstrap(drop)) | {"n": n})
+    lost = envelope(envelope(by_image, by_group | kept), asdict(pairs.bootstrap(drop)) | {"n": n})
     return {
         "old": pairs.share(right_old, among),
         "new": pairs.share(right_new, among),
@@ -121,8 +121,10 @@ def _compared(
     def after(rows: NDArray[np.int64]) -> float:
         return measure(truth[rows], new[rows])
 
-    return {
-        "old": asdict(bootstrap(before)),
-        "new": asdict(bootstrap(after)),
-        "rise": asdict(bootstrap(lambda rows: after(rows) - before(rows))),
+    sides = {
+        "old": bootstrap(before),
+        "new": bootstrap(after),
+        "rise": bootstrap(lambda rows: after(rows) - before(rows)),
     }
+    groups = len(np.unique(bootstrap.groups))
+    return {side: {**asdict(figure), "groups": groups} for side, figure in sides.items()}

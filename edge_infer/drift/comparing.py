@@ -1,6 +1,7 @@
 """A window of results against a baseline: every group, every test, one correction, one verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -12,13 +13,14 @@ from edge_infer.drift.chances import holm
 from edge_infer.drift.limits import verdict_on
 from edge_infer.drift.observing import MEASURES, Observations
 from edge_infer.drift.projection import PROJECTION
-from edge_infer.drift.testing import LEAST_WINDOW, group_tests
+from edge_infer.drift.testing import LEAST_POINTS, LEAST_WINDOW, SHARES, group_tests
+from edge_infer.names import shown_names
 
 __all__ = ["Verdict", "compare"]
 
 Verdict = Literal["drift", "no sign", "too few", "nothing to test"]
 
-#: Groups beyond them are listed by number only: each more makes every test less sure.
+#: The largest are judged, the others are counted only: each more makes every test less sure.
 _MOST_GROUPS = 50
 
 
@@ -28,6 +30,7 @@ def compare(
     limits: Mapping[str, float],
     *,
     by: str | None = None,
+    former: Observations | None = None,
     intervals: bool = True,
 ) -> dict[str, Any]:
     """Return what differs, as JSON.
@@ -37,15 +40,15 @@ def compare(
         seen: The window.
         limits: Of ``limits_with``.
         by: Also judge each class, plane or device by itself: ``label``, ``plane`` or ``device``.
+        former: What the baseline was made of, where it is older results.
         intervals: See ``group_tests``.
     """
     groups = [_group(baseline, seen, None, None, limits, intervals=intervals)]
-    if by is not None:
-        names = sorted(set(seen.named(by)) - {""})
-        groups += [
-            _group(baseline, seen, by, name, limits, intervals=intervals)
-            for name in names[:_MOST_GROUPS]
-        ]
+    names = _names(seen, by)
+    groups += [
+        _group(baseline, seen, by, name, limits, intervals=intervals)
+        for name in sorted(names[:_MOST_GROUPS])
+    ]
     tests = [test for group in groups for test in group["tests"]]
     alpha = limits["alpha"]
     for test, adjusted in zip(tests, holm([test["p"] for test in tests]), strict=True):
@@ -74,11 +77,17 @@ def compare(
         "limits": dict(limits),
         "by": by,
         "groups": groups,
-        "groups_left_out": max(0, len(set(seen.named(by)) - {""}) - _MOST_GROUPS) if by else 0,
+        "groups_left_out": max(0, len(names) - _MOST_GROUPS),
         "of_unknown_group": seen.named(by).count("") if by else 0,
-        "not_tested": list(_not_tested(baseline, groups[0], limits, by)),
-        "warnings": list(_warnings(baseline, seen)),
+        "not_tested": list(_not_tested(baseline, groups, limits, by)),
+        "warnings": list(_warnings(baseline, seen, former)),
     }
+
+
+def _names(seen: Observations, by: str | None) -> list[str]:
+    """Return the groups, those of the most images first; none where none are asked for."""
+    counts = Counter(seen.named(by)) if by is not None else Counter[str]()
+    return sorted(set(counts) - {""}, key=lambda name: (-counts[name], name))
 
 
 def _group(
@@ -140,42 +149,93 @@ def _overall(groups: list[dict[str, Any]]) -> Verdict:
 
 
 def _not_tested(
-    baseline: Baseline, group: Mapping[str, Any], limits: Mapping[str, float], by: str | None
+    baseline: Baseline,
+    groups: Sequence[Mapping[str, Any]],
+    limits: Mapping[str, float],
+    by: str | None,
 ) -> Iterator[str]:
     """Yield what the results or the baseline do not say."""
     if by is not None and not any(one.by == by for one in baseline.parts):
         yield f"each {by} by itself: the baseline holds none (older results may: --against)"
-    if group["state"] == "too few":
+    if groups[0]["state"] == "too few":
         return
-    tested = {test["measure"] for test in group["tests"]}
-    known = baseline.parts[0].quantiles
+    if set(limits) == {"alpha"}:
+        yield "every test is off"
+    tested = _tested(groups[0])
     if {"ks", "psi"} & set(limits):
-        absent = [name for name in MEASURES if name not in known]
-        if absent:
-            yield f"{', '.join(absent)}: the baseline does not hold them"
-        few = [name for name in MEASURES if name in known and name not in tested]
-        if few:
-            yield f"{', '.join(few)}: fewer than {LEAST_WINDOW} of the results hold them"
-    if "two_sample" in limits and "embedding" not in tested:
-        if baseline.points is None:
-            yield "embeddings: the baseline holds none"
-        elif baseline.points.projection != PROJECTION:
-            yield f"embeddings: the baseline's projection is {baseline.points.projection}, known is {PROJECTION}"
-        else:
-            yield f"embeddings: fewer than {LEAST_WINDOW} of the results hold them (brain-batch --embeddings)"
+        yield from _values_not_tested(baseline, tested)
+    if "share" in limits:
+        unknown = [kind for kind in SHARES if kind not in baseline.parts[0].shares]
+        if unknown:
+            yield f"shares of {', '.join(unknown)}: the baseline does not hold them"
+    if "two_sample" in limits:
+        yield from _embeddings_not_tested(baseline, groups, by)
 
 
-def _warnings(baseline: Baseline, seen: Observations) -> Iterator[str]:
+def _values_not_tested(baseline: Baseline, tested: Collection[str]) -> Iterator[str]:
+    known = baseline.parts[0].quantiles
+    absent = [name for name in MEASURES if name not in known]
+    if absent:
+        yield f"{', '.join(absent)}: the baseline does not hold them"
+    few = [name for name in MEASURES if name in known and name not in tested]
+    if few:
+        yield f"{', '.join(few)}: fewer than {LEAST_WINDOW} of the results hold them"
+
+
+def _embeddings_not_tested(
+    baseline: Baseline, groups: Sequence[Mapping[str, Any]], by: str | None
+) -> Iterator[str]:
+    without = [
+        group["name"]
+        for group in groups[1:]
+        if group["state"] == "tested" and "embedding" not in _tested(group)
+    ]
+    if "embedding" in _tested(groups[0]):
+        if without:
+            yield (
+                f"embeddings of {by} {shown_names(without)} alone: too few, or the baseline does not tell them"
+            )
+    elif baseline.points is None:
+        yield "embeddings: the baseline holds none"
+    elif baseline.points.projection != PROJECTION:
+        yield f"embeddings: the baseline's projection is {baseline.points.projection}, known is {PROJECTION}"
+    elif len(baseline.points.values) < LEAST_POINTS:
+        yield f"embeddings: the baseline holds those of fewer than {LEAST_POINTS} images"
+    else:
+        yield f"embeddings: fewer than {LEAST_WINDOW} of the results hold them (brain-batch --embeddings)"
+
+
+def _tested(group: Mapping[str, Any]) -> set[str]:
+    return {test["measure"] for test in group["tests"]}
+
+
+def _warnings(baseline: Baseline, seen: Observations, former: Observations | None) -> Iterator[str]:
     alone = len(seen) - seen.of_series
     if alone:
         yield (
             f"of {alone} images the series is not known, so each counts by itself: if several are of one patient, "
             "chance looks like drift more often than stated"
         )
-    if seen.of_series:
+    if former is not None:
+        yield from _warnings_of_former(seen, former)
+    if seen.of_series or (former is not None and former.of_series):
         yield "several series of one patient count separately, as if they were of several"
     if baseline.groups < baseline.n:
         yield (
             f"the baseline's {baseline.n} images are of {baseline.groups} patients, each image of an unknown one "
             "counted as one, which is taken off its n for each measure"
+        )
+
+
+def _warnings_of_former(seen: Observations, former: Observations) -> Iterator[str]:
+    alone = len(former) - former.of_series
+    if alone:
+        yield (
+            f"of {alone} of the {len(former)} older images the series is not known, so each counts by itself: if "
+            "several are of one patient, they are worth fewer, and chance looks like drift more often than stated"
+        )
+    if len(seen) and bool(seen.of_series) != bool(former.of_series):
+        yield (
+            f"one image of each series was drawn of the {'new' if seen.of_series else 'older'} results only: another "
+            "mix of images is drift, too"
         )

@@ -52,10 +52,9 @@ def fit_baseline(
     parts = [_part(None, None, everything, values, seen, ids, labels, _QUANTILES)]
     for kind in by:
         names = np.array(seen.named(kind))
-        for name in sorted(set(names.tolist()) - {""}):
+        for name in _largest(seen.named(kind), _MOST_PARTS - len(parts)):
             rows = np.flatnonzero(names == name)
-            if len(rows) >= LEAST_REFERENCE and len(parts) < _MOST_PARTS:
-                parts.append(_part(kind, name, rows, values, seen, ids, labels, _QUANTILES_OF_PART))
+            parts.append(_part(kind, name, rows, values, seen, ids, labels, _QUANTILES_OF_PART))
     return {
         "version": BASELINE_VERSION,
         "fitted_on": {"source": source, "n": len(seen), "groups": int(ids.max()) + 1},
@@ -63,6 +62,13 @@ def fit_baseline(
         "parts": parts,
         "embedding": _points(seen, ids, labels) if with_points else None,
     }
+
+
+def _largest(names: Sequence[str], most: int) -> list[str]:
+    """Return the names that enough images have, in order; of too many names, those of the most images."""
+    counts = Counter(names)
+    usable = [name for name in counts if name and counts[name] >= LEAST_REFERENCE]
+    return sorted(sorted(usable, key=lambda name: (-counts[name], name))[:most])
 
 
 def _part(

@@ -1,5 +1,7 @@
 """Rows of ``brain-batch`` and lines of ``brain-infer --json`` as answers."""
 
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 from edge_infer.drift.image_facts import FACTS
 from edge_infer.drift.observing import Answer
 from edge_infer.names import shown_name
+from edge_infer.plain_json import is_number
 
 __all__ = ["COLUMNS", "answer_of_line", "answer_of_row"]
 
@@ -19,6 +22,8 @@ COLUMNS = (
 
 _IMAGES = ("image", "slice")
 _LONGEST = 200
+#: What the readers put behind the name of a file of several slices.
+_SLICE = re.compile(r"#[0-9]+\Z")
 
 
 def answer_of_row(row: Mapping[str, Any], facts: Sequence[str], number: int = 0) -> Answer | None:
@@ -53,28 +58,61 @@ def _unnamed_series(row: Mapping[str, Any], number: int) -> str:
     return f"{number}/{row['unit']}/{row['series']}" if row["kind"] == "slice" else ""
 
 
-def answer_of_line(line: Mapping[str, Any], number: int, labels: Sequence[str]) -> Answer:
+def answer_of_line(
+    line: Mapping[str, Any], number: int, labels: Sequence[str], *, file: int = 0
+) -> Answer:
     """Return what a line of ``brain-infer --json`` says of an image that it answered.
 
     Args:
         line: With ``status`` ``ok``.
-        number: Of the line.
+        number: Of the line in its file.
         labels: The order of the classes.
+        file: Number of the file that it is of; each run counts its series from 1.
 
     Raises:
         KeyError: It is no such line; so are the others.
+        AttributeError: A part is no object.
         TypeError: A field is of another type.
         ValueError: A value is none that can be computed with.
     """
     scan = line.get("scan") or {}
     scope = line["scope"]
+    if len(labels) < 2 or line["label"] not in labels:
+        raise ValueError("its label is none of several classes")
     return Answer(
-        probabilities=[float(line["probabilities"][label]) for label in labels],
+        probabilities=[_number(line["probabilities"][label], 1.0) for label in labels],
         label=str(line["label"]),
         decision=str(line["decision"]),
         reasons=[str(reason) for reason in line["reasons"]],
-        scope_score=None if scope is None else float(scope["score"]),
+        scope_score=None if scope is None else _number(scope["score"], sys.float_info.max),
         plane=shown_name(scan.get("plane") or ""),
-        series=str(scan.get("series_instance_uid") or ""),
+        series=_series_of_line(line, scan, file),
         key=str(number),
     )
+
+
+def _series_of_line(line: Mapping[str, Any], scan: Mapping[str, Any], file: int) -> str:
+    """Return what slices of a series share; empty for an image that is no slice of a scan."""
+    if scan.get("series_instance_uid"):
+        return str(scan["series_instance_uid"])
+    if scan.get("series") is None:
+        return ""
+    # The number alone would not do: a file may hold the lines of several runs, one behind the other.
+    return f"{file}/{scan['series']}/{_place(line, scan)}"
+
+
+def _place(line: Mapping[str, Any], scan: Mapping[str, Any]) -> str:
+    """Return where a series without a UID lies, which is what makes it one: its file, or the folder of its files."""
+    source = str(line.get("source") or "")
+    name = _SLICE.sub("", source)
+    # A file of one slice may have such a name, too; it is DICOM, and has no frames.
+    is_one = scan.get("frame_number") is None and scan.get("sop_instance_uid")
+    if name != source and not is_one:
+        return f"{name} {line.get('source_sha256')}"  # of standard input, every name is the same
+    return source[: max(source.rfind(mark) for mark in "/\\!") + 1]
+
+
+def _number(value: object, most: float) -> float:
+    if not is_number(value, 0, most):
+        raise ValueError(f"expected a number from 0 to {most:g}")
+    return float(value)  # type: ignore[arg-type]  # is_number has looked

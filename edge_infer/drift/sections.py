@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_infer.comparison.html_parts import cell, table
 from edge_infer.drift.charts import boxes, share_bars
 from edge_infer.drift.limits import LIMIT_WORDS
 from edge_infer.drift.words import MARKS, chance_words, figure_words, limit_lines, measures_of
+from edge_infer.html_page.parts import cell, table
 from edge_infer.names import shown_name
 
 __all__ = ["group_section", "limits_section", "notes_section"]

@@ -14,12 +14,12 @@ from edge_infer.drift.projection import PROJECTION
 from edge_infer.drift.share_test import compare_shares
 from edge_infer.drift.two_sample import tell_apart
 
-__all__ = ["LEAST_WINDOW", "SHARES", "group_tests"]
+__all__ = ["LEAST_POINTS", "LEAST_WINDOW", "SHARES", "group_tests"]
 
 #: With fewer images, chance alone looks like drift, and drift like chance.
 LEAST_WINDOW = 200
 #: Of the reference's embeddings, for a class alone.
-_LEAST_POINTS = 50
+LEAST_POINTS = 50
 
 SHARES: Mapping[str, str] = {
     "label": "classes of the answers",
@@ -60,7 +60,7 @@ def group_tests(
     if "two_sample" in limits and points is not None and points.projection == PROJECTION:
         window = seen.points[rows].astype(np.float64)
         window = window[np.isfinite(window).all(axis=1)]
-        if len(window) >= LEAST_WINDOW and len(points.values) >= _LEAST_POINTS:
+        if len(window) >= LEAST_WINDOW and len(points.values) >= LEAST_POINTS:
             found = tell_apart(points.values, points.effective_n, window)
             yield {
                 "measure": "embedding",
@@ -79,7 +79,9 @@ def _measure_tests(
     intervals: bool,
 ) -> Iterator[dict[str, Any]]:
     reference, effective = part.quantiles[name], part.effective_n[name]
-    sample = Sample(reference, effective, values)
+    # Where the images were few, the quantiles are their own values, and nothing is left open.
+    resolution = 0.5 / len(reference) if part.n > len(reference) else 0.0
+    sample = Sample(reference, effective, values, resolution=resolution)
     shared = {
         "measure": name,
         "words": MEASURES[name],

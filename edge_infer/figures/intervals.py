@@ -26,7 +26,7 @@ class Figure:
         n: Number of images.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
-        interval: How the interval was computed: ``wilson``, ``group_bootstrap`` ...
+        interval: How the interval was computed: ``wilson``, ``group_bootstrap``, ``envelope`` of several ...
     """
 
     value: float | None
@@ -36,8 +36,13 @@ class Figure:
     interval: str
 
 
-def wilson_interval(successes: int, n: int) -> Figure:
-    """Return a share with Wilson's 95 % score interval (Wilson 1927)."""
+def wilson_interval(successes: float, n: int) -> Figure:
+    """Return a share with Wilson's 95 % score interval (Wilson 1927).
+
+    Args:
+        successes: No whole number where a share of images is taken for one of so many groups.
+        n: Of how many.
+    """
     if n == 0:
         return Figure(value=None, n=0, low=None, high=None, interval="wilson")
     share = successes / n
@@ -63,11 +68,15 @@ class GroupBootstrap:
         n: How many rows there are.
         groups: Patient or copy group of each row; a row with an empty name is its own group.
         seed: Of the draws.
+
+    Attributes:
+        groups: int64, (n,), number of each row's group.
     """
 
     def __init__(self, n: int, *, groups: Sequence[str] | None = None, seed: int = 0) -> None:
         self._n = n
-        self._draws = _group_draws(groups, n, seed)
+        self.groups = _numbered(groups, n)
+        self._draws = _group_draws(self.groups, seed)
 
     def __call__(self, statistic: Callable[[NDArray[np.int64]], float | None]) -> Figure:
         """Return a figure with its interval; the statistic is None if it is undefined."""
@@ -99,12 +108,21 @@ def group_bootstrap(
     return GroupBootstrap(n, groups=groups, seed=seed)(statistic)
 
 
-def _group_draws(groups: Sequence[str] | None, n: int, seed: int) -> list[NDArray[np.int64]]:
-    """Return row indices of each resample; an image without a group is its own group."""
-    names = [group or f"image {row}" for row, group in enumerate(groups or [""] * n)]
-    members: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
-        members.setdefault(name, []).append(row)
+def _numbered(groups: Sequence[str] | None, n: int) -> NDArray[np.int64]:
+    """Number the groups from 0, as they come; an image without a group is its own group."""
+    numbers: dict[str | int, int] = {}
+    names = groups or [""] * n
+    return np.array(
+        [numbers.setdefault(name or row, len(numbers)) for row, name in enumerate(names)],
+        dtype=np.int64,
+    )
+
+
+def _group_draws(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
+    """Return row indices of each resample."""
+    members: dict[int, list[int]] = {}
+    for row, number in enumerate(groups.tolist()):
+        members.setdefault(number, []).append(row)
     blocks = [np.array(rows) for rows in members.values()]
     generator = np.random.default_rng(seed)
     return [

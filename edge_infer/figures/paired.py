@@ -23,14 +23,15 @@ def mcnemar_p(first_only: int, second_only: int) -> float:
     return min(1.0, 2 * tail)
 
 
-def paired_difference(first_only: int, second_only: int, n: int) -> Figure:
+def paired_difference(first_only: float, second_only: float, n: int) -> Figure:
     """Return the first model's share minus the second's, with Tango's 95 % score interval (Tango 1998).
 
     Unlike a bootstrap it has a width where the two never differ: that n images show no difference is no proof that
     there is none.
 
     Args:
-        first_only: Images that count for the first model only.
+        first_only: Images that count for the first model only. No whole number where shares of images are taken for
+            those of so many groups; likewise the second.
         second_only: Images that count for the second only.
         n: All images.
     """
@@ -46,7 +47,7 @@ def paired_difference(first_only: int, second_only: int, n: int) -> Figure:
     )
 
 
-def _upper(first_only: int, second_only: int, n: int) -> float:
+def _upper(first_only: float, second_only: float, n: int) -> float:
     """Return the largest difference that the score test does not exclude, by halving."""
     low, high = (first_only - second_only) / n, 1.0
     for _ in range(_HALVINGS):
@@ -58,7 +59,7 @@ def _upper(first_only: int, second_only: int, n: int) -> float:
     return high
 
 
-def _score(b: int, c: int, n: int, difference: float) -> float:
+def _score(b: float, c: float, n: int, difference: float) -> float:
     """Return Tango's statistic for a supposed difference; its letters are those of the paper."""
     linear = -b - c + (2 * n - b + c) * difference
     constant = -c * difference * (1 - difference)

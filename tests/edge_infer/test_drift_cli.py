@@ -253,3 +253,110 @@ def test_the_report_is_written_and_a_missing_folder_is_said_first(
     code, _, err = run(other, "--bundle", bundle.path, "--report", tmp_path / "no" / "drift.html")
     assert code == 40
     assert "its folder is not there" in err
+
+
+def volume_lines(file: Path, names: list[str], digest: str, *, slices: int) -> Path:
+    """Lines of brain-infer of volumes without a UID, each asked in a run of its own."""
+    infer_lines(file, drawn_answers(slices * len(names), 4), digest)
+    written_lines = [json.loads(line) for line in file.read_text().splitlines()]
+    answered = [line for line in written_lines if line.get("status") == "ok"]
+    for number, line in enumerate(answered):
+        name = names[number // slices]
+        line["source"] = f"{name}#{1 + number % slices}"
+        line["source_sha256"] = f"{number // slices:064x}"
+        line["scan"] |= {"series": 1, "series_instance_uid": "", "sop_instance_uid": ""}
+        line["scan"]["frame_number"] = None
+    file.write_text("".join(json.dumps(line) + "\n" for line in answered))
+    return file
+
+
+def test_of_a_volume_that_brain_infer_answered_one_slice_counts(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    """250 slices of one NIfTI file are not 250 images."""
+    digest = bundle.manifest["manifest_sha256"]
+    one = volume_lines(tmp_path / "a.jsonl", ["head.nii.gz"], digest, slices=250)
+    code, out, _ = run(one, "--bundle", bundle.path, "--json")
+    window = json.loads(out)["window"]
+    assert (code, window["n"], window["of_series"], window["answered"]) == (101, 1, 1, 250)
+    three = volume_lines(tmp_path / "b.jsonl", ["<stdin>", "<stdin>", "b.nii"], digest, slices=20)
+    code, out, _ = run(one, three, "--bundle", bundle.path, "--json")
+    window = json.loads(out)["window"]
+    assert (code, window["n"], window["answered"]) == (101, 4, 310)
+
+
+def test_older_results_without_series_are_warned_of(
+    bundle: Bundle, same: Path, tmp_path: Path
+) -> None:
+    slices = changed(list(drawn_answers(600, 5)), lambda one: {"series": f"1.{int(one.key) // 3}"})
+    new = batch_results(tmp_path / "new", slices, bundle)
+    _, out, _ = run(new, "--against", same, "--json")
+    result = json.loads(out)
+    assert (result["reference"]["n"], result["reference"]["of_series"]) == (250, 0)
+    assert any("of 250 of the 250 older images" in line for line in result["warnings"])
+    assert any("drawn of the new results only" in line for line in result["warnings"])
+    _, out, _ = run(new, "--bundle", bundle.path, "--json")
+    assert json.loads(out)["reference"]["of_series"] is None
+
+
+def test_a_file_without_a_line_is_of_the_command_that_the_others_are_of(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    lines = infer_lines(
+        tmp_path / "a.jsonl", drawn_answers(300, 4), bundle.manifest["manifest_sha256"]
+    )
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    code, out, err = run(lines, empty, "--bundle", bundle.path)
+    assert code == 0, err
+    assert "300 images of 2 inputs" in out
+    code, out, err = run(empty, "--bundle", bundle.path, "--json")
+    assert code == 101
+    assert json.loads(out)["reference"]["manifest_sha256"] == bundle.manifest["manifest_sha256"]
+    code, _, err = run(lines, "--against", empty)
+    assert code == 26
+    assert "--against holds 0 images" in err
+
+
+def test_an_empty_file_of_brain_batch_is_told_by_what_lies_beside_it(
+    bundle: Bundle, same: Path, tmp_path: Path
+) -> None:
+    parts = batch_results(tmp_path / "none", (), bundle)
+    (rows,) = parts.glob("*.jsonl")
+    assert rows.stat().st_size == 0
+    code, out, err = run(same, rows, "--bundle", bundle.path)
+    assert code == 0, err
+    assert "250 images of 2 inputs" in out
+
+
+def test_results_that_are_given_twice_are_refused(bundle: Bundle, same: Path) -> None:
+    code, _, err = run(same, same.parent / same.name / ".", "--bundle", bundle.path)
+    assert code == 26
+    assert "is given twice" in err
+
+
+@pytest.mark.parametrize(
+    "line", [{}, {"kind": "image", "sequence": 4}, {"status": "done"}, {"status": ["ok"]}]
+)
+def test_lines_of_something_else_are_refused_and_not_counted_as_no_image(
+    bundle: Bundle, tmp_path: Path, line: dict[str, Any]
+) -> None:
+    (tmp_path / "audit.jsonl").write_text(json.dumps(line) + "\n")
+    code, _, err = run(tmp_path / "audit.jsonl", "--bundle", bundle.path)
+    assert code == 26
+    assert "audit.jsonl: line 1 is no line of brain-infer --json" in err
+
+
+def test_a_digest_that_is_none_is_refused_and_shown_nowhere(bundle: Bundle, tmp_path: Path) -> None:
+    lines = infer_lines(tmp_path / "a.jsonl", drawn_answers(5, 1), "\x1b[31m" * 12)
+    code, _, err = run(lines, "--bundle", bundle.path)
+    assert code == 26
+    assert "is no line of brain-infer" in err
+    assert "\x1b" not in err
+
+
+def test_every_test_off_is_said_so(bundle: Bundle, same: Path) -> None:
+    off = [f"--limit={name}=off" for name in ("ks", "psi", "share", "two_sample")]
+    code, _, err = run(same, "--bundle", bundle.path, *off)
+    assert code == 26
+    assert "nothing to test: every test is off" in err

@@ -9,7 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from batch_rows import batch_row, failed_row, written
 from drawn_heads import heads
+
+from edge_infer.batch.row import Row
+from edge_infer.batch.summary import summarize
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "slurm" / "brain-batch.sh"
 IMAGES, PARTITION = 11, 2
@@ -113,3 +117,49 @@ def test_another_failure_than_files_that_cannot_be_classified_fails_the_task(
 ) -> None:
     status, _ = ended(started({**task, "ARCHIVE": task["ARCHIVE"] + "-elsewhere"}, 1))
     assert status not in (0, 100)
+
+
+def played(task: dict[str, str], tmp_path: Path, lines: str) -> dict[str, str]:
+    """Have a command played that notes what it is given."""
+    command = tmp_path / "bin" / "brain-batch"
+    command.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" >{tmp_path}/given\n{lines}\n")
+    return {**task, "BATCH_OPTIONS": "--embeddings --workers 1"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"LIST": "my studies.txt"}, ["--list", "my studies.txt"]),
+        ({"ARCHIVE": "an archive", "LIST": "b"}, ["an archive", "--list", "b"]),
+        ({"ARCHIVE": "a", "LIST": ""}, ["a"]),
+    ],
+)
+def test_a_list_is_given_as_one(
+    task: dict[str, str], tmp_path: Path, settings: dict[str, str], given: list[str]
+) -> None:
+    task = played({key: task[key] for key in task if key != "ARCHIVE"}, tmp_path, "")
+    status, said = ended(started(task | settings | {"RESULTS": "r s"}, 2))
+    assert status == 0, said
+    more = ["--output", "r s", "--shard", f"2/{SHARDS}", "--embeddings", "--workers", "1"]
+    assert (tmp_path / "given").read_text().splitlines() == [*given, *more]
+
+
+@pytest.mark.parametrize(
+    ("rows_of_all", "expected"),
+    [
+        ([failed_row(0), failed_row(1)], 100),
+        ([failed_row(0), batch_row(1)], 0),
+        ([failed_row(0), batch_row(1, decision="abstain")], 0),
+        ([], 100),
+    ],
+    ids=["all failed", "one accepted", "one not accepted", "no summary"],
+)
+def test_the_last_task_fails_only_if_nothing_has_an_answer(
+    task: dict[str, str], tmp_path: Path, rows_of_all: list[Row], expected: int
+) -> None:
+    results = Path(task["RESULTS"])
+    if rows_of_all:
+        written(results, 0, rows_of_all, formats=("jsonl",))
+        summarize(results)
+    status, _ = ended(started(played(task, tmp_path, "exit 100"), 1))
+    assert status == expected

@@ -1,7 +1,7 @@
-"""Shares of images, with the wider of two intervals.
+"""Shares of images, with an interval that spans two.
 
 Images of one patient are not independent, so an interval comes from a bootstrap over patient groups. That has no width
-where all images are alike, so Wilson's interval over images stands in for it there.
+where all images are alike, so Wilson's interval over images stands beside it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_infer.figures.intervals import GroupBootstrap, wilson_interval
-from edge_infer.figures.shares import wider
+from edge_infer.figures.shares import envelope
 
 __all__ = ["numbered", "share_by_patient"]
 
@@ -49,7 +49,7 @@ def share_by_patient(
     if figure["value"] is None:
         return figure
     by_group = asdict(wilson_interval(round(figure["value"] * figure["n"]), figure["n"]))
-    return wider(figure, by_group | {"value": figure["value"]})
+    return envelope(figure, by_group | {"value": figure["value"]})
 
 
 def numbered(groups: Sequence[str]) -> NDArray[np.int64]:

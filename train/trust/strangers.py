@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_infer.figures.shares import share, wider
+from edge_infer.figures.shares import envelope, share
 from train.metrics.figures import GroupBootstrap, roc_auc, wilson_interval
 from train.trust.answers import TrustAnswers
 from train.trust.decisions import decision_figures
@@ -74,7 +74,7 @@ def _by_score(part: TrustAnswers, others: TrustAnswers, seed: int) -> dict[str, 
     n = len(others.images)
     return {
         "roc_auc": asdict(bootstrap(lambda rows: roc_auc(is_other[rows], scores[rows]))) | {"n": n},
-        "accepted_at_95": wider(
+        "accepted_at_95": envelope(
             asdict(wilson_interval(found, n)), asdict(bootstrap(accepted)) | {"n": n}
         ),
     }

@@ -19,6 +19,7 @@ from edge_infer.batch import answering, study_rows
 from edge_infer.batch.answering import answer_units
 from edge_infer.batch.listing import list_units
 from edge_infer.batch.row import FIELDS, Row
+from edge_infer.batch.statistics import Counts
 from edge_infer.batch.units import Unit
 from edge_infer.bundle import write_bundle
 from edge_infer.classifier import Classifier, Outcome
@@ -387,6 +388,42 @@ def test_an_archive_that_is_damaged_is_a_row(classifier: Classifier, tmp_path: P
     (row,) = rows_of(classifier, *list_units([tmp_path / "a.zip"]))
     assert (row["kind"], row["state"], row["code"]) == ("refused", "failed", "corrupt")
     assert row["member"] is None
+
+
+def test_an_archive_within_an_archive_is_left_out_beside_scans_and_no_failure(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    paths = write_study(tmp_path / "study")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in paths:
+            archive.write(path, path.name)
+        archive.writestr("viewer.jar", b"PK\x03\x04")
+        archive.writestr("capture", file_bytes(secondary_capture()))
+    listing = list_units([tmp_path / "a.zip"])
+    rows = rows_of(classifier, *listing)
+    assert [row["kind"] for row in rows] == ["refused", *["slice"] * 4, "series"]
+    assert (rows[0]["member"], rows[0]["code"]) == ("capture", "scan_refused")
+    assert listing.left_out_counts == {"nested": 1}
+
+
+def test_an_archive_of_nothing_but_archives_says_so(classifier: Classifier, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("b.zip", b"PK\x03\x04")
+    unit = Unit(kind="study", source=str(tmp_path / "a.zip"))
+    (row,) = rows_of(classifier, unit)
+    assert (row["kind"], row["member"], row["code"]) == ("refused", "b.zip", "unsupported")
+
+
+def test_a_series_of_damaged_slices_fails_as_often_as_it_has_slices(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    for path in write_study(tmp_path / "study", count=3):
+        path.write_bytes(path.read_bytes()[:-700])
+    counts = Counts()
+    for row in rows_of(classifier, *list_units([tmp_path])):
+        counts.add(row)
+    assert counts.states == {"slice": {"failed": 3}, "series": {"failed": 1}}
+    assert counts.failures["corrupt"]["count"] == 3
 
 
 def test_text_that_utf8_cannot_hold_is_escaped(classifier: Classifier) -> None:

@@ -9,8 +9,10 @@ from chromium import COLLIDING, NAMES, OUTSIDE, PAGE, Tab, browser, installed
 from report_page import Page
 
 from edge_infer.batch.chart import span
+from edge_infer.batch.row import Row
 from edge_infer.batch.summary import summarize
 
+LOCALIZER = failed_row(1, "scan_refused", kind="refused")
 AXE = Path(__file__).parents[1] / "page/node_modules/axe-core/axe.min.js"
 VIOLATIONS = """axe.run(document, { resultTypes: ["violations"] }).then(result =>
     result.violations.map(one => [one.id, one.nodes.map(node => node.html.slice(0, 120))]))"""
@@ -71,6 +73,31 @@ def test_a_run_of_failures_alone_has_a_page(tmp_path: Path) -> None:
     written(tmp_path, 0, [failed_row(0)])
     summarize(tmp_path)
     assert "No image and no slice has an answer." in page_of_output(tmp_path).words
+
+
+@pytest.mark.parametrize(
+    ("rows", "lead"),
+    [
+        ([failed_row(0)], "✗ Finished; nothing has an answer: 1 failed"),
+        ([LOCALIZER], "✗ Finished; nothing has an answer: 1 file refused"),
+        (
+            [failed_row(0), LOCALIZER],
+            "✗ Finished; nothing has an answer: 1 failed, 1 file refused",
+        ),
+        ([batch_row(0), LOCALIZER], "✓ Finished; 1 file refused"),
+        ([batch_row(0), failed_row(2), LOCALIZER], "✓ Finished; 1 failed, 1 file refused"),
+        ([batch_row(0)], "✓ Finished; everything has an answer"),
+    ],
+)
+def test_the_page_says_that_all_is_answered_only_where_it_is(
+    tmp_path: Path, rows: list[Row], lead: str
+) -> None:
+    written(tmp_path, 0, rows)
+    summary = summarize(tmp_path)
+    page = page_of_output(tmp_path)
+    assert lead in page.words
+    assert ("everything has an answer" in page.words.lower()) == lead.endswith("an answer")
+    assert not (summary.has_failures and lead.startswith("✓") and not summary.answered)
 
 
 def test_of_many_devices_the_most_frequent_are_listed_and_shares_are_of_all(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the driver does with its engine's workers, with an engine that a test plays."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from edge_infer.batch.engine import run_on_engine
 from edge_infer.batch.journal import Journal
 from edge_infer.batch.loading import BundleSource
 from edge_infer.batch.partition import Order, journal_path
+from edge_infer.batch.submissions import Submissions
 from edge_infer.errors import CannotWrite, InferenceFailed, MissingDependency
 
 distributed = pytest.importorskip("distributed")
@@ -216,3 +218,55 @@ def test_a_unit_that_takes_long_is_named_once(
 
     run(Busy(lambda _number, _before: DONE), tmp_path, 1, processes=2, is_slow=end)
     assert slow == [7]
+
+
+def test_a_unit_that_a_process_before_began_is_not_slow_while_its_partition_waits(
+    tmp_path: Path,
+) -> None:
+    def begin(unit: int) -> None:
+        with Journal(journal_path(tmp_path, 0), "run") as journal:
+            journal.start(unit)
+
+    def slow_ones() -> list[int]:
+        assert given.answered == 0
+        time.sleep(0.01)
+        return given.slow_units(0.005)
+
+    begin(7)  # and was interrupted
+    outcomes = iter([killed(), {"busy": True}, DONE])
+    given = Submissions(Client(lambda _number, _before: next(outcomes)), tmp_path, ORDER)
+    given.give(0)
+    assert slow_ones() == []
+    begin(8)  # by the worker that is killed
+    assert slow_ones() == [8]
+    given.take(0.01)
+    begin(9)  # by another shard that is at it; it ends, too
+    assert not given
+    time.sleep(0.03)
+    given.give_again()
+    assert len(given) == 1
+    assert slow_ones() == []
+
+
+def test_a_unit_whose_worker_was_killed_is_not_slow_while_its_partition_waits(
+    tmp_path: Path,
+) -> None:
+    class Waiting(Future):
+        def add_done_callback(self, call: Callable[[Future], None]) -> None:
+            pass
+
+    class Beginning(Client):
+        def submit(self, *words: Any, **more: Any) -> Future:
+            ended = super().submit(*words, **more)
+            if len(self.given) > 1:
+                return Waiting(DONE)
+            with Journal(journal_path(tmp_path, 0), "run") as journal:
+                journal.start(7)
+            return ended
+
+    given = Submissions(Beginning(lambda _number, _before: killed()), tmp_path, ORDER)
+    given.give(0)
+    given.take(0.01)
+    assert (len(given), given.answered) == (1, 0)
+    time.sleep(0.01)
+    assert given.slow_units(0.005) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_infer.batch.journal import Journal, JournalSpoiled, JournalWatch
+from edge_infer.batch.journal import Journal, JournalSpoiled, JournalWatch, remove_journal
 from edge_infer.errors import CannotWrite
 
 
@@ -123,3 +123,19 @@ def test_who_watches_counts_answers_as_they_come(tmp_path: Path) -> None:
     assert watch.begun is None
     (tmp_path / "j").unlink()
     assert watch.look() == 3
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_journal_that_cannot_be_removed_is_emptied_and_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    def refuse(_: Path, **__: object) -> None:  # as Windows does while somebody looks at it
+        raise PermissionError(errno.EACCES, "in use")
+
+    if is_there:
+        written(tmp_path / "j", 0, begun=1)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_journal(tmp_path / "j")
+    with Journal(tmp_path / "j", "run") as journal:
+        assert not journal.finished
+        assert not journal.starts

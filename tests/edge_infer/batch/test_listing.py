@@ -143,9 +143,10 @@ def test_a_slice_named_twice_is_one_slice_and_a_folder_is_a_study_of_its_own(
     ]
 
 
-def test_scans_whose_folders_alternate_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("between", ["b/1", "b"])
+def test_scans_whose_folders_alternate_are_refused(tmp_path: Path, between: str) -> None:
     written(tmp_path, {"a/1": DICOM, "a/2": DICOM, "b/1": DICOM, "c.png": b""})
-    inputs = [tmp_path / name for name in ("a/1", "c.png", "b/1", "a/2")]
+    inputs = [tmp_path / name for name in ("a/1", "c.png", between, "a/2")]
     units = list_units(inputs)
     with pytest.raises(DataRefused, match=r"a: scans of this folder") as refused:
         list(units)
@@ -320,6 +321,19 @@ def test_a_reader_that_is_missing_is_said_before_anything_is_answered(
         ("https://host/x?AccessKeyId=secret", "a key or signature"),
         ("https://host/x?x-goog-CREDENTIAL=secret", "a key or signature"),
         ("https://host/x?access%5Ftoke%6E=secret", "a key or signature"),
+        ("https://host/x.png?password=secret", "a key or signature"),
+        ("https://host/x.png?user=me&Passwd=secret", "a key or signature"),
+        ("https://host/x.png?pwd=secret", "a key or signature"),
+        ("https://host/x.png?user_pass=secret", "a key or signature"),
+        ("https://host/x.png?client_secret=secret", "a key or signature"),
+        ("https://host/x.png?auth=secret", "a key or signature"),
+        ("https://host/x.png?Authorization=secret", "a key or signature"),
+        ("https://host/x.png?X-Sig=secret", "a key or signature"),
+        ("https://host/x.png?jsessionid=secret", "a key or signature"),
+        ("https://host/x.png#access_token=secret", "a key or signature"),
+        ("https://secret@host/x.png", "a user or token before its host"),
+        ("HTTP://a@secret@host:80", "a user or token before its host"),
+        ("simplecache::https://secret@host/x.png", "a user or token before its host"),
         ("simplecache::https://host/x?token=secret", "a key or signature"),
         ("simplecache::s3://bucket/x.png", "is a chain of URLs"),
         ("zip://x.png::s3://bucket/a.zip", "is a chain of URLs"),
@@ -341,6 +355,13 @@ def test_what_would_do_harm_is_refused(given: str, words: str) -> None:
         "s3://bucket/a:b@c.png",
         "https://host/x.png?design=1&version=2",
         "s3://bucket/token/key?.png",
+        "https://host/a@b.png?at=c@d",
+        "https://host/x.png?author=me&authors_id=2&bypass=1&session=2",
+        "sftp://me@host/x.png",
+        "smb://group;me@host/share/x.png",
+        "hdfs://me@node:8020/x.png",
+        "abfs://container@account.dfs.core.windows.net/x.png",
+        "s3://bucket/a@b.png",
     ],
 )
 def test_urls_without_credentials_stay_as_they_are(given: str) -> None:
@@ -428,6 +449,22 @@ def test_listing_holds_one_folder_at_a_time(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert most < 200_000  # 4,000 names alone would be 350 kB
+
+
+def test_of_a_folder_that_was_read_no_path_is_held(tmp_path: Path) -> None:
+    for number in range(1_000):
+        (tmp_path / f"{number:04}-{'long' * 50}").mkdir()
+    walk = FolderWalk()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in walk.folders(str(tmp_path))) == 1_001
+        gc.collect()
+        held, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 150_000  # their paths would be 300 kB
+    assert most < 550_000  # the names alone are 260 kB
 
 
 def test_the_same_files_give_the_same_units_again(tmp_path: Path) -> None:

@@ -149,6 +149,28 @@ def test_lines_of_another_run_do_not_come_beside_those_that_are_there(tmp_path: 
         written(tmp_path, 1, [batch_row(1)], metadata=OTHER_BUNDLE)
 
 
+@pytest.mark.parametrize("is_theirs", [False, True])
+def test_what_another_worker_writes_at_the_same_time_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_theirs: bool
+) -> None:
+    replace_file = Path.replace
+
+    def as_on_windows(path: Path, target: Path) -> Path:  # where somebody reads it just now
+        if target.name != "_metadata.json":
+            return replace_file(path, target)
+        if is_theirs:
+            target.write_bytes(path.read_bytes())
+        raise PermissionError(errno.EACCES, "in use")
+
+    monkeypatch.setattr(Path, "replace", as_on_windows)
+    if is_theirs:
+        written(tmp_path, 0, [batch_row(0)], formats=("jsonl",))
+        assert len(list(read_rows([tmp_path / "parts"]))) == 1
+    else:
+        with pytest.raises(CannotWrite, match="in use"):
+            written(tmp_path, 0, [batch_row(0)], formats=("jsonl",))
+
+
 def test_what_a_killed_writer_left_is_replaced(tmp_path: Path) -> None:
     written(tmp_path, 0, mixed_rows(0, 5))
     left = tmp_path / "parts" / ".part-000001.parquet.tmp"

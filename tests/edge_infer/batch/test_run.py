@@ -1,8 +1,11 @@
 """A run in one process: interrupted anywhere it comes to the same rows, and what is not the run's is refused."""
 
+import contextlib
 import json
+import os
 import shutil
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from batch_runs import archive_of, deadly_path, rows_of
 from tiny_bundle import bundle_files, manifest_body
 
 from edge_infer.batch import loading
+from edge_infer.batch.held import held
 from edge_infer.batch.loading import BundleSource
 from edge_infer.batch.plan import planned_units
 from edge_infer.batch.run import Shard, Shown, Wishes, run_batch
@@ -426,3 +430,54 @@ def test_the_plan_is_what_is_answered_whatever_is_added_later(
     assert summary is not None
     assert summary.units == UNITS
     assert sum(len(list(planned_units(wishes.output, number))) for number in range(3)) == UNITS
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process has a file open."""
+    for descriptor in range(256):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_where_open_files_cannot_be_removed_a_run_ends_as_elsewhere(
+    wishes: Wishes, monkeypatch: pytest.MonkeyPatch, *, is_looked_at: bool
+) -> None:
+    unlink, refused = Path.unlink, []
+
+    def as_on_windows(path: Path, *, missing_ok: bool = False) -> None:
+        if path.parent.name == "work" and path.suffix == ".jsonl":
+            refused.append(is_open(path))
+            if is_looked_at or is_open(path):
+                raise PermissionError(13, "in use")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", as_on_windows)
+    summary = run_batch(wishes, Shown())
+    assert summary is not None
+    assert refused == [False] * 3
+    assert not (wishes.output / "work").exists()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, FileExistsError])
+def test_a_lock_whose_folder_another_shard_removes_meanwhile_is_held_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    sweeps = iter([error, error])
+
+    def swept(path: Path, target: Path) -> AbstractContextManager[None]:
+        if raised := next(sweeps, None):
+            path.parent.rmdir()
+            raise raised
+        return locked(path, target)
+
+    monkeypatch.setattr("edge_infer.batch.held.locked", swept)
+    with held(tmp_path, "shard-1-of-2"):
+        assert (tmp_path / "work" / ".shard-1-of-2.lock").exists()
+
+
+def test_a_lock_in_a_folder_that_is_not_there_cannot_be_held(tmp_path: Path) -> None:
+    with pytest.raises(CannotWrite), held(tmp_path / "gone", "driver"):
+        pass

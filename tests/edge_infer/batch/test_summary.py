@@ -76,6 +76,17 @@ def test_a_damaged_file_of_a_study_is_a_failure_and_a_refused_one_is_not(tmp_pat
     assert (summary.refused, summary.failed) == (1, 1)
 
 
+def test_a_series_without_a_readable_slice_is_counted_by_its_slices(tmp_path: Path) -> None:
+    slices = [failed_row(0, row=row, kind="slice", member=f"{row}", series=1) for row in range(3)]
+    series = failed_row(0, row=3, kind="series", series=1)
+    unreadable = failed_row(1, "unreadable", kind="series")  # a study that could not be opened
+    written(tmp_path, 0, [*slices, series, unreadable])
+    summary = summarize(tmp_path)
+    assert summary.failed == 4
+    assert summary.counts["failures"]["unreadable"]["count"] == 1
+    assert summary.counts["states"]["series"] == {"failed": 2}
+
+
 def test_a_run_in_which_everything_was_refused_is_not_well(tmp_path: Path) -> None:
     refused = [failed_row(0, "scan_refused", kind="refused")]
     written(tmp_path, 0, refused)

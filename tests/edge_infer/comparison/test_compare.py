@@ -1,6 +1,7 @@
 """brain-compare finds what was planted, holds what did not change, and does not pass what it cannot judge."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from compared_bundles import MISSES, known_images, planted
-from dicom_files import mr_series, write_files
+from dicom_files import enhanced_mr, mr_series, write_files
 from own_bundle import PETS, write_own
 from report_page import Page
 from scan_slices import GLIOMA, HEALTHY
 from tiny_bundle import tiny_series
 
+from edge_infer.classes import BRAIN
 from edge_infer.compare_cli import main
 from edge_infer.comparison import cost
+from edge_infer.comparison.answers import Answer, Case, SeriesPair
+from edge_infer.comparison.cost_figures import cost_figures
+from edge_infer.comparison.pairs import Pairs
+from edge_infer.comparison.series_figures import series_figures
+from edge_infer.comparison.truth import truth_figures
 from edge_infer.contract import LABELS, RESEARCH_USE_ONLY
 from edge_infer.figures import intervals
 from edge_infer.figures.intervals import wilson_interval
@@ -170,6 +177,7 @@ def test_a_table_gives_labels_and_groups_and_bad_files_are_counted(
         "24 images of three patients are no 24 patients"
     )
     assert result["truth"]["accuracy"]["all"]["drop"]["high"] == paired_difference(0, 0, 3).high
+    assert result["failures"]["newly_failed"]["high"] == few.high
     assert result["failures"]["old"] == result["failures"]["new"] == {"corrupt": 1}
     unknown = result_of(run(old, old, flat, "--json", *WIDE))
     assert unknown["truth"] is None
@@ -204,6 +212,47 @@ def test_series_are_answered_by_the_rule_of_each(old: Path, folder: Path, tmp_pa
         ("tumour_evidence", "abstain")
     ]
     assert result["series"]["each"][0]["new_reasons"] == ["no_series_rule"]
+    failed = result["failures"]["newly_failed"]
+    assert (failed["n"], failed["groups"], failed["high"]) == (5, 1, wilson_interval(0, 1).high)
+
+
+def test_volumes_of_one_patient_are_one_group_and_get_no_class_from_a_table(
+    old: Path, tmp_path: Path
+) -> None:
+    greys = np.stack([HEALTHY, HEALTHY, GLIOMA, GLIOMA, GLIOMA]).astype(np.uint16)
+    volumes = [
+        enhanced_mr(greys, windows=[(128, 256)], is_shared=True, study=study)
+        for study in ("before", "after")
+    ]
+    names = [path.name for path in write_files(tmp_path / "scans", volumes)]
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["path,label,group", *(f"{name},glioma,ill" for name in names)]))
+    result = result_of(run(old, old, tmp_path / "scans", "--labels", table, "--json", *WIDE))
+    assert (result["data"]["asked"], result["data"]["labelled"]) == (10, 0)
+    assert result["data"]["groups"] == 1
+    assert (result["series"]["n"], result["series"]["changed"]["groups"]) == (2, 1)
+    assert result["series"]["changed"]["high"] == wilson_interval(0, 1).high
+
+
+def test_series_of_one_patient_say_no_more_than_one() -> None:
+    series = [
+        SeriesPair(name=f"{number}", slices=20, old="tumour_evidence", new="tumour_evidence")
+        for number in range(40)
+    ]
+    alone = series_figures(series)
+    of_one = series_figures([replace(one, group="ill") for one in series])
+    assert alone is not None
+    assert of_one is not None
+    for name in ("evidence_lost", "changed"):
+        assert alone[name]["high"] == wilson_interval(0, 40).high
+        assert (of_one[name]["high"], of_one[name]["groups"]) == (wilson_interval(0, 1).high, 1)
+
+
+def test_rounds_of_one_moment_stay_side_by_side_where_one_has_no_answer() -> None:
+    old = cost.Cost(inference_ms=[[1.0], [], [100.0]])
+    new = cost.Cost(inference_ms=[[1.0], [10.0], [100.0]])
+    ratio = cost_figures({"old": old, "new": new})["inference_ms"]["p50"]["ratio"]
+    assert (ratio["value"], ratio["low"], ratio["high"], ratio["n"]) == (1, 1, 1, 2)
 
 
 def test_time_and_memory_come_from_processes_of_their_own(
@@ -224,3 +273,21 @@ def test_a_bundle_that_does_not_load_and_an_option_without_its_page_are_said(
     assert run(old, tmp_path / "none", data).exit_code == 30
     assert run(old, old, data, "--thumbnails").exit_code == 2
     assert run(old, old, data, "--limit", "flips=much").exit_code == 2
+
+
+def test_an_answer_lost_in_one_of_ten_groups_is_not_rounded_to_none() -> None:
+    def said(label: int) -> Answer:
+        probabilities = np.eye(4)[label]
+        return Answer(
+            label=label, probabilities=probabilities, is_accepted=True, reasons=(), is_scoped=False
+        )
+
+    cases = [
+        Case(name=f"{row}", group=f"{row // 3}", truth=0, old=said(0), new=said(int(row == 0)))
+        for row in range(30)
+    ]
+    truth = truth_figures(Pairs.of(cases, BRAIN))
+    assert truth is not None
+    drop = truth["accuracy"]["all"]["drop"]
+    assert drop["high"] == pytest.approx(paired_difference(1 / 3, 0, 10).high)
+    assert truth["calibration"]["ece"]["rise"]["groups"] == 10

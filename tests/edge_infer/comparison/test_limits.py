@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge_infer.comparison.judging import judge
 from edge_infer.comparison.limits import DEFAULTS, limits_with, needed_for_none, verdict_on
 from edge_infer.errors import DataRefused
-from edge_infer.figures.intervals import wilson_interval
+from edge_infer.figures.intervals import GroupBootstrap, wilson_interval
+from edge_infer.figures.shares import grouped_share
 
 
 def figure(count: int, n: int) -> dict[str, float | int | None]:
@@ -67,3 +70,38 @@ def test_a_file_that_is_no_file_of_limits_is_refused(text: str, tmp_path: Path) 
     file.write_text(text)
     with pytest.raises(DataRefused, match=r"limits\.toml"):
         limits_with([], file)
+
+
+def test_a_bootstrap_over_few_groups_holds_nothing_however_narrow_it_is() -> None:
+    limit = DEFAULTS["ece_rise"]
+    rise = {"value": 0.0, "n": 200, "high": 0.0}
+    assert verdict_on(limit, rise | {"groups": limit.least_groups}) == "held"
+    assert verdict_on(limit, rise | {"groups": 1}) == "too few", "one patient has no spread"
+    calibration = {"calibration": {"ece": {"rise": {**rise, "low": 0.0, "groups": 1}}}}
+    result = {
+        "flips": {"all": {}, "accepted": {}, "negative": None},
+        "decisions": {"lost": {}, "gained": {}},
+        "failures": {"newly_failed": {}},
+        "truth": calibration,
+        "cost": None,
+        "series": None,
+    }
+    (judged,) = judge({"ece_rise": limit}, result)
+    assert judged.why == "the images are of 1 group, and at least 20 are needed"
+
+
+def test_clustering_does_not_turn_too_few_into_held() -> None:
+    # 50 patients with two images, 200 with one; the bootstrap is wider than Wilson's, and ends before 8 %.
+    groups = [f"pair {row // 2}" for row in range(100)] + [""] * 200
+    flipped = np.isin(np.arange(300), [*range(4), *range(100, 111)])
+    bootstrap = GroupBootstrap(300, groups=groups)
+    drawn = bootstrap(lambda rows: float(flipped[rows].mean()))
+    assert drawn.low is not None
+    assert drawn.high is not None
+    by_image = wilson_interval(15, 300)
+    assert by_image.low is not None
+    assert by_image.high is not None
+    assert drawn.high - drawn.low > by_image.high - by_image.low
+    assert drawn.high < 0.08 < by_image.high
+    found = grouped_share(flipped, np.ones(300, dtype=np.bool_), bootstrap)
+    assert verdict_on(DEFAULTS["flips"], found) == "too few"

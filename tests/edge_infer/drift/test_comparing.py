@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from drifting import baseline_of, brighter, drawn, drawn_answers
 
@@ -11,6 +12,7 @@ from edge_infer.contract import LABELS
 from edge_infer.drift.comparing import compare
 from edge_infer.drift.gathering import observe
 from edge_infer.drift.limits import DEFAULTS
+from edge_infer.drift.observing import Observations
 from edge_infer.drift.testing import LEAST_WINDOW
 
 LIMITS = dict(DEFAULTS)
@@ -217,3 +219,76 @@ def test_images_of_no_known_series_are_warned_of(baseline: Baseline) -> None:
 def test_the_same_results_give_the_same_answer(baseline: Baseline) -> None:
     assert compare(baseline, drawn(300, 1), LIMITS) == compare(baseline, drawn(300, 1), LIMITS)
     assert baseline.labels == LABELS
+
+
+def test_among_millions_the_steps_of_the_quantiles_are_no_sign() -> None:
+    """The window is what the baseline was made of; without the resolution, both tests would see the steps."""
+    seen, times = drawn(600, 0), 3334
+    n = len(seen) * times
+    baseline = baseline_of(seen)
+    (first, *_) = baseline.parts
+    part = replace(
+        first, n=n, quantiles={"mean": first.quantiles["mean"]}, effective_n={"mean": float(n)}
+    )
+    window = replace(seen, values=np.tile(seen.values, (times, 1)), labels=seen.labels * times)
+    limits = {"alpha": 0.05, "ks": 0.15, "psi": 0.2}
+    found = compare(
+        replace(baseline, n=n, groups=n, parts=(part,)), window, limits, intervals=False
+    )
+    tests = found["groups"][0]["tests"]
+    assert [test["test"] for test in tests] == ["ks", "psi"]
+    assert [test["verdict"] for test in tests] == ["no sign", "no sign"]
+    assert [test["value"] for test in tests] == pytest.approx([0, 0], abs=1e-12)
+
+
+def test_of_too_many_groups_the_largest_are_judged(
+    baseline: Baseline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of their names, small ones would take the places of those that can be tested."""
+    monkeypatch.setattr("edge_infer.drift.comparing._MOST_GROUPS", 1)
+    answers = [*drawn_answers(5, 1, plane="a few"), *drawn_answers(250, 2, plane="axial")]
+    result = compare(baseline, observe(answers), LIMITS, by="plane")
+    assert [group["name"] for group in result["groups"]] == [None, "axial"]
+    assert result["groups_left_out"] == 1
+
+
+def test_groups_whose_embeddings_are_not_tested_are_named(baseline: Baseline) -> None:
+    result = compare(baseline, drawn(500, 3), LIMITS, by="plane")
+    (line,) = result["not_tested"]
+    assert line.startswith("embeddings of plane axial, coronal alone")
+
+
+def test_what_a_baseline_lacks_of_shares_and_points_is_named(baseline: Baseline) -> None:
+    first, *others = baseline.parts
+    assert baseline.points is not None
+    bare = replace(
+        baseline,
+        parts=(replace(first, shares={}), *others),
+        points=replace(baseline.points, values=baseline.points.values[:40]),
+    )
+    shares, points = compare(bare, drawn(300, 1), LIMITS)["not_tested"]
+    assert shares.startswith("shares of label, decision, reason")
+    assert points == "embeddings: the baseline holds those of fewer than 50 images"
+    off = compare(baseline, drawn(300, 1), {"alpha": 0.05})
+    assert (off["verdict"], off["not_tested"]) == ("nothing to test", ["every test is off"])
+
+
+def test_older_images_of_no_known_series_are_warned_of(baseline: Baseline) -> None:
+    def known(seed: int) -> Observations:
+        return observe(
+            type(answer)(
+                **{name: getattr(answer, name) for name in type(answer).__slots__}
+                | {"series": f"1.{answer.key}"}
+            )
+            for answer in drawn_answers(300, seed)
+        )
+
+    new, old, alone = known(1), known(2), drawn(300, 3)
+    lines = compare(baseline, new, LIMITS, former=alone)["warnings"]
+    assert any("of 300 of the 300 older images the series is not known" in one for one in lines)
+    assert any("drawn of the new results only" in one for one in lines)
+    (line,) = compare(baseline, new, LIMITS, former=old)["warnings"]
+    assert line.startswith("several series of one patient")
+    lines = compare(baseline, alone, LIMITS, former=old)["warnings"]
+    assert any("drawn of the older results only" in one for one in lines)
+    assert not any("of the 300 older images" in one for one in lines)

@@ -64,3 +64,10 @@ def test_the_same_images_give_the_same_baseline() -> None:
     one, two = (fit_baseline(drawn(300, 4), labels=LABELS, source="x") for _ in range(2))
     assert one == two
     assert np.isfinite(drawn(300, 4).values).all()
+
+
+def test_of_too_many_parts_the_largest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_infer.drift.fitting._MOST_PARTS", 2)
+    answers = [*drawn_answers(120, 0, device="a"), *drawn_answers(200, 1, device="b")]
+    baseline = baseline_of(observe(answers), by=("device",))
+    assert [part.name for part in baseline.parts] == [None, "b"]

@@ -169,3 +169,50 @@ def test_each_image_is_judged_without_itself() -> None:
     is_window = np.arange(120) >= 60
     (area,) = _areas(_features(points), is_window[:, None])
     assert 0.3 < area < 0.7
+
+
+def quantiles_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As a baseline holds them."""
+    return np.asarray(np.quantile(values, (np.arange(256) + 0.5) / 256, method="inverted_cdf"))
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_a_million_like_a_million_show_no_sign_whatever_their_quantiles_leave_open(
+    decimals: int,
+) -> None:
+    """With and without ties. Each quantile may lie half a step, 1/512, from where it is counted."""
+    n = 1_000_000
+    for seed in (0, 2):
+        reference, window = (drawn(seed + side, n).round(decimals) for side in (0, 1))
+        known = quantiles_of(reference)
+        sample = Sample(known, n, window, resolution=1 / 512)
+        for found in (kolmogorov_smirnov(sample), stability_index(sample)):
+            assert found.p > 0.05 / 28  # of so many tests of measures
+            assert found.low is not None
+            assert found.high is not None
+            assert found.low <= found.value <= found.high
+        if decimals > 1:  # what the steps alone would look like
+            plain = Sample(known, n, window)
+            assert kolmogorov_smirnov(plain).p < 0.05
+            assert stability_index(plain).p < 0.05
+    moved = Sample(known, n, window + 0.05, resolution=1 / 512)
+    assert kolmogorov_smirnov(moved).p < 1e-12
+    assert stability_index(moved).p < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "steps", "is_left_aside"),
+    [
+        (200, 410, 256, True),
+        (400, 410, 256, True),
+        (813, 95, 256, True),
+        (1000, 1000, 256, False),
+        (200, 150, 64, False),
+    ],
+)
+def test_where_chance_gives_much_more_the_steps_are_left_aside(
+    n: int, m: int, steps: int, is_left_aside: bool
+) -> None:
+    """The first three are the sizes of the published rates."""
+    sample = Sample(np.sort(drawn(0, steps)), m, drawn(1, n), resolution=0.5 / steps)
+    assert sample.resolution == (0.0 if is_left_aside else 0.5 / steps)

@@ -41,3 +41,11 @@ def test_mcnemar_is_the_exact_binomial_test(first: int, second: int) -> None:
     total = first + second
     expected = binomtest(first, total).pvalue if total else 1.0
     assert mcnemar_p(first, second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_third_of_a_group_lies_between_none_and_one() -> None:
+    none, third, one = (paired_difference(lost, 0, 10) for lost in (0, 1 / 3, 1))
+    assert none.high is not None
+    assert third.high is not None
+    assert one.high is not None
+    assert none.high < third.high < one.high

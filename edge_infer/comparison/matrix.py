@@ -1,40 +1,10 @@
-"""Pieces of the page: tables that become blocks on a telephone, and the matrix of labels."""
+"""The matrix of labels, on the page."""
 
 from collections.abc import Sequence
-from html import escape
 
-__all__ = ["cell", "matrix", "table"]
+from edge_infer.html_page.parts import cell
 
-
-def cell(words: object) -> str:
-    """Escape text for HTML."""
-    return escape(str(words))
-
-
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Render a table.
-
-    Args:
-        caption: Text; escaped here.
-        head: Names of the columns; escaped here.
-        rows: Cells of HTML; the first of each row names it.
-    """
-    columns = "".join(f'<th scope="col" role="columnheader">{cell(name)}</th>' for name in head)
-    body = "".join(
-        f'<tr role="row"><th scope="row" role="rowheader">{row[0]}</th>'
-        + "".join(
-            f'<td role="cell" data-label="{cell(name)}"><span>{one}</span></td>'
-            for name, one in zip(head[1:], row[1:], strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    # Browsers take the roles of a table from it when its rows are laid out as blocks; stated, they stay.
-    return (
-        f'<table class="stack" role="table"><caption>{cell(caption)}</caption>'
-        f'<thead role="rowgroup"><tr role="row">{columns}</tr></thead>'
-        f'<tbody role="rowgroup">{body}</tbody></table>'
-    )
+__all__ = ["matrix"]
 
 
 def matrix(
