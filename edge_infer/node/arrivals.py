@@ -10,8 +10,10 @@ association off: a sender that does not try again has missed nothing.
 
 import filecmp
 import itertools
+import logging
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -20,16 +22,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from edge_infer.errors import CannotWrite
+from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.names import shown_name
 from edge_infer.node.config import Complete, Limits
 from edge_infer.node.disk import flush_file, flush_folder, link_all
 from edge_infer.node.links import Break, Link
+from edge_infer.node.log import reason_of
 from edge_infer.node.marks import mark_broken, mark_cut, mark_open, remove_marks, take_over_marks
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.received import Received, series_of
 from edge_infer.node.spool import IMAGES, Round, Spool, Stage
 
 __all__ = ["Arrivals", "Arrived"]
+
+_LOG = logging.getLogger(__name__)
+
+#: So long a study waits that could not be read or moved on, such as for want of room.
+_AGAIN_S = 30.0
 
 
 class Arrived(StrEnum):
@@ -49,6 +58,7 @@ class Arrived(StrEnum):
 class _Incoming:
     last: float  # clock time of the last image, or of the last end of an association
     files: int = 0
+    not_before: float = 0.0  # clock time of the next try, after one that failed
     open: set[str] = field(default_factory=set)  # tokens
     links: list[Link] = field(default_factory=list)  # open, or ended well
     broken: dict[str, Break] = field(default_factory=dict)  # by token
@@ -77,6 +87,7 @@ class Arrivals:
         self._lock = threading.Lock()
         self._events = itertools.count(1)  # counts in one step, so no lock is waited for
         self._studies: dict[str, _Incoming] = {}
+        self._unread: dict[str, float] = {}  # not recovered yet: clock time of the next try, by key
         self._recover()
 
     def __len__(self) -> int:
@@ -108,6 +119,8 @@ class Arrivals:
         descriptor = -1
         with self._lock:
             link.sends(received)
+            if received.key in self._unread:
+                self._take_up(received.key)
             former = self._former(received)
             if former is None:
                 images = self._add(link, received)
@@ -159,34 +172,93 @@ class Arrivals:
             raise failures[0]
 
     def complete(self) -> list[Round]:
-        """Move the studies that are complete on to ``ready``, and those that stayed incomplete to ``failed``."""
+        """Move the studies that are complete on to ``ready``, and those that stayed incomplete to ``failed``.
+
+        One whose folder is harmed is tried again later, and holds up no other.
+        """
         moved: list[Round] = []
         with self._lock:
+            self._recover_rest()
             for key, study in list(self._studies.items()):
-                quiet = self._clock() - study.last
-                is_whole = not (study.broken or study.cut)
-                wait = self._complete.quiet_s if is_whole else self._complete.after_abort_s
-                if study.open or quiet < wait:
-                    continue
-                if study.files:
-                    moved.append(self._close(key, study))
-                else:  # its only image could not be written
-                    shutil.rmtree(self._folder(key), ignore_errors=True)
-                    del self._studies[key]
+                try:
+                    one = self._complete_one(key, study)
+                except (OSError, BrainError) as error:
+                    study.not_before = self._clock() + _AGAIN_S
+                    _LOG.error(
+                        "study %s cannot be moved on: %s; it is tried again", key, reason_of(error)
+                    )
+                else:
+                    moved += [] if one is None else [one]
         return moved
+
+    def _complete_one(self, key: str, study: _Incoming) -> Round | None:
+        """Move a study on if it is complete."""
+        if study.files and _is_gone(self._folder(key) / IMAGES):
+            self._drop(key, study)
+            return None
+        quiet = self._clock() - study.last
+        is_whole = not (study.broken or study.cut)
+        wait = self._complete.quiet_s if is_whole else self._complete.after_abort_s
+        if study.open or quiet < wait or self._clock() < study.not_before:
+            return None
+        if study.files:
+            return self._close(key, study)
+        shutil.rmtree(self._folder(key), ignore_errors=True)  # its only image could not be written
+        del self._studies[key]
+        return None
+
+    def _drop(self, key: str, study: _Incoming) -> None:
+        """Forget a study whose images somebody has removed; what an open association still sends is a part only."""
+        for link in study.links:
+            link.refused.add(key)
+        shutil.rmtree(self._folder(key), ignore_errors=True)
+        del self._studies[key]
+        _LOG.error("study %s is dropped: its images are gone from incoming; send it again", key)
 
     def _recover(self) -> None:
         for folder in self._spool.incoming.iterdir():
-            files = len(list((folder / IMAGES).glob("*"))) if (folder / IMAGES).is_dir() else 0
-            if not files:  # killed while it was made: nobody was told Success
-                shutil.rmtree(folder)
-                continue
-            study = _Incoming(last=self._clock(), files=files)
-            broken, cut = take_over_marks(folder)
-            series = _last_series(folder / IMAGES)
-            study.broken = dict.fromkeys(broken, Break(0, 0, series))
-            study.cut = dict.fromkeys(cut, Break(0, 0, series))
-            self._studies[folder.name] = study
+            self._unread[folder.name] = 0.0
+        self._recover_rest()
+
+    def _recover_rest(self) -> None:
+        """Take up what the last run left, as far as it can be read; try the rest again later."""
+        for key in [key for key, until in self._unread.items() if self._clock() >= until]:
+            try:
+                self._take_up(key)
+            except OSError as error:
+                self._unread[key] = self._clock() + _AGAIN_S
+                _LOG.error(
+                    "%s in incoming cannot be read: %s; it is tried again",
+                    shown_name(key),
+                    reason_of(error),
+                )
+
+    def _take_up(self, key: str) -> None:
+        """Take up a study that the last run left.
+
+        Raises:
+            OSError: It cannot be read now.
+        """
+        study = self._left(self._folder(key))
+        del self._unread[key]
+        if study is not None:
+            self._studies[key] = study
+
+    def _left(self, folder: Path) -> _Incoming | None:
+        """Read a study that the last run left; None if there is nothing in it."""
+        if _is_gone(folder) or not stat.S_ISDIR(folder.lstat().st_mode):  # no study
+            return None
+        images = folder / IMAGES
+        files = 0 if _is_gone(images) else len(list(images.iterdir()))
+        if not files:  # killed while it was made: nobody was told Success
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        broken, cut = take_over_marks(folder)
+        series = _last_series(images)
+        study = _Incoming(last=self._clock(), files=files)
+        study.broken = dict.fromkeys(broken, Break(0, 0, series))
+        study.cut = dict.fromkeys(cut, Break(0, 0, series))
+        return study
 
     def _folder(self, key: str) -> Path:
         return self._spool.incoming / key
@@ -210,6 +282,10 @@ class Arrivals:
             return None
         if study is None:
             study = self._create(received)
+        elif not study.files:  # a full disk may have kept its folder and its marks from being made
+            self._create(received)
+            for token in study.open:
+                mark_open(self._folder(received.key), token)
         self._seen(link, received.key)
         images = self._folder(received.key) / IMAGES
         received.file.rename(images / received.name)
@@ -217,7 +293,7 @@ class Arrivals:
         return images
 
     def _create(self, received: Received) -> _Incoming:
-        study = self._studies[received.key] = _Incoming(last=self._clock())
+        study = self._studies.setdefault(received.key, _Incoming(last=self._clock()))
         folder = self._folder(received.key)
         (folder / IMAGES).mkdir(parents=True, exist_ok=True)
         update_note(folder, study_instance_uid=received.study_instance_uid, first_image_at=now())
@@ -298,6 +374,17 @@ class Arrivals:
 _INCOMPLETE = (
     "an association broke off, or images were refused for want of room, and no later one ended well"
 )
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder is not there; one that cannot be looked at is."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _last_series(images: Path) -> str:

@@ -1,5 +1,6 @@
 """Studies that are complete get their answers, one after the other: from ``ready`` to ``results`` or ``failed``."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -8,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_infer.audit.log import AuditLog
-from edge_infer.errors import BrainError, CannotWrite, OutputError
+from edge_infer.errors import BrainError, CannotWrite
 from edge_infer.node.config import NodeConfig
+from edge_infer.node.log import reason_of
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.spool import Round, Spool
 from edge_infer.node.turns import Turns
@@ -29,7 +31,8 @@ _MAX_CRASHES = 3
 _MAX_INTERRUPTIONS = 20
 
 _PAUSE_S = 0.3
-#: So long a study waits that could not be begun or written, such as for want of room.
+#: So long a study waits that could not be begun or written, such as for want of room; and so long all wait if the
+#: process cannot start.
 _LATER_S = 30.0
 
 #: Codes that say nothing about the study: it waits until they are gone.
@@ -106,15 +109,21 @@ class Classifying:
         try:
             while not self._stop.is_set():
                 self._wake.clear()
-                one = self._next()
-                pause = _PAUSE_S
-                if one is not None:
-                    pause = self._guarded(one)
-                if pause:
+                pause = self._one_turn()
+                if pause and not self._stop.is_set():
                     self._wake.wait(pause)
         finally:
             if self._worker is not None:
                 self._worker.end()
+
+    def _one_turn(self) -> float:
+        """Classify whose turn it is; return how long to pause."""
+        try:
+            one = self._next()
+        except OSError as error:  # of the disk: no study is at fault
+            _LOG.error("studies wait: the spool cannot be read: %s", reason_of(error))
+            return _LATER_S
+        return _PAUSE_S if one is None else self._guarded(one)
 
     def _next(self) -> Round | None:
         """Return whose turn it is; one that could not be begun lets the others go first for a while."""
@@ -128,37 +137,57 @@ class Classifying:
         config = self._config
         return WorkerProcess(config.model, self._answering, self._stop.is_set, config.audit)
 
+    def _running_worker(self) -> WorkerProcess:
+        """Return the process that classifies; a new one if there is none, or it has answered enough.
+
+        Raises:
+            OSError: No process can be started.
+            BrainError: The bundle cannot be used now.
+            WorkerStopped: The node stops.
+        """
+        if self._worker is not None and self._worker.answered >= _STUDIES_PER_PROCESS:
+            self._worker.end()
+            self._worker = None
+        if self._worker is None:
+            self._worker = self._new_worker()
+        return self._worker
+
     def _guarded(self, one: Round) -> float:
         """Classify a round; return how long to pause."""
+        try:
+            worker = self._running_worker()  # before the study is touched, whose fault it is not
+        except WorkerStopped:
+            return 0.0
+        except (OSError, BrainError) as error:  # no memory for it, or a bundle that is gone
+            _LOG.error(
+                "studies wait: the process that classifies cannot start: %s", reason_of(error)
+            )
+            return _LATER_S
         self.busy_with = one.key
         try:
-            return self._classify(one)
+            return self._classify(one, worker)
         except WorkerStopped:
-            update_note(one.folder, started_at=None)  # this end is not the study's fault
+            _forget_start(one)
             return 0.0
-        except (OSError, BrainError) as error:  # of the disk, or a bundle that is gone
-            reason = error.code if isinstance(error, BrainError) else error.strerror
-            _LOG.error("study %s waits: %s", one.key, reason)
+        except (OSError, BrainError) as error:  # of the disk
+            _forget_start(one)
+            _LOG.error("study %s waits: %s", one.key, reason_of(error))
             self._later[one.name] = time.monotonic() + _LATER_S
             return _PAUSE_S
         finally:
             self.busy_with = ""
 
-    def _classify(self, one: Round) -> float:
+    def _classify(self, one: Round, worker: WorkerProcess) -> float:
         note = read_note(one.folder)
         interruptions = note.get("interruptions", 0)
-        if note.get("started_at") is not None:  # the node ended while it was at it
+        was_put_back = one.name in self._later  # by this node, which did not end
+        if note.get("started_at") is not None and not was_put_back:
             interruptions += 1
         if interruptions >= _MAX_INTERRUPTIONS:
             return self._fail(one, "interrupted", "the node ended each time it was classified")
         update_note(one.folder, started_at=now(), interruptions=interruptions or None)
-        if self._worker is None or self._worker.answered >= _STUDIES_PER_PROCESS:
-            if self._worker is not None:
-                self._worker.end()
-                self._worker = None
-            self._worker = self._new_worker()
         try:
-            answer = self._worker.ask(
+            answer = worker.ask(
                 self._request(one, note), timeout_s=self._config.limits.study_timeout_s
             )
         except TookTooLong:
@@ -195,7 +224,6 @@ class Classifying:
     def _settle(self, one: Round, note: dict[str, Any], answer: dict[str, Any]) -> float:
         if "error" in answer:
             if answer["error"] in _NOT_ITS_FAULT:
-                update_note(one.folder, started_at=None)
                 raise CannotWrite(answer["message"])
             return self._fail(one, answer["error"], answer["message"])
         refused = answer["refused"]
@@ -223,17 +251,19 @@ class Classifying:
 
     def _fail(self, one: Round, code: str, message: str, **values: Any) -> float:
         if self._log is not None:
-            try:
-                self._log.write([{"kind": "study", "input_sha256": None, "error": code}])
-            except OutputError:  # which is not the study's fault: it waits
-                update_note(one.folder, started_at=None)
-                raise
+            self._log.write([{"kind": "study", "input_sha256": None, "error": code}])
         update_note(
             one.folder, code=code, message=message, failed_at=now(), started_at=None, **values
         )
         self._spool.move(one, "failed")
         _LOG.error("study %s FAILED, %s: %s", one.key, code, message)
         return 0.0
+
+
+def _forget_start(one: Round) -> None:
+    """Note that the node did not end while it was at this study; if it cannot be noted, go on."""
+    with contextlib.suppress(OSError, BrainError):  # a full disk, or the round has moved on
+        update_note(one.folder, started_at=None)
 
 
 def _warnings(note: dict[str, Any]) -> list[str]:

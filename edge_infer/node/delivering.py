@@ -4,12 +4,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.errors import CannotWrite
 from edge_infer.node.config import Destination, NodeConfig
+from edge_infer.node.log import reason_of
 from edge_infer.node.notes import now, read_note, update_note
-from edge_infer.node.sending import RefusedByDestination, Unreachable, send
+from edge_infer.node.sending import DamagedResult, RefusedByDestination, Unreachable, send
 from edge_infer.node.spool import Round, Spool
 from edge_infer.node.turns import Turns
 
@@ -19,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 _PAUSE_S = 0.3
 
-#: So often an object may be refused, not only missed, until its study is given up.
+#: So often an object may be refused, or be found damaged, until its study is given up; to be missed does not count.
 _MAX_REFUSALS = 5
 
 _S_PER_H = 3600.0
@@ -66,6 +70,7 @@ class Delivering:
         self._turns = Turns("answered_at")
         self._all = Backoff(config.destination)
         self._each: dict[str, Backoff] = {}
+        self._refusals: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="delivering")
         self.problem = ""
         self.sent = 0
@@ -100,9 +105,13 @@ class Delivering:
             self._wake.clear()
             try:
                 is_done = self._deliver_one()
-            except (OSError, BrainError):  # of the disk
+            except OSError as error:  # of the disk
                 wait = self._all.failed()
-                _LOG.error("results wait: the spool cannot be written; next try in %.0f s", wait)
+                _LOG.error(
+                    "results wait: the spool cannot be read: %s; next try in %.0f s",
+                    reason_of(error),
+                    wait,
+                )
                 is_done = False
             if not is_done:
                 self._wake.wait(_PAUSE_S)
@@ -110,26 +119,42 @@ class Delivering:
     def _deliver_one(self) -> bool:
         """Deliver one round; return whether to go on at once."""
         waiting = self._turns.in_order(self._spool.rounds("results"))
-        self._each = {
-            name: wait for name, wait in self._each.items() if name in {x.name for x in waiting}
-        }
-        for one in waiting:
-            if self._is_too_old(one):
+        names = {one.name for one in waiting}
+        self._each = {name: wait for name, wait in self._each.items() if name in names}
+        self._refusals = Counter({name: n for name, n in self._refusals.items() if name in names})
+        due = self._due(waiting)
+        for one in due:
+            if self._guarded(one, self._is_too_old):
                 return True
-        if self._all.left_s:
+        if self._all.left_s or not due:
             return False
+        return self._guarded(due[0], self._deliver)
+
+    def _due(self, waiting: Sequence[Round]) -> list[Round]:
+        """Return the rounds without those that are put off, and without later rounds of the same studies."""
+        due: list[Round] = []
         blocked: set[str] = set()
         for one in waiting:
             own = self._each.get(one.name)
             if own is not None and own.left_s:
                 blocked.add(one.key)  # a later round of the study goes after it
             elif one.key not in blocked:
-                return self._deliver(one)
-        return False
+                due.append(one)
+        return due
+
+    def _guarded(self, one: Round, work: Callable[[Round], bool]) -> bool:
+        """Work on a round; whatever a harmed one brings about puts off this one, and no other."""
+        try:
+            return work(one)
+        except Exception as error:  # such as of the disk
+            self._put_off(
+                one, f"its results cannot be read or moved: {reason_of(error)}", logging.ERROR
+            )
+            return True
 
     def _deliver(self, one: Round) -> bool:
-        files = sorted(one.out.rglob("*.dcm"))
         try:
+            files = _results(one)
             send(self._config, files, one.name)
         except Unreachable as error:
             wait = self._all.failed()
@@ -138,7 +163,12 @@ class Delivering:
             return False
         except RefusedByDestination as error:
             self._all.worked()
-            self._refused(one, str(error))
+            why = f"the destination refuses its results: {error}"
+            self._refused(one, "refused_by_destination", why)
+            return True
+        except DamagedResult as error:
+            # Its answer is lost: without the time of it, a retry by hand makes it anew from the images.
+            self._refused(one, "damaged_result", str(error), answered_at=None)
             return True
         self._all.worked()
         self.problem = ""
@@ -149,32 +179,44 @@ class Delivering:
         _LOG.info("study %s delivered: %d objects", one.key, len(files))
         return True
 
-    def _refused(self, one: Round, why: str) -> None:
-        own = self._each.setdefault(one.name, Backoff(self._config.destination))
-        wait = own.failed()
-        if own.fails >= _MAX_REFUSALS:
-            self._give_up(
-                one, "refused_by_destination", f"the destination refuses its results: {why}"
-            )
-            return
-        update_note(one.folder, problem=why)
-        _LOG.warning(
-            "study %s: the destination refuses its results: %s; next try in %.0f s",
-            one.key,
-            why,
-            wait,
-        )
+    def _refused(self, one: Round, code: str, why: str, **values: Any) -> None:
+        """Try a round again later, or give it up if that was tried often enough."""
+        self._refusals[one.name] += 1
+        if self._refusals[one.name] >= _MAX_REFUSALS:
+            self._give_up(one, code, why, **values)
+        else:
+            self._put_off(one, why)
+
+    def _put_off(self, one: Round, why: str, level: int = logging.WARNING) -> None:
+        """Let a round wait, with those of the same study that come after it; the others go on."""
+        wait = self._each.setdefault(one.name, Backoff(self._config.destination)).failed()
+        _LOG.log(level, "study %s: %s; next try in %.0f s", one.key, why, wait)
+        with contextlib.suppress(OSError, CannotWrite):  # said in the log
+            update_note(one.folder, problem=why)
 
     def _is_too_old(self, one: Round) -> bool:
-        answered = read_note(one.folder).get("answered_at", now())
+        note = read_note(one.folder)
+        answered = note.get("answered_at", now())
         if now() - answered < self._config.destination.give_up_h * _S_PER_H:
             return False
-        self._give_up(
-            one, "not_delivered", self.problem or "the destination was not reached in time"
-        )
+        why = self.problem or note.get("problem") or "the destination was not reached in time"
+        self._give_up(one, "not_delivered", why)
         return True
 
-    def _give_up(self, one: Round, code: str, message: str) -> None:
-        update_note(one.folder, code=code, message=message, failed_at=now())
+    def _give_up(self, one: Round, code: str, message: str, **values: Any) -> None:
+        update_note(one.folder, code=code, message=message, failed_at=now(), **values)
         self._spool.move(one, "failed")
         _LOG.error("study %s FAILED, %s: %s", one.key, code, message)
+
+
+def _results(one: Round) -> list[Path]:
+    """Return what is to be delivered of a round.
+
+    Raises:
+        DamagedResult: Something of it is not there any more.
+    """
+    files = sorted(one.out.rglob("*.dcm"))
+    wanted = max(1, read_note(one.folder).get("objects", 0))
+    if len(files) < wanted:
+        raise DamagedResult(f"only {len(files)} of its {wanted} results are left in the spool")
+    return files

@@ -6,10 +6,11 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from edge_infer.errors import BrainError
 from edge_infer.names import shown_name
 from edge_infer.node.quiet import silence_dicom
 
-__all__ = ["log_to_stderr"]
+__all__ = ["log_to_stderr", "reason_of"]
 
 
 class _OneLine(logging.Formatter):
@@ -33,6 +34,15 @@ def log_to_stderr() -> None:
     logger.propagate = False
     logger.setLevel(logging.INFO)
     threading.excepthook = _say_where
+
+
+def reason_of(error: Exception) -> str:
+    """Return what may be logged of an error: its code, what the system says, or its kind; never its text."""
+    if isinstance(error, BrainError):
+        return error.code
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    return type(error).__name__
 
 
 def _say_where(arguments: threading.ExceptHookArgs) -> None:

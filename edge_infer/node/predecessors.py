@@ -22,7 +22,7 @@ def name_predecessors(files: Iterable[Path], predecessors: Sequence[Path]) -> No
 
     from edge_infer.structured.document import as_file
 
-    former = [pydicom.dcmread(path) for path in predecessors if _is_report(path)]
+    former = [report for path in predecessors if (report := _report_in(path)) is not None]
     known = {str(one.SOPInstanceUID) for one in former}
     for path in files:
         if not _is_report(path):
@@ -34,6 +34,16 @@ def name_predecessors(files: Iterable[Path], predecessors: Sequence[Path]) -> No
         if replaced:
             report.PredecessorDocumentsSequence = [_reference(one) for one in replaced]
             write_bytes_atomically(path, as_file(report))
+
+
+def _report_in(path: Path) -> Any:
+    """Return the report in a file; None if it holds none, or is gone or damaged: no study fails for an earlier one."""
+    import pydicom
+
+    try:
+        return pydicom.dcmread(path) if _is_report(path) else None
+    except Exception:  # whatever a damaged file brings about
+        return None
 
 
 def _is_report(path: Path) -> bool:

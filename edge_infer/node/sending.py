@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ from edge_infer.node.contexts import EXPLICIT, IMPLICIT, VERIFICATION
 from edge_infer.node.socket_guard import send_at_once
 from edge_infer.node.tls import client_context
 
-__all__ = ["RefusedByDestination", "Unreachable", "echo", "require_destination", "send"]
+__all__ = [
+    "DamagedResult",
+    "RefusedByDestination",
+    "Unreachable",
+    "echo",
+    "require_destination",
+    "send",
+]
 
 _CONNECT_TIMEOUT_S, _ANSWER_TIMEOUT_S = 10.0, 120.0
 
@@ -26,6 +33,10 @@ class Unreachable(Exception):
 
 class RefusedByDestination(Exception):
     """The destination does not want this object; the message is made of fixed words and numbers."""
+
+
+class DamagedResult(Exception):
+    """A result is not what was written, so nothing is sent; the message is made of fixed words and numbers."""
 
 
 def send(config: NodeConfig, files: Sequence[Path], name: str) -> None:
@@ -39,15 +50,18 @@ def send(config: NodeConfig, files: Sequence[Path], name: str) -> None:
     Raises:
         Unreachable: Try again later.
         RefusedByDestination: Trying again helps little.
+        DamagedResult: A file is no DICOM object any more.
+        OSError: A file cannot be read.
     """
     folder = config.destination.folder
     if folder is not None:
-        _write(folder / name, files)
+        _write(folder / name, {path.name: path.read_bytes() for path in files})
         return
-    contexts = {_context_of(path) for path in files}
+    objects = [_read(path) for path in files]  # all first: a damaged one cuts no association
+    contexts = {_context_of(one) for one in objects}
     with _associated(config, sorted(contexts)) as association:
-        for number, path in enumerate(files, start=1):
-            _send_one(association, path, number)
+        for number, one in enumerate(objects, start=1):
+            _send_one(association, one, number)
 
 
 def echo(config: NodeConfig) -> None:
@@ -62,24 +76,24 @@ def echo(config: NodeConfig) -> None:
             raise Unreachable("the destination does not answer C-ECHO with success")
 
 
-def _write(target: Path, files: Sequence[Path]) -> None:
+def _write(target: Path, files: Mapping[str, bytes]) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replace_folder_atomically(_free_name(target, files)) as folder:
-            for path in files:
-                (folder / path.name).write_bytes(path.read_bytes())
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
     except OSError as error:
         raise Unreachable(f"the folder cannot be written: {error.strerror}") from None
     except BrainError as error:
         raise Unreachable(f"the folder cannot be written: {error.code}") from None
 
 
-def _free_name(target: Path, files: Sequence[Path]) -> Path:
+def _free_name(target: Path, files: Collection[str]) -> Path:
     """Return a folder that is not there, or holds just these files, whose names hold their UIDs.
 
     The spool forgets a study in time, and then begins to count its rounds anew.
     """
-    wanted = {path.name for path in files}
+    wanted = set(files)
     for number in count(2):
         if not target.exists() or {path.name for path in target.iterdir()} == wanted:
             break
@@ -87,11 +101,26 @@ def _free_name(target: Path, files: Sequence[Path]) -> Path:
     return target
 
 
-def _context_of(path: Path) -> tuple[str, str]:
-    """Return SOP class and transfer syntax of a file."""
+def _read(path: Path) -> Any:
+    """Read a result, with all that is needed to send it."""
     import pydicom
 
-    meta = pydicom.filereader.read_file_meta_info(path)
+    found = None
+    try:
+        found = pydicom.dcmread(path)
+        is_whole = all((*_context_of(found), found.SOPClassUID, found.SOPInstanceUID))
+    except (OSError, MemoryError):  # says nothing about the content
+        raise
+    except Exception:  # whatever a damaged file brings about
+        is_whole = False
+    if not is_whole:
+        raise DamagedResult("a result in the spool is damaged")
+    return found
+
+
+def _context_of(found: Any) -> tuple[str, str]:
+    """Return SOP class and transfer syntax of an object."""
+    meta = found.file_meta
     return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
 
 
@@ -109,7 +138,10 @@ def _associated(config: NodeConfig, contexts: Sequence[tuple[str, str]]) -> Iter
             sop_class, [EXPLICIT, IMPLICIT] if syntax == EXPLICIT else [syntax]
         )
     tls = config.tls
-    arguments = (client_context(tls), destination.host) if tls and tls.send else None
+    try:
+        arguments = (client_context(tls), destination.host) if tls and tls.send else None
+    except BrainError as error:  # a key that is gone: no results are at fault
+        raise Unreachable(f"TLS cannot be used: {error.code}") from None
     association = entity.associate(
         _address(destination),
         destination.port,
@@ -143,11 +175,8 @@ def _why_not(association: Any) -> str:
     return "the destination cannot be reached"
 
 
-def _send_one(association: Any, path: Path, number: int) -> None:
-    import pydicom
-
+def _send_one(association: Any, dataset: Any, number: int) -> None:
     try:
-        dataset = pydicom.dcmread(path)
         status = association.send_c_store(dataset, msg_id=1 + number % 65535)
     except RuntimeError:
         raise Unreachable("the destination broke the association off") from None
@@ -175,7 +204,7 @@ def require_destination(config: NodeConfig) -> str:
     if destination.folder is not None:
         shown = shown_name(destination.folder)
         try:
-            _write(destination.folder / ".brain-node-check", [])
+            _write(destination.folder / ".brain-node-check", {})
             (destination.folder / ".brain-node-check").rmdir()
         except (Unreachable, OSError):
             raise CannotWrite(

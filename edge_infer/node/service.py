@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from edge_infer.atomic import write_bytes_atomically
@@ -16,6 +17,7 @@ from edge_infer.node.classifying import Classifying
 from edge_infer.node.config import NodeConfig
 from edge_infer.node.delivering import Delivering
 from edge_infer.node.keeping import tidy
+from edge_infer.node.log import reason_of
 from edge_infer.node.notes import now, read_note
 from edge_infer.node.receiver import Receiver
 from edge_infer.node.spool import Spool
@@ -102,18 +104,22 @@ class NodeService:
                 if not thread.is_alive:
                     raise InferenceFailed("a thread of the node has ended", hint="see its log")
             board.receiver.prune()
-            try:
-                board.move_complete()
-                if time.monotonic() >= next_tidy:
-                    tidy(board.spool, self._config.keep)
-                    board.admission.measure()
-                    next_tidy = time.monotonic() + _TIDY_S
-                if time.monotonic() >= next_status:
-                    board.write("running")
-                    next_status = time.monotonic() + _STATUS_S
-            except (OSError, BrainError) as error:  # a full disk: go on as soon as there is room
-                _LOG.error("the spool cannot be written: %s", getattr(error, "code", error))
-                self._stop.wait(_TICK_S * 8)
+            self._tried("studies", board.move_complete)
+            if time.monotonic() >= next_tidy:
+                self._tried("tidying", board.tidy)
+                self._tried("measuring", board.admission.measure)
+                next_tidy = time.monotonic() + _TIDY_S
+            if time.monotonic() >= next_status:
+                self._tried("status", board.write_running)
+                next_status = time.monotonic() + _STATUS_S
+
+    def _tried(self, what: str, work: Callable[[], None]) -> None:
+        """Do a part of the work; where the disk is full or harmed, the other parts are done all the same."""
+        try:
+            work()
+        except (OSError, BrainError) as error:
+            _LOG.error("%s: the spool cannot be used: %s", what, reason_of(error))
+            self._stop.wait(_TICK_S * 8)
 
 
 class _Board:
@@ -150,6 +156,14 @@ class _Board:
                 f", {late} of them late: round {one.number}" if late else "",
             )
             self.classifying.wake()
+
+    def tidy(self) -> None:
+        """Remove what has been kept long enough."""
+        tidy(self.spool, self._config.keep)
+
+    def write_running(self) -> None:
+        """Write that the node runs."""
+        self.write("running")
 
     def write(self, state: str) -> None:
         """Write the status file."""

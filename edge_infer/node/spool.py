@@ -5,7 +5,7 @@
     results/KEY.1/      answered: waits for the destination
     sent/KEY.1/         delivered
     failed/KEY.1/       given up; its note says why
-    partial/            objects that are being received, and files that are being written
+    partial/            objects that are being received, and rounds that are being removed
 
 ``KEY.2`` is a second round: images that came after the first was complete. A round moves by one rename, so it is in
 exactly one folder, whenever the machine stops.
@@ -14,6 +14,7 @@ exactly one folder, whenever the machine stops.
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,11 +152,18 @@ class Spool:
         return Round(key=key, number=number, stage=stage, folder=target)
 
     def remove(self, one: Round) -> None:
-        """Remove a round with all of its files."""
-        shutil.rmtree(one.folder)
+        """Remove a round with all of its files; what a kill or an error leaves of it is swept from ``partial``.
+
+        Raises:
+            OSError: Some of it could not be removed now.
+        """
+        # Out of its stage in one step: what is left of it must not count as a round, or as one that has just come.
+        gone = self.partial / f"{one.name}.{secrets.token_hex(8)}"
+        one.folder.rename(gone)
         self._numbers.get(one.key, set()).discard(one.number)
         if not self._numbers.get(one.key):
             self._numbers.pop(one.key, None)
+        shutil.rmtree(gone)
 
     def move(self, one: Round, stage: Stage) -> Round:
         """Move a round to another stage, in one step."""

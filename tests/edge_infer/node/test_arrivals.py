@@ -1,7 +1,9 @@
 """When a study is complete, with a clock that the test moves; and what a start after a kill makes of the disk."""
 
+import dataclasses
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from edge_infer.node.notes import read_note
 from edge_infer.node.received import Received
 from edge_infer.node.spool import Spool, key_of
 
-KEY = key_of("1.2.3", "patient")
+KEY, OTHER = key_of("1.2.3", "patient"), key_of("1.2.4", "patient")
 
 
 class Clock:
@@ -409,3 +411,87 @@ def test_an_image_that_could_not_be_written_is_refused_and_leaves_no_empty_study
 
 def full(_folder: object) -> None:
     raise OSError(28, "full")
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_study_whose_folder_vanished_is_dropped_and_holds_up_no_other(
+    arrivals: Arrivals, spool: Spool, clock: Clock, is_open: bool
+) -> None:
+    links = arrivals.begin(), arrivals.begin()
+    arrivals.store(links[0], image(spool, "a"))
+    arrivals.store(links[1], dataclasses.replace(image(spool, "b"), key=OTHER))
+    for link in links[is_open:]:
+        arrivals.end(link, well=True)
+    shutil.rmtree(spool.incoming / KEY)
+    clock.time += 11
+    assert [one.key for one in arrivals.complete()] == [OTHER]
+    assert KEY not in arrivals
+
+
+def test_what_an_open_association_sends_after_its_study_was_dropped_is_not_taken_for_whole(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    shutil.rmtree(spool.incoming / KEY)
+    assert arrivals.complete() == []
+    assert arrivals.store(link, image(spool, "b")) is Arrived.STORED
+    arrivals.end(link, well=True)
+    clock.time += 101
+    (one,) = arrivals.complete()
+    assert (one.stage, read_note(one.folder)["code"]) == ("failed", "incomplete")
+
+
+def test_a_study_that_cannot_be_moved_on_holds_up_no_other_and_is_tried_again(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.store(link, dataclasses.replace(image(spool, "b"), key=OTHER))
+    arrivals.end(link, well=True)
+    clock.time += 11
+
+    def flush(folder: Path) -> None:
+        if KEY in str(folder):
+            full(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.flush_folder", flush)
+        assert [one.key for one in arrivals.complete()] == [OTHER]
+    assert arrivals.complete() == []  # not at once
+    clock.time += 31
+    assert [one.key for one in arrivals.complete()] == [KEY]
+
+
+def test_what_cannot_be_read_at_the_start_holds_up_nothing_and_is_tried_again(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    (spool.incoming / "no study").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.take_over_marks", full)
+        after = reopened(spool, clock)
+        with pytest.raises(OSError, match="full"):  # what is known of it must not be lost
+            after.store(after.begin(), image(spool, "b"))
+    clock.time += 31
+    assert after.complete() == []
+    clock.time += 11
+    assert [one.stage for one in after.complete()] == ["ready"]
+    assert [path.name for path in spool.incoming.iterdir()] == ["no study"]
+
+
+def test_a_study_whose_folder_could_not_be_made_is_made_with_the_next_image(
+    arrivals: Arrivals, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.flush_folder", full)
+        with pytest.raises(OSError, match="full"):
+            arrivals.store(link, image(spool, "a"))
+    arrivals.refused(link, image(spool, "a"))
+    shutil.rmtree(spool.incoming / KEY)
+    assert arrivals.store(link, image(spool, "b")) is Arrived.STORED
+    names = {path.name.partition("-")[0] for path in (spool.incoming / KEY).iterdir()}
+    assert names == {"images", "note.json", "open"}

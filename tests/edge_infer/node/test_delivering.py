@@ -1,15 +1,23 @@
 """Results go to the destination, whatever it does: it is down, is full, refuses; or it is a folder."""
 
+import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pydicom
 import pytest
 from node_runs import Destination, Node, study, wait_for
+from pydicom.dataset import Dataset
 from stub_node import answer_study, load_classifier
 
-from edge_infer.node.config import read_config
-from edge_infer.node.sending import Unreachable, send
+from edge_infer.node.config import Tls, read_config
+from edge_infer.node.delivering import Delivering
+from edge_infer.node.notes import now, read_note, update_note
+from edge_infer.node.retrying import retry_failed
+from edge_infer.node.sending import Unreachable, echo, send
+from edge_infer.node.spool import Round, Spool
 
 # pynetdicom leaves sockets of associations that broke to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -106,3 +114,76 @@ def test_other_results_under_a_name_that_is_used_again_replace_nothing(
         send(config, files, "KEY.1")
     found = {path.name: [x.name for x in path.iterdir()] for path in (tmp_path / "out").iterdir()}
     assert found == {"KEY.1": [capture.name], "KEY.1-2": ["other.dcm"]}
+
+
+QUICK = {"retry_first_s": 0.1, "retry_most_s": 0.1}
+
+
+def answered(spool: Spool, key: str, result: bytes | None) -> Round:
+    """A round that waits for the destination; a result None cannot be read."""
+    folder = spool.incoming / key
+    (folder / "images").mkdir(parents=True)
+    file = folder / "out" / "result.dcm"
+    file.parent.mkdir()
+    if result is None:
+        file.mkdir()
+    else:
+        file.write_bytes(result)
+    update_note(folder, answered_at=now(), objects=1)
+    return spool.entered(key, 1, "results", folder)
+
+
+@contextlib.contextmanager
+def takes_all(*_arguments: object) -> Iterator[SimpleNamespace]:
+    answer = Dataset()
+    answer.Status = 0
+    yield SimpleNamespace(send_c_store=lambda *_arguments, **_options: answer)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", "gone"])
+def test_a_damaged_result_holds_up_no_other_and_is_made_anew_when_told_so(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | str
+) -> None:
+    monkeypatch.setattr("edge_infer.node.sending._associated", takes_all)
+    config = read_config(Node(tmp_path, destination=QUICK).config)
+    with Spool.opened(config.receive.spool) as spool:
+        bad = answered(spool, "a" * 16, content if isinstance(content, bytes) else b"")
+        if content == "gone":
+            (bad.out / "result.dcm").unlink()
+        good = answered(spool, "b" * 16, capture.read_bytes())
+        delivering = Delivering(config, spool)
+        wait_for(lambda: delivering._deliver_one() and spool.rounds("failed"), seconds=5)
+        (failed,), (sent,) = spool.rounds("failed"), spool.rounds("sent")
+        assert (failed.name, sent.name) == (bad.name, good.name)
+        assert read_note(failed.folder)["code"] == "damaged_result"
+        retry_failed(spool.folder, None)
+        assert [one.name for one in spool.rounds("ready")] == [bad.name]  # answered anew
+
+
+@pytest.mark.parametrize("destination", [QUICK, {"folder": "out", **QUICK}])
+def test_a_result_that_cannot_be_read_now_holds_up_no_other_and_waits(
+    tmp_path: Path,
+    capture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    destination: dict[str, object],
+) -> None:
+    monkeypatch.setattr("edge_infer.node.delivering._MAX_REFUSALS", 1)  # it counts as none
+    monkeypatch.setattr("edge_infer.node.sending._associated", takes_all)
+    config = read_config(Node(tmp_path, destination=destination).config)
+    with Spool.opened(config.receive.spool) as spool:
+        bad = answered(spool, "a" * 16, None)
+        good = answered(spool, "b" * 16, capture.read_bytes())
+        delivering = Delivering(config, spool)
+        wait_for(lambda: delivering._deliver_one() and spool.rounds("sent"), seconds=5)
+        assert [one.name for one in spool.rounds("results")] == [bad.name]
+        assert [one.name for one in spool.rounds("sent")] == [good.name]
+        assert delivering.retry_in_s == 0
+        assert "cannot be read" in read_note(spool.rounds("results")[0].folder)["problem"]
+
+
+def test_a_tls_key_that_is_gone_is_not_the_fault_of_the_results(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.pem"
+    tls = Tls(certificate=gone, key=gone, ca=gone, send=True)
+    config = replace(read_config(Node(tmp_path).config), tls=tls)
+    with pytest.raises(Unreachable, match="TLS cannot be used"):
+        echo(config)

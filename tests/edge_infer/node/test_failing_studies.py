@@ -3,11 +3,20 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from dicom_files import uid_of
 from node_runs import Destination, Node, study, wait_for
+
+from edge_infer.errors import BundleIntegrity, CannotWrite
+from edge_infer.node.classifying import Classifying
+from edge_infer.node.config import read_config
+from edge_infer.node.notes import now, read_note, update_note
+from edge_infer.node.predecessors import name_predecessors
+from edge_infer.node.service import NodeService
+from edge_infer.node.spool import Spool
 
 # pynetdicom leaves sockets of associations that broke to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -129,6 +138,91 @@ def test_a_stop_in_the_middle_of_a_study_leaves_it_to_the_next_start(
     wait_for(lambda: folder_of(node, "sent", "interrupted"), what="sending")
     (result,) = [x for x in pacs.objects.values() if x.StudyInstanceUID == uid_of("interrupted")]
     assert pacs.came[result.SOPInstanceUID] == 1
+
+
+@pytest.fixture
+def classifying(tmp_path: Path) -> Iterator[Classifying]:
+    """Not started; a study waits for it."""
+    config = read_config(Node(tmp_path).config)
+    with Spool.opened(config.receive.spool) as spool:
+        made = spool.incoming / ("a" * 16)
+        (made / "images").mkdir(parents=True)
+        update_note(made, complete_at=now())
+        spool.entered(made.name, 1, "ready", made)
+        yield Classifying(config, spool, "stub_node", lambda: None)
+
+
+@pytest.mark.parametrize("error", [BundleIntegrity("changed"), OSError(12, "no memory")])
+def test_where_the_process_cannot_start_all_studies_wait(
+    classifying: Classifying, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(classifying, "_new_worker", fails)
+    for _ in range(25):
+        assert classifying._one_turn() == 30.0
+    (one,) = classifying._spool.rounds("ready")
+    assert set(read_note(one.folder)) == {"complete_at"}
+
+
+@pytest.mark.parametrize("can_be_noted", [True, False])
+def test_a_study_that_is_put_back_for_want_of_room_was_not_interrupted(
+    classifying: Classifying, monkeypatch: pytest.MonkeyPatch, can_be_noted: bool
+) -> None:
+    answer = {"error": "cannot_write", "message": "full"}
+    worker = SimpleNamespace(answered=0, ask=lambda *_request, **_options: answer)
+    monkeypatch.setattr(classifying, "_new_worker", lambda: worker)
+    monkeypatch.setattr("edge_infer.node.classifying._LATER_S", 0.0)
+
+    def note(folder: Path, **values: Any) -> None:
+        if not can_be_noted and values == {"started_at": None}:
+            raise CannotWrite("full")
+        update_note(folder, **values)
+
+    monkeypatch.setattr("edge_infer.node.classifying.update_note", note)
+    for _ in range(25):
+        classifying._one_turn()
+    (one,) = classifying._spool.rounds("ready")
+    assert "interruptions" not in read_note(one.folder)
+
+
+def test_a_part_of_the_work_that_fails_keeps_no_other_from_being_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_infer.node.service._TICK_S", 0.01)
+    service = NodeService(read_config(Node(tmp_path).config))
+    done: list[str] = []
+
+    def fails() -> None:
+        raise OSError(5, "broken")
+
+    def write() -> None:
+        done.append("status")
+        service.stop()
+
+    alive = SimpleNamespace(is_alive=True)
+    board: Any = SimpleNamespace(
+        classifying=alive,
+        delivering=alive,
+        receiver=SimpleNamespace(prune=lambda: None),
+        admission=SimpleNamespace(measure=lambda: done.append("measured")),
+        move_complete=fails,
+        tidy=fails,
+        write_running=write,
+    )
+    service._loop(board)
+    assert done == ["measured", "status"]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", None])
+def test_an_earlier_report_that_is_damaged_or_gone_fails_no_later_one(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    former = tmp_path / "former.dcm"
+    if content is not None:
+        former.write_bytes(content)
+    name_predecessors([], [former])
 
 
 def test_a_full_spool_refuses_everything(node: Node) -> None:

@@ -1,5 +1,7 @@
 """How long files stay, and how long tries wait."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,39 @@ def test_images_may_stay_longer_than_results(spool: Spool) -> None:
     one = finished(spool, "sent", hours=3)
     tidy(spool, Keep(images_h=9, results_h=2))
     assert {path.name for path in one.folder.iterdir()} == {"images", "note.json"}
+
+
+def test_what_a_kill_has_left_of_images_is_removed(spool: Spool) -> None:
+    one = finished(spool, "sent", hours=2.1)
+    one.images.rename(one.folder / "images.gone")
+    tidy(spool, KEEP)
+    assert {path.name for path in one.folder.iterdir()} == {"out", "note.json"}
+
+
+def test_a_round_that_cannot_be_tidied_holds_up_no_other(spool: Spool) -> None:
+    first, second = (finished(spool, "sent", hours=2.1) for _ in range(2))
+    (first.folder / "images.gone").touch()  # the images cannot be moved there
+    tidy(spool, KEEP)
+    assert (first.images.is_dir(), second.images.is_dir()) == (True, False)
+
+
+def test_what_is_left_of_a_round_that_was_removed_is_no_round_and_is_swept(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = finished(spool, "failed", hours=4)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", broken)
+        tidy(spool, KEEP)
+    assert not one.folder.exists()
+    assert spool.rounds_of(one.key) == []
+    (left,) = spool.partial.iterdir()
+    os.utime(left, (0, 0))
+    tidy(spool, KEEP)
+    assert not left.exists()
+
+
+def broken(*_arguments: object, **_options: object) -> None:
+    raise OSError(5, "broken")
 
 
 def test_a_number_is_not_used_again_while_a_later_round_is_there(spool: Spool) -> None:
