@@ -457,8 +457,7 @@ class Classifier:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        sources = state["trust"]
-        trusted = None if sources is None else TrustedKeys.read(sources)
+        trusted = _trusted_here(state["trust"])
         bundle = load_bundle(Path(state["path"]), trusted=trusted)
         if bundle.manifest["manifest_sha256"] != state["manifest_sha256"]:
             raise BundleIntegrity(
@@ -468,6 +467,18 @@ class Classifier:
         self.__init__(bundle, **state["options"])  # type: ignore[misc]  # pickle gives an empty object
         self._trusted = trusted
         self._keeps_seen, self._keeps_embedding = state["keeps"]
+
+
+def _trusted_here(sources: Iterable[Sequence[str]] | None) -> TrustedKeys | None:
+    """Return the keys that count in this process for a classifier of another one.
+
+    The policy of that process came along, but this one may have a policy of its own: a key must be in all of them.
+    """
+    policy = trusted_keys(None)
+    if sources is None:
+        return policy
+    own = () if policy is None else policy.sources
+    return TrustedKeys.read(dict.fromkeys([*own, *map(tuple, sources)]))
 
 
 def _predictions(outcomes: Iterator[Outcome]) -> Iterator[Prediction]:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from wheels import facts, faults
 
 from edge_infer.bundle import load_bundle, shipped_bundle_path
+from edge_infer.signature.verify import signature_path
 from export.ml_bom import ml_bom
 
 _TOP = Path(__file__).resolve().parents[2]
@@ -57,6 +58,8 @@ def main() -> None:
     parser.add_argument("--python", default="3.11", help="version of Python on the workstations")
     parser.add_argument("--bundle", type=Path, help="a bundle beside the one in the package")
     options = parser.parse_args()
+    if options.bundle is not None and options.bundle.name in ("", ".."):
+        parser.error(f"--bundle is {options.bundle}: name the folder itself, such as bundles/NAME")
     extras = tuple(options.extras.split(","))
     if set(extras) - set(EXTRAS) or "cpu" not in extras:
         parser.error(
@@ -148,10 +151,19 @@ def _documents(kit: Path, own: Path, bundle: Path | None) -> None:
     for name, folder in bundles.items():
         (kit / f"ml-bom-{name}.cdx.json").write_bytes(rendered(ml_bom(load_bundle(folder))))
     if bundle:
-        shutil.copytree(bundle, kit / "bundles" / bundle.name)
+        _pack_bundle(bundle, kit / "bundles")
     shutil.copy(here / "install.py", kit)
     for page in ("docs/soup.md", "LICENSE"):
         shutil.copy(_TOP / page, kit)
+
+
+def _pack_bundle(bundle: Path, into: Path) -> None:
+    """Copy a bundle, and the signature that lies beside it where it was signed."""
+    packed = _made(into) / bundle.name
+    shutil.copytree(bundle, packed)
+    signature = signature_path(bundle)
+    if signature.exists():
+        shutil.copy(signature, signature_path(packed))
 
 
 def _sums(kit: Path) -> None:

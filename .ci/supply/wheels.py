@@ -3,8 +3,10 @@
     python .ci/supply/wheels.py FOLDER
 
 pip runs no code of a wheel when it installs it (PEP 427); an sdist runs its own. So a kit holds wheels alone. Python
-runs the lines of a ``.pth`` file that begin with ``import``, and ``sitecustomize``, at each start (docs of ``site``).
-Exit status 1 if there is anything of the kind, or a file that is no wheel.
+runs the lines of a ``.pth`` file that begin with ``import``, ``sitecustomize`` and ``usercustomize``, and from 3.15 on
+what a ``.start`` file names, at each start (docs of ``site``). They are looked for in all folders of a wheel: those of
+``NAME.data`` are installed elsewhere, and a ``.pth`` file can add any folder to the path. Exit status 1 if there is
+anything of the kind, or a file that is no wheel.
 """
 
 import argparse
@@ -14,7 +16,8 @@ from pathlib import Path, PurePosixPath
 
 __all__ = ["facts", "faults"]
 
-_AT_START = {"sitecustomize.py", "usercustomize.py"}
+#: Modules, of whatever ending, or packages.
+_AT_START = {"sitecustomize", "usercustomize"}
 
 
 def faults(path: Path) -> list[str]:
@@ -24,16 +27,25 @@ def faults(path: Path) -> list[str]:
     found = []
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            inner = PurePosixPath(name)
-            if inner.suffix == ".pth":
-                lines = archive.read(name).decode(errors="replace").splitlines()
-                if any(line.startswith(("import ", "import\t")) for line in lines):
-                    found.append(f"{path.name}: {name} runs at each start of Python")
-            if inner.name in _AT_START and len(inner.parts) == 1:
+            inner = PurePosixPath(name.replace("\\", "/"))  # as Windows reads it
+            if _runs_at_start(inner) or (
+                inner.name.endswith(".pth") and _imports(archive.read(name))
+            ):
                 found.append(f"{path.name}: {name} runs at each start of Python")
             if inner.is_absolute() or ".." in inner.parts:
                 found.append(f"{path.name}: {name} leaves the folder of packages")
     return found
+
+
+def _runs_at_start(inner: PurePosixPath) -> bool:
+    is_module = any(part.partition(".")[0] in _AT_START for part in inner.parts)
+    return is_module or inner.name.endswith(".start")
+
+
+def _imports(paths: bytes) -> bool:
+    """Whether a line of a ``.pth`` file is run."""
+    lines = paths.decode("utf-8-sig", errors="replace").splitlines()
+    return any(line.lstrip().startswith(("import ", "import\t")) for line in lines)
 
 
 def facts(path: Path) -> dict[str, str]:

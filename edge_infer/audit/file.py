@@ -7,6 +7,7 @@ append at the same time is flushed together.
 import errno
 import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,9 @@ __all__ = ["MAX_BYTES", "AuditFile"]
 
 #: A file is rotated before it grows beyond this: some 70,000 records.
 MAX_BYTES = 64 * 2**20
+
+#: How long a file is tried to be moved that other programs have open, where that keeps it from being moved.
+_MOVED_WITHIN_S, _PAUSE_S = 10.0, 0.01
 
 Entry = Mapping[str, Any]
 
@@ -93,8 +97,7 @@ class AuditFile:
         """
         with self._writing:
             try:
-                with locked_file(self._path) as descriptor:
-                    moved = self._move_away(self._ready(descriptor))
+                moved = self._moved()
                 self._write([])
             except OSError as error:
                 raise self._cannot_write(error) from error
@@ -203,6 +206,27 @@ class AuditFile:
             data, link_after = _lines([fields], former)
             size = _append(descriptor, tail.size, data, cut=True)
         return Tail(size=size, link=link_after, number=tail.number)
+
+    def _moved(self) -> Path:
+        """Give the file its number, under its lock where that can be, else just after it was closed."""
+        deadline = time.monotonic() + _MOVED_WITHIN_S
+        while True:
+            with locked_file(self._path) as descriptor:
+                tail = self._ready(descriptor)
+                if self._can_move:
+                    return self._move_away(tail)
+            try:
+                # What another process appends just now moves along. If it rotates just now, its file of this number
+                # is there, which Windows does not overwrite.
+                return self._move_away(tail)
+            except PermissionError as error:
+                if time.monotonic() > deadline:
+                    raise CannotWrite(
+                        f"{shown_name(self._given)}: cannot be rotated: Windows renames no file that a program has "
+                        f"open, and for {_MOVED_WITHIN_S:g} s one had ({error.strerror})",
+                        hint="end what reads or writes the log, then rotate it again; it is as it was",
+                    ) from error
+            time.sleep(_PAUSE_S)
 
     def _move_away(self, tail: Tail) -> Path:
         target = rotated_path(self._path, tail.number)

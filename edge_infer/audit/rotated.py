@@ -1,5 +1,6 @@
 """The files of a log: ``FILE`` is written to, ``FILE.000001``, ``FILE.000002`` ... are older, the newest last."""
 
+import os
 import re
 from pathlib import Path
 
@@ -30,5 +31,10 @@ def rotated_files(path: Path) -> list[Path]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return all files of a log, the oldest first."""
-    return [*rotated_files(path), path]
+    """Return all files of a log, the oldest first.
+
+    Where the file is a link, they lie beside the file that it leads to, since that is the one that is written to.
+    """
+    is_link = os.path.islink(path)  # noqa: PTH114 -- Path.is_symlink raises in a folder that may not be entered
+    real = Path(os.path.realpath(path)) if is_link else path
+    return [*rotated_files(real), real]

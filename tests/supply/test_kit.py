@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from kit import _pack_bundle
 from lock import EXTRAS, LOCK, names
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -17,6 +18,7 @@ from sbom import rendered, sbom_of_wheels
 from wheels import faults
 
 from edge_infer.bundle import load_bundle, shipped_bundle_path
+from edge_infer.signature.verify import signature_path
 from export.ml_bom import ml_bom
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,59 @@ def test_a_wheel_that_only_holds_modules_passes(tmp_path: Path) -> None:
 def test_a_wheel_that_runs_at_each_start_is_named(tmp_path: Path, file: str) -> None:
     (fault,) = faults(wheel(tmp_path, "bad", **{file: "import os; os.system('true')\n"}))
     assert file.replace("__", ".") in fault
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "bad-1.0.data/purelib/sitecustomize.py",
+        "bad-1.0.data/platlib/usercustomize.py",
+        "bad-1.0.data/purelib/hook.pth",
+        "bad-1.0.data/data/lib/python3.11/site-packages/hook.pth",
+        "bad-1.0.data\\purelib\\sitecustomize.py",
+        "sitecustomize/__init__.py",
+        "sitecustomize.pyc",
+        "usercustomize.cpython-311-x86_64-linux-gnu.so",
+        "sitecustomize.pyd",
+        "added/sitecustomize.py",
+        "hook.start",
+        ".pth",
+    ],
+)
+def test_what_runs_at_each_start_is_found_in_every_folder_and_with_every_ending(
+    tmp_path: Path, file: str
+) -> None:
+    path = wheel(tmp_path, "bad")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(file, "\ufeffimport os; os.system('true')\n")
+    (fault,) = faults(path)
+    assert f"{file} runs at each start of Python" in fault
+
+
+def test_names_that_only_begin_like_those_pass(tmp_path: Path) -> None:
+    path = wheel(tmp_path, "sitecustomize")  # what installs it is another file
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("good/sitecustomized.py", "")
+        archive.writestr("good/start.py", "")
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_bundle_is_packed_with_the_signature_beside_it(tmp_path: Path, is_linked: bool) -> None:
+    bundle = tmp_path / "real" / "ours"
+    bundle.mkdir(parents=True)
+    (bundle / "manifest.json").write_text("{}", "utf-8")
+    given = bundle
+    if is_linked:
+        given = tmp_path / "linked"
+        given.symlink_to(bundle)
+    _pack_bundle(given, tmp_path / "unsigned")
+    signature_path(bundle).write_text("signed", "utf-8")
+    _pack_bundle(given, tmp_path / "bundles")
+    packed = tmp_path / "bundles" / given.name
+    assert (packed / "manifest.json").read_text("utf-8") == "{}"
+    assert signature_path(packed).read_text("utf-8") == "signed"
+    assert [path.name for path in (tmp_path / "unsigned").iterdir()] == [given.name]
 
 
 def test_an_sdist_is_refused_because_building_it_runs_its_code(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Records are appended whole or not at all, by threads and processes alike, and no other file is harmed."""
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,72 @@ def test_a_log_is_rotated_by_size_and_by_call_and_goes_on(tmp_path: Path) -> Non
     require_whole(path)
     headers = [json.loads(file[0]) for file in lines_of(path)]
     assert [header["file"] for header in headers] == list(range(1, len(sized) + 2))
+
+
+@pytest.fixture
+def open_now(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """As on Windows: a file that is open, which is when it is in this list, cannot be renamed."""
+    held: list[Path] = []
+    rename = Path.rename
+
+    @contextlib.contextmanager
+    def noted(path: Path) -> Iterator[int]:
+        with locking.locked_file(path) as descriptor:
+            held.append(path)
+            try:
+                yield descriptor
+            finally:
+                held.remove(path)
+
+    def refuse_open(path: Path, target: Path) -> Path:
+        if path in held:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return rename(path, target)
+
+    monkeypatch.setattr(AuditFile, "_can_move", False)
+    monkeypatch.setattr(audit_file, "locked_file", noted)
+    monkeypatch.setattr(Path, "rename", refuse_open)
+    return held
+
+
+def test_a_log_is_rotated_by_call_where_an_open_file_cannot_be_renamed(
+    tmp_path: Path, open_now: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    log, other = opened(path), opened(path)
+    log.append([entry(1)])
+    refused = Path.rename
+
+    def append_first(one: Path, target: Path) -> Path:
+        other.append([entry(2)])  # between the close and the rename
+        return refused(one, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", append_first)
+        assert log.rotate().name == "audit.jsonl.000001"
+    other.append([entry(3)])
+    open_now.append(path)  # another program has it open for a moment
+    monkeypatch.setattr(audit_file.time, "sleep", lambda _: open_now.clear())
+    assert log.rotate().name == "audit.jsonl.000002"
+    log.append([entry(4)])
+    require_whole(path)
+    assert names_in(path) == ["header", "1", "2", "header", "3", "header", "4"]
+
+
+def test_a_log_that_stays_open_is_not_rotated_and_the_reason_is_told(
+    tmp_path: Path, open_now: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    log = opened(path)
+    open_now.append(path)
+    monkeypatch.setattr(audit_file, "_MOVED_WITHIN_S", 0.0)
+    with pytest.raises(CannotWrite, match="Windows renames no file that a program has open"):
+        log.rotate()
+    open_now.clear()
+    log.append([entry(1)])
+    require_whole(path)
+    assert names_in(path) == ["header", "1"]
+    assert files_of(path) == [path]
 
 
 def test_a_lost_file_is_continued_behind_the_newest_of_the_older_ones(tmp_path: Path) -> None:

@@ -54,6 +54,24 @@ def test_a_changed_log_ends_with_31_and_names_the_line(log: Path) -> None:
     assert not log.with_name("audit.jsonl.000002").exists()
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_behind_a_link_the_older_files_are_checked_too(
+    log: Path, tmp_path: Path, steps: int
+) -> None:
+    link = log
+    for step in range(steps):
+        (tmp_path / f"elsewhere{step}").mkdir()
+        former, link = link, tmp_path / f"elsewhere{step}" / f"linked{step}.jsonl"
+        link.symlink_to(former)
+    result = run("audit", link)
+    assert result.exit_code == 0
+    assert "audit.jsonl.000001, 4 records" in result.stdout
+    assert "older files were not given" not in result.stdout
+    assert "audit.jsonl.000002" in run("audit", link, "--rotate").stderr
+    spoil(log)
+    assert run("audit", link).exit_code == 31
+
+
 def test_files_may_be_named_one_by_one_and_their_order_counts(log: Path) -> None:
     older = log.with_name("audit.jsonl.000001")
     aside = log.with_name("this-month.jsonl")

@@ -159,6 +159,28 @@ def test_a_spawned_process_asks_for_the_signature_again(
         pickle.loads(sent)  # noqa: S301
 
 
+def test_the_policy_of_a_process_holds_for_what_another_process_sends(
+    signed: Path, keys: Path, other_key: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = pickle.dumps(Classifier.load(signed, trust=keys, self_test="off"))
+    not_asked = pickle.dumps(Classifier.load(signed, self_test="off"))
+    monkeypatch.setenv("BRAIN_EDGE_TRUST", str(keys))
+    for sent in (asked, not_asked):
+        again = pickle.loads(sent)  # noqa: S301 -- as multiprocessing does
+        assert again.signed_by is not None
+        assert again._trusted.sources == ((str(keys),),)  # which it sends on, once
+    other = write_public(other_key, tmp_path / "other.pem")
+    monkeypatch.setenv("BRAIN_EDGE_TRUST", str(other))
+    with pytest.raises(BundleUntrusted, match="in common"):
+        pickle.loads(asked)  # noqa: S301
+    with pytest.raises(BundleUntrusted, match="not trusted here"):
+        pickle.loads(not_asked)  # noqa: S301
+    signature_path(signed).unlink()
+    monkeypatch.setenv("BRAIN_EDGE_TRUST", str(keys))
+    with pytest.raises(BundleUntrusted, match="is not signed"):
+        pickle.loads(not_asked)  # noqa: S301
+
+
 @pytest.mark.parametrize("trust", [False, True])
 def test_the_library_is_imported_only_where_trust_is_asked_for(
     trust: bool, signed: Path, keys: Path
