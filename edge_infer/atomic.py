@@ -7,6 +7,7 @@ the mode of the umask.
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from edge_infer.errors import BrainError, CannotWrite
+from edge_infer.errors import CannotWrite
 from edge_infer.exchange import exchange_paths
 from edge_infer.kept_modes import keep_file_mode, keep_folder_modes
 from edge_infer.lock_file import locked
@@ -22,6 +23,9 @@ from edge_infer.names import shown_name
 from edge_infer.stale_files import create_temporary, remove_stale, was_written
 
 __all__ = ["refuse_other_content", "replace_folder_atomically", "write_bytes_atomically"]
+
+#: In the names of temporary folders.
+_RANDOM_BYTES = 8
 
 
 def refuse_other_content(target: Path, known: Collection[str], *, what: str) -> None:
@@ -98,7 +102,7 @@ def replace_folder_atomically(target: Path) -> Iterator[Path]:
         with locked(target.with_name(f".{target.name}.lock"), given):
             _refuse_special(target, given, expected="a folder", is_expected=stat.S_ISDIR)
             _sweep(target)
-            temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+            temporary = target.with_name(f".{target.name}.{secrets.token_hex(_RANDOM_BYTES)}.tmp")
             temporary.mkdir(mode=0o700 if target.exists() else 0o777)
             try:
                 yield temporary
@@ -109,8 +113,6 @@ def replace_folder_atomically(target: Path) -> Iterator[Path]:
                 _flush_folder(target.parent)
             finally:
                 _remove_tree(temporary)
-    except BrainError:
-        raise
     except OSError as error:
         raise _cannot_write(given, error) from error
 
@@ -139,8 +141,10 @@ def _sweep(target: Path) -> None:
     aside = _aside(target)
     if aside.exists() and not target.exists():
         aside.rename(target)
-    for rubbish in target.parent.glob(f".{_escaped(target.name)}.*.tmp"):
-        if rubbish.is_dir() and not rubbish.is_symlink():
+    temporary = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.tmp")
+    for rubbish in target.parent.glob(".*.tmp"):
+        # Not just what begins alike: .site-1.0.1.HEX.tmp is of another target, whose writer may be alive.
+        if temporary.fullmatch(rubbish.name) and rubbish.is_dir() and not rubbish.is_symlink():
             _remove_tree(rubbish)
     if aside.exists():
         shutil.rmtree(aside)
@@ -154,10 +158,6 @@ def _remove_tree(folder: Path) -> None:
 
 def _aside(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -178,7 +178,7 @@ def _load_once(folder: Path, trusted: TrustedKeys | None) -> Bundle:
     if GOLDEN_FILE in contents:
         check_golden(manifest)
     trust = manifest.get("trust")
-    scope_model = _scope_model(manifest, contents.get(SCOPE_FILE))
+    scope_model = _scope_model(manifest, contents)
     if scope_model is not None:
         check_embeddings(scope_model.dim, facts)
     return Bundle(
@@ -309,11 +309,11 @@ def _scope_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None if trust is None else trust["scope"]
 
 
-def _scope_model(manifest: Mapping[str, Any], data: bytes | None) -> ScopeModel | None:
+def _scope_model(manifest: Mapping[str, Any], contents: Mapping[str, bytes]) -> ScopeModel | None:
     description = _scope_of(manifest)
-    if description is None or data is None:
+    if description is None:
         return None
-    return ScopeModel.from_bundle(description, data, len(manifest["labels"]))
+    return ScopeModel.from_bundle(description, contents[SCOPE_FILE], len(manifest["labels"]))
 
 
 def _check_digests(found: Mapping[str, Any], described: Mapping[str, Any]) -> None:

@@ -40,7 +40,8 @@ _Loaded = TypeVar("_Loaded")
 def while_it_stays(folder: Path, load: Callable[[Path], _Loaded]) -> _Loaded:
     """Load from a folder, and load again if another folder replaced it meanwhile.
 
-    A writer that was killed while no folder was there has left the former one beside it, which is loaded then.
+    It waits a second for the writer. One that was killed while no folder was there has left the former one beside it,
+    which is loaded then.
 
     Args:
         folder: The bundle's.
@@ -84,7 +85,7 @@ def read_bundle_files(folder: Path) -> dict[str, bytes]:
             return _read_all(opened, sorted(names), shown)
     except OSError as error:
         raise BundleIncomplete(
-            f"{shown}: bundle cannot be read ({error.strerror})",
+            f"{shown}: bundle cannot be read ({error.strerror or error})",
             hint="name a folder that brain-export wrote",
         ) from error
 

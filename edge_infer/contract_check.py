@@ -111,7 +111,7 @@ def classes_of_config(config: Mapping[str, Any]) -> Classes:
     """
     try:
         return Classes.from_config(labels_of_config(config), config)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise BundleIncompatible(
             f"config.json: id2label and {NEGATIVE_FIELD} are no classes ({why(error)})",
             hint="export the bundle again",

@@ -64,17 +64,17 @@ def graph_facts(model: bytes, *, also: Collection[str] = ()) -> GraphFacts:
     """
     try:
         top = read_message(model, "ModelProto")
-        graphs = list(_messages(top, _GRAPH))
-        if not graphs:
+        graph = next(_messages(top, _GRAPH), None)  # two are refused while reading
+        if graph is None:
             raise DamagedMessage("no graph")
-        _check_graph(graphs[0], OPERATORS.union(also))
+        _check_graph(graph, OPERATORS.union(also))
         return GraphFacts(
             ir_version=_integer(top, _IR_VERSION),
             opset=_opset(top),
-            inputs=_names(graphs[0], _INPUT),
-            outputs=_names(graphs[0], _OUTPUT),
+            inputs=_names(graph, _INPUT),
+            outputs=_names(graph, _OUTPUT),
             metadata=_metadata(top),
-            last_sides=_last_sides(graphs[0]),
+            last_sides=_last_sides(graph),
         )
     except DamagedMessage as error:
         raise BundleIntegrity(f"model.onnx: is not an ONNX file ({error})") from error

@@ -1,10 +1,12 @@
 import errno
+import fcntl
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,12 +64,94 @@ def test_a_missing_folder_a_folder_a_pipe_and_a_link_cannot_be_written(tmp_path:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("elsewhere")
     before = names(tmp_path)
-    for name in ("none/out.bin", "folder", "pipe", "link"):
-        with pytest.raises(CannotWrite):
+    for name in ("folder", "pipe", "link"):
+        with pytest.raises(CannotWrite) as caught:
             write_bytes_atomically(tmp_path / name, b"x")
+        assert caught.value.message == f"{tmp_path / name}: exists and is not a regular file"
+    with pytest.raises(CannotWrite, match="No such file"):
+        write_bytes_atomically(tmp_path / "none" / "out.bin", b"x")
     with pytest.raises(CannotWrite):
         write_bytes_atomically(Path("/dev/null"), b"x")
     assert names(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda target: write_bytes_atomically(target, b"x"),
+        lambda target: replace_with_new(target, "none"),
+    ],
+    ids=["file", "folder"],
+)
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError("the disk is gone"), "the disk is gone"),
+    ],
+)
+def test_what_cannot_be_written_is_named_with_the_reason(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Path], None],
+    error: OSError,
+    reason: str,
+) -> None:
+    def fail(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(atomic.os, "fsync", fail)
+    with pytest.raises(CannotWrite) as caught:
+        write(tmp_path / "new")
+    assert caught.value.message == f"{tmp_path / 'new'}: cannot be written ({reason})"
+    assert caught.value.hint == "check that its folder exists, is writable and has space left"
+    assert names(tmp_path) == []
+
+
+class Flushes:
+    """Look at what is flushed to the disk: which file, opened how, and what the target is at that time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, look: Callable[[], object]) -> None:
+        self.seen: list[tuple[int, object]] = []
+        self.flags: list[int] = []
+        self._fsync, self._look = os.fsync, look
+        monkeypatch.setattr(atomic.os, "fsync", self._flush)
+
+    def _flush(self, descriptor: int) -> None:
+        self.seen.append((os.fstat(descriptor).st_ino, self._look()))
+        self.flags.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+        self._fsync(descriptor)
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"old")
+    flushes = Flushes(monkeypatch, path.read_bytes)
+    write_bytes_atomically(path, b"new")
+    assert flushes.seen == [(path.stat().st_ino, b"old"), (tmp_path.stat().st_ino, b"new")]
+
+
+def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "bundle"
+    target.mkdir()
+    (target / "old").touch()
+    flushes = Flushes(monkeypatch, lambda: names(target))
+    with replace_folder_atomically(target) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "deep").write_text("deep")
+        (temporary / "flat").write_text("flat")
+        (temporary / "flat").chmod(0o400)
+    inodes = {path.stat().st_ino for path in (target, *target.rglob("*"))}
+    assert len(inodes) == 4
+    *before, last = flushes.seen
+    assert {inode for inode, _ in before} == inodes
+    assert all(held == ["old"] for _, held in before)
+    assert last == (tmp_path.stat().st_ino, ["flat", "inner"])
+    assert set(flushes.flags) == {os.O_RDONLY}  # as files may be for reading only
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
@@ -114,12 +198,40 @@ def test_a_bug_in_the_body_is_passed_on_and_harms_nothing(tmp_path: Path) -> Non
     assert names(tmp_path) == []
 
 
+def test_an_error_of_ours_in_the_body_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    error = CannotWrite("another thing", hint="look there")
+    with pytest.raises(CannotWrite) as caught, replace_folder_atomically(tmp_path / "new"):
+        raise error
+    assert caught.value is error
+    assert names(tmp_path) == []
+
+
+def test_parents_of_a_new_folder_are_created(tmp_path: Path) -> None:
+    target = tmp_path / "some" / "more" / "bundle"
+    with replace_folder_atomically(target) as temporary:
+        (temporary / "new").touch()
+    assert names(target) == ["new"]
+
+
 def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
-    target = tmp_path / "file"
+    target, link = tmp_path / "file", tmp_path / "link"
     target.write_text("good")
-    with pytest.raises(CannotWrite), replace_folder_atomically(target):
-        pass
+    link.symlink_to(target)
+    for given in (target, link):
+        with pytest.raises(CannotWrite) as caught, replace_folder_atomically(given):
+            pass
+        assert caught.value.message == f"{given}: exists and is not a folder"
+        assert caught.value.hint == "name another output"
     assert target.read_text() == "good"
+
+
+def test_the_content_of_a_linked_folder_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "bundle", tmp_path / "link"
+    target.mkdir()
+    link.symlink_to(target)
+    replace_with_new(link, "none")
+    assert link.is_symlink()
+    assert names(target) == ["new"]
 
 
 def test_a_second_writer_of_the_same_folder_is_told(tmp_path: Path) -> None:
@@ -131,6 +243,20 @@ def test_a_second_writer_of_the_same_folder_is_told(tmp_path: Path) -> None:
         with replace_folder_atomically(tmp_path / "other"):
             pass
     assert names(tmp_path) == ["bundle", "other"]
+
+
+@pytest.mark.parametrize("longer", ["site-1.0.1", "site-1.0.new", "site-1.0.0123456789abcdef"])
+def test_a_writer_leaves_the_temporary_folder_of_a_longer_name_alone(
+    tmp_path: Path, longer: str
+) -> None:
+    with replace_folder_atomically(tmp_path / longer) as temporary:
+        (temporary / "whole").write_text("whole")
+        for _ in range(2):  # a new one, and one that is replaced
+            with replace_folder_atomically(tmp_path / "site-1.0"):
+                pass
+        assert names(temporary) == ["whole"]
+    assert names(tmp_path) == ["site-1.0", longer]
+    assert names(tmp_path / longer) == ["whole"]
 
 
 def test_the_lock_and_the_remains_of_a_killed_writer_go(tmp_path: Path) -> None:
@@ -158,6 +284,60 @@ def test_a_folder_moved_aside_by_a_killed_writer_is_put_back(tmp_path: Path) -> 
         raise ZeroDivisionError
     assert names(tmp_path) == ["bundle"]
     assert names(tmp_path / "bundle") == ["good"]
+
+
+def test_a_folder_moved_aside_goes_where_its_successor_is_whole(tmp_path: Path) -> None:
+    for name, content in ((".bundle.old", "former"), ("bundle", "good")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / content).touch()
+    with pytest.raises(ZeroDivisionError), replace_folder_atomically(tmp_path / "bundle"):
+        raise ZeroDivisionError
+    assert names(tmp_path) == ["bundle"]
+    assert names(tmp_path / "bundle") == ["good"]
+
+
+def test_only_what_a_killed_writer_of_this_folder_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".bundle.0123456789abcdef.tmp"  # as every version so far names it
+    left.mkdir()
+    (left / "half").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").touch()
+    (tmp_path / ".bundle.1123456789abcdef.tmp").symlink_to(elsewhere)
+    (tmp_path / ".bundle.2123456789abcdef.tmp").touch()
+    kept = [
+        ".bundle.3123456789abcde.tmp",
+        ".bundle.4123456789abcdef0.tmp",
+        ".bundle.5123456789abcdeg.tmp",
+        ".bundles.6123456789abcdef.tmp",
+        ".bundle.7123456789abcdef.tmp.tmp",
+    ]
+    for name in kept:
+        (tmp_path / name).mkdir()
+    before = names(tmp_path)
+    replace_with_new(tmp_path / "bundle", "none")
+    assert names(tmp_path) == sorted({*before, "bundle"} - {left.name})
+    assert names(elsewhere) == ["precious"]
+
+
+def test_what_is_removed_is_open_to_its_owner_and_to_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / ".bundle.0123456789abcdef.tmp"
+    left.mkdir()
+    (left / "half").touch()
+    left.chmod(0o555)  # its owner could not empty it
+    seen, remove = [], shutil.rmtree
+
+    def look(folder: Path, *, ignore_errors: bool = False) -> None:
+        if folder == left:
+            seen.append(mode(folder))
+        remove(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(atomic.shutil, "rmtree", look)
+    replace_with_new(tmp_path / "bundle", "none")
+    assert seen == [0o700]
+    assert names(tmp_path) == ["bundle"]
 
 
 def test_a_lock_file_without_a_holder_is_no_lock(tmp_path: Path) -> None:
@@ -305,13 +485,29 @@ def test_a_folder_with_something_of_somebody_else_is_not_replaced(tmp_path: Path
     (folder / "model.onnx").write_bytes(b"older")
     refuse_other_content(folder, {"model.onnx"}, what="a bundle")
     (folder / "mine.txt").write_text("precious")
-    with pytest.raises(
-        CannotWrite, match=r"holds files that do not belong to a bundle, such as mine\.txt"
-    ):
+    (folder / "zebra.txt").touch()
+    with pytest.raises(CannotWrite) as caught:
         refuse_other_content(folder, {"model.onnx"}, what="a bundle")
+    assert caught.value.message == (
+        f"{folder}: holds files that do not belong to a bundle, such as mine.txt"
+    )
+    assert caught.value.hint == "name a new folder: everything in it would be replaced"
+
+
+def test_a_folder_that_cannot_be_listed_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(CannotWrite) as caught:
+        refuse_other_content(tmp_path, (), what="a bundle")
+    assert caught.value.message == f"{tmp_path}: cannot be written (Permission denied)"
 
 
 @pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
 def test_a_folder_without_a_name_of_its_own_is_not_replaced(name: str) -> None:
-    with pytest.raises(CannotWrite, match="has no name of its own"):
+    with pytest.raises(CannotWrite, match="has no name of its own") as caught:
         refuse_other_content(Path(name), (), what="a bundle")
+    assert caught.value.hint == "name a folder for a bundle"

@@ -6,6 +6,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,21 +191,19 @@ def test_a_reader_never_meets_half_a_replacement(
 ) -> None:
     if not can_exchange:
         monkeypatch.setattr(atomic, "exchange_paths", lambda *_: False)
-    done = threading.Event()
 
     def replace() -> None:
         for temperature in range(1, 21):
             body = manifest_body(calibration={"temperature": float(temperature)})
             write_bundle(own_bundle, bundle_files(), body)
-        done.set()
 
-    writer = threading.Thread(target=replace)
-    writer.start()
     loads = 0
-    while not done.is_set():
-        load_bundle(own_bundle)
-        loads += 1
-    writer.join()
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(replace)
+        while not writing.done():
+            load_bundle(own_bundle)
+            loads += 1
+    writing.result()
     assert loads >= 10
 
 
@@ -217,7 +216,11 @@ def test_a_reader_waits_while_a_writer_has_moved_the_folder_aside(own_bundle: Pa
     writer.join()
 
 
-def test_what_a_killed_writer_has_moved_aside_is_loaded(own_bundle: Path) -> None:
+def test_what_a_killed_writer_has_moved_aside_is_loaded(
+    own_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # test_bundle_files shows that it waits a second for the writer.
+    monkeypatch.setattr(bundle_files_module, "_PAUSE_S", 0.001)
     # Where the system cannot exchange folders, a writer killed between two renames leaves no folder.
     aside = own_bundle.with_name(f".{own_bundle.name}.old")
     own_bundle.rename(aside)

@@ -1,6 +1,7 @@
 """Accept or abstain: each reason by itself, and what each mode makes of it."""
 
 from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -99,7 +100,13 @@ def test_without_trust_only_doubts_decide() -> None:
 def test_without_a_scope_check_nothing_is_out_of_scope() -> None:
     trust = read_trust(tiny_trust(scope=None), LABELS)
     assert trust.scope_threshold is None
-    assert decided(score=None, trust=trust).decision == "accept"
+    for score in (None, 9.0):
+        assert decided(score=score, trust=trust).reasons == ()
+
+
+@pytest.mark.parametrize("mode", SCOPE_MODES)
+def test_a_score_that_was_not_computed_is_no_reason(mode: ScopeMode) -> None:
+    assert decided(score=None, mode=mode).reasons == ()
 
 
 def test_every_doubt_abstains_or_is_noted_and_the_table_says_why() -> None:
@@ -120,3 +127,19 @@ def test_reasons_come_once_and_in_one_order() -> None:
         Reason.INVERTED,
     )
     assert found.reasons == expected
+
+
+@pytest.mark.parametrize("probabilities", [SURE[:3], (*SURE, 0.0)])
+def test_another_number_of_probabilities_than_labels_is_a_bug_of_the_caller(
+    probabilities: Sequence[float],
+) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        decided(probabilities)
+
+
+def test_a_decision_cannot_be_changed_and_its_fields_are_named() -> None:
+    found = decided(TORN)
+    with pytest.raises(FrozenInstanceError):
+        found.decision = "accept"  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        Decision("accept", (), ("glioma",))  # type: ignore[call-arg]
