@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FLIPS_KEYS", "flips_by_class", "flips_of"]
+__all__ = ["FLIPS_KEYS", "flips_by_class", "flips_of", "share_text"]
 
 #: Flips to the negative class: of the four brain classes, whose name is older than other classes, and of others.
 FLIPS_KEYS = ("tumor_to_no_tumor_flips", "positive_to_negative_flips")
@@ -15,6 +15,18 @@ _SHOWN = 10
 def flips_of(table: Mapping[str, Any]) -> int | None:
     """Return the flips to the negative class that a table counts; None where no class is such."""
     return next((int(table[key]) for key in FLIPS_KEYS if key in table), None)
+
+
+def share_text(share: Mapping[str, Any]) -> str:
+    """Return a share with its 95 % interval, such as ``99.66 % (98.77..99.91)``; ``-`` where it is one of no images.
+
+    Args:
+        share: Figure of a gate's table.
+    """
+    if share["value"] is None:
+        return "-"
+    value, low, high = (100 * share[key] for key in ("value", "low", "high"))
+    return f"{value:.2f} % ({low:.2f}..{high:.2f})"
 
 
 def flips_by_class(per_class: Mapping[str, Mapping[str, Any]], *, between: str = "/") -> str:

@@ -28,6 +28,8 @@ _SETTINGS = {
     "distributed.worker.http.routes": [],
     "distributed.worker.profile.enabled": False,
     "distributed.diagnostics.nvml": False,
+    # The last messages and changes of state, for those who look for faults in Dask: a thousand each, 12 kB a partition.
+    "distributed.admin.low-level-log-length": 10,
     # A driver that waits costs less.
     "distributed.admin.tick.interval": "500ms",
     # No worker is stopped for its memory: an image has limits of its own.

@@ -8,9 +8,9 @@ import itertools
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge_infer.machine import usable_cores
 from edge_infer.prediction import softmax
 from export.answers import Answering, logits_one_by_one
+from export.gate_tables import share_text
 from export.int8.answer_cache import AnswerCache
 from export.int8.calibration import ExportImages
 from export.int8.gate import Verdict
@@ -56,7 +57,7 @@ class CorruptedReport(Verdict):
         stopped = f", stopped of {self.table['planned']}" if self.table["stopped_early"] else ""
         lines = [
             (
-                f"agreement with FP32 on corrupted images: {_percent(self.table['agreement'])}, "
+                f"agreement with FP32 on corrupted images: {share_text(self.table['agreement'])}, "
                 f"n {self.table['agreement']['n']}{stopped}, required {100 * MIN_CORRUPTED_AGREEMENT:g} %"
             ),
             f"{'corruption':<18}{'n':>5}{'agreement':>11}  {'by severity':<35}{to_negative}",
@@ -81,8 +82,7 @@ class CorruptedReport(Verdict):
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Variants:
+class _Variants(NamedTuple):
     """Which image is corrupted in which way: entry i of both belongs to variant i."""
 
     rows: NDArray[np.int64]
@@ -256,11 +256,6 @@ def _allowed(total: int) -> int:
 
 def _share(count: int, n: int) -> dict[str, Any]:
     return {"count": count, **asdict(wilson_interval(count, n))}
-
-
-def _percent(share: dict[str, Any]) -> str:
-    low, high = 100 * share["low"], 100 * share["high"]
-    return f"{100 * share['value']:.2f} % ({low:.2f}..{high:.2f})"
 
 
 def _bound(share: dict[str, Any]) -> str:

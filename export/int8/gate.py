@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_infer.classes import BRAIN, Classes
 from edge_infer.prediction import softmax
-from export.gate_tables import flips_of
+from export.gate_tables import flips_of, share_text
 from export.int8.margins import too_close, too_close_failures, too_close_table, too_close_text
 from export.int8.negative_flips import NegativeFlips
 from train.metrics.figures import wilson_interval
@@ -76,8 +76,7 @@ class GateReport(Verdict):
         width = max(_NAME_WIDTH, *map(len, self.table["per_class"]))
         lines = [
             (
-                f"agreement with FP32: {100 * agreement['value']:.2f} % "
-                f"({100 * agreement['low']:.2f}..{100 * agreement['high']:.2f}), n {agreement['n']}, "
+                f"agreement with FP32: {share_text(agreement)}, n {agreement['n']}, "
                 f"required {100 * MIN_AGREEMENT:g} %"
             ),
             f"{'class':<{width}}{'n':>5}{'recall FP32':>13}{'recall INT8':>13}{'loss':>8}{'flips':>7}",

@@ -42,8 +42,9 @@ def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def too_close(fp32_logits: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which images FP32 cannot call: (N, classes) -> (N,). NaN does not count here: the gate fails on it."""
     finite = np.asarray(np.isfinite(fp32_logits).all(axis=1))
-    lead = margins(np.where(finite[:, None], fp32_logits, 0))
-    return np.asarray(finite & (lead < TOO_CLOSE_LOGITS), dtype=np.bool_)
+    close = np.zeros(len(fp32_logits), dtype=np.bool_)
+    close[finite] = margins(fp32_logits[finite]) < TOO_CLOSE_LOGITS
+    return close
 
 
 def too_close_table(

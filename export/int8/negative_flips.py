@@ -41,16 +41,17 @@ class NegativeFlips:
     @classmethod
     def of(cls, classes: Classes) -> Self | None:
         """Return those of a model; None if no class is the negative one."""
-        if classes.negative is None or classes.negative_id is None:
+        negative_id = classes.negative_id
+        if negative_id is None:
             return None
-        is_brain = classes.is_brain
+        label, is_brain = classes.names[negative_id], classes.is_brain
         return cls(
-            class_id=classes.negative_id,
-            label=classes.negative,
+            class_id=negative_id,
+            label=label,
             key=FLIPS_KEYS[0 if is_brain else 1],
             row_key="to_no_tumor" if is_brain else "to_negative",
             lost_key="tumor_answers_lost" if is_brain else "positive_answers_lost",
-            words=f"{'tumour' if is_brain else 'another class'} -> {classes.negative}",
+            words=f"{'tumour' if is_brain else 'another class'} -> {label}",
         )
 
     def at_stake(self, labels: _Ids, reference: _Ids) -> NDArray[np.bool_]:

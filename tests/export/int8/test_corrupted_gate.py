@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 from collections import Counter
 from pathlib import Path
@@ -10,13 +11,20 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from edge_infer.classes import Classes
 from edge_infer.contract import LABELS
 from edge_infer.preprocessing import PreprocessorConfig
 from edge_infer.session import Session, open_session
 from export import answers as answers_module
 from export.int8 import corrupted_gate
 from export.int8.calibration import ExportImages
-from export.int8.corrupted_gate import MIN_CORRUPTED_AGREEMENT, _drawn, _plan, judge_corrupted
+from export.int8.corrupted_gate import (
+    MIN_CORRUPTED_AGREEMENT,
+    CorruptedReport,
+    _drawn,
+    _plan,
+    judge_corrupted,
+)
 from export.model_inputs import ModelInputs
 from train.corruption.corruptions import cells, corruptions
 from train.metrics.figures import wilson_interval
@@ -272,6 +280,230 @@ def test_progress_tells_each_variant() -> None:
     told: list[tuple[int, int]] = []
     judged(images, answers, answers, variants=10, progress=lambda *step: told.append(step))
     assert told == [(done, CELLS) for done in range(1, CELLS + 1)]
+
+
+def test_unless_told_otherwise_ten_thousand_variants_are_judged() -> None:
+    default = inspect.signature(judge_corrupted).parameters["variants"].default
+    assert default == 10_000
+
+
+def test_the_variants_are_those_of_every_release_so_that_their_gates_can_be_compared() -> None:
+    rows = _plan(12, 3 * CELLS).rows
+    assert rows[:8].tolist() == [9, 4, 0, 10, 9, 4, 0, 10]
+    assert rows[CELLS : CELLS + 8].tolist() == [2, 5, 3, 8, 2, 5, 3, 8]
+
+
+@pytest.fixture
+def hundred(monkeypatch: pytest.MonkeyPatch) -> ExportImages:
+    """Four corruptions of 25 images, judged 20 at a time: one in a hundred is one."""
+    monkeypatch.setattr(corrupted_gate, "cells", lambda: cells()[:4])
+    monkeypatch.setattr(corrupted_gate, "_CHUNK", 20)
+    return drawn(25)
+
+
+@pytest.mark.parametrize("first", [0, 19, 30, 50, 95])
+@pytest.mark.parametrize("kind", ["differ", "too close"])
+def test_it_judges_all_at_the_bar_and_stops_in_the_chunk_that_passes_it(
+    hundred: ExportImages, kind: str, first: int
+) -> None:
+    answers = right_answers(hundred, 100)
+    assert len(answers) == 100
+
+    def report(which: list[int]) -> CorruptedReport:
+        fp32, int8 = leading(answers, which if kind == "too close" else [], 0.01), answers
+        if kind == "differ":
+            int8 = [(answer + (number in which)) % 4 for number, answer in enumerate(answers)]
+        sessions: Any = Unsure(fp32), Scripted(int8)
+        return judge_corrupted(*sessions, hundred, variants=100)
+
+    at_the_bar = report([first])
+    assert at_the_bar.passed
+    assert (at_the_bar.table["n"], at_the_bar.table["stopped_early"]) == (100, False)
+    above = report([first, first + 1])
+    judged_until = -(-(first + 2) // 20) * 20
+    assert not above.passed
+    assert (above.table["n"], above.table["planned"]) == (judged_until, 100)
+    assert above.table["stopped_early"] is (judged_until < 100)
+    assert (", stopped of 100, required 99 %" in above.text()) is (judged_until < 100)
+
+
+def test_of_those_that_fp32_can_call_one_in_a_hundred_may_differ(hundred: ExportImages) -> None:
+    answers = right_answers(hundred, 100)
+    healthy = of_label(answers, HEALTHY)
+    sessions: Any = (
+        Unsure(leading(answers, healthy[:1], 0.01)),
+        Scripted(differing(answers, healthy[:2], 0)),
+    )
+    report = judge_corrupted(*sessions, hundred, variants=100)
+    # 99 are called, and of 99 none may differ: it stays below 99 %. Rows by corruption count all.
+    (failure,) = report.failures
+    assert failure == (
+        "agreement on corrupted images 98.99 % (n 99, 1 differ, allowed 0 of 99) is below 99 %; worst at gamma_dark, "
+        "98.00 % (n 100)"
+    )
+
+
+def test_the_message_names_the_worst_corruption() -> None:
+    images = drawn(40)
+    answers = right_answers(images, 1000)
+    kinds = [cells()[cell][0] for cell in _plan(40, 1000).cells]
+    of_kind = {kind: [n for n, each in enumerate(kinds) if each == kind] for kind in set(kinds)}
+    which = of_kind["blur"][-9:] + of_kind["jpeg"][-2:]  # known with the last variants only
+    quantized = [(answer + (n in which)) % 4 for n, answer in enumerate(answers)]
+    (failure,) = judged(images, answers, quantized, variants=1000).failures
+    assert failure == (
+        "agreement on corrupted images 98.97 % (n 1065, 11 differ, allowed 10 of 1065) is below 99 %; worst at blur, "
+        "88.00 % (n 75)"
+    )
+
+
+def test_how_often_each_model_is_right_is_told_beside_their_agreement() -> None:
+    images = drawn(40)
+    answers = right_answers(images, 1000)
+    wrong = of_label(answers, 1)
+    table = judged(
+        images, differing(answers, wrong[:7], 3), differing(answers, wrong[:5], 3), variants=1000
+    ).table
+    assert (table["accuracy_fp32"]["count"], table["accuracy_fp32"]["n"]) == (1058, 1065)
+    assert (table["accuracy_int8"]["count"], table["accuracy_int8"]["n"]) == (1060, 1065)
+    assert table["agreement"]["count"] == 1063
+    assert (table["pictures"], table["synthetic"]) == (40, False)
+    # Two images of 1065 differ, each by nearly 1 in two of four probabilities.
+    assert table["mean_abs_probability_difference"] == pytest.approx(1 / 1065, rel=0.01)
+
+
+SHOWN = """\
+agreement with FP32 on corrupted images: 99.72 % (99.17..99.90), n 1062, required 99 %
+corruption            n  agreement  by severity                          to no_tumor
+gamma_dark           75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+gamma_bright         75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+contrast_low         75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+contrast_high        75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+gaussian_noise       75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+rician_noise         75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+blur                 75     98.67%    100.0  100.0  100.0  100.0   93.3            1
+jpeg                 75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+zoom_in              75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+zoom_out             75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+rotation             75    100.00%    100.0  100.0  100.0  100.0  100.0            0
+horizontal_flip      15     86.67%     86.7                                        2
+"""
+
+
+def test_the_table_is_that_of_the_page() -> None:
+    images = drawn(40)
+    answers = right_answers(images, 1000)
+    report, table = shown(images, answers)
+    lines = report.text().splitlines()
+    assert "\n".join(lines[: len(SHOWN.splitlines())]) + "\n" == SHOWN
+    tumours = sum(answer != HEALTHY for answer in answers)
+    by_variant, by_image = (100 * wilson_interval(*pair).high for pair in ((3, tumours), (3, 30)))
+    assert lines[-2] == (
+        f"tumour -> no_tumor flips where FP32 was right: 3 of {tumours} variants, 95 % bound {by_variant:.3f} %; "
+        f"3 of 30 images, 95 % bound {by_image:.3f} %"
+    )
+    assert lines[-1].startswith(
+        "too close to call (FP32 leads by less than 0.02), judged apart: 3 of n 1065"
+    )
+    assert len(lines) == 2 + len(corruptions()) + 2
+    assert table["stopped_early"] is False
+
+
+def shown(images: ExportImages, answers: list[int]) -> tuple[CorruptedReport, dict[str, Any]]:
+    """One flip at the worst blur and two of mirrored images; three others are too close to call."""
+    plan = _plan(len(images.gate), 1000)
+    tumours = [number for number, answer in enumerate(answers) if answer != HEALTHY]
+    at = [cells()[cell] for cell in plan.cells]
+    flips = [number for number in tumours if at[number] == ("blur", 5)][:1]
+    flips += [number for number in tumours if at[number] == ("horizontal_flip", 1)][:2]
+    unsure = [number for number in tumours if at[number] == ("jpeg", 2)][:3]
+    sessions: Any = (
+        Unsure(leading(answers, unsure, 0.01)),
+        Scripted(differing(answers, flips, HEALTHY)),
+    )
+    report = judge_corrupted(*sessions, images, variants=1000)
+    return report, report.table
+
+
+OWN = ("cat", "dog", "empty bowl", "mouse")
+
+
+def test_classes_of_ones_own_have_names_of_their_own() -> None:
+    images = dataclasses.replace(drawn(40), classes=Classes(OWN, "mouse"))
+    answers = right_answers(images, 1000)
+    report = judged(images, answers, differing(answers, of_label(answers, 1)[:2], 3), variants=1000)
+    assert report.table["flips"]["count"] == report.table["positive_answers_lost"] == 2
+    assert "tumor" not in json.dumps(report.table)
+    assert (
+        report.text().splitlines()[1].endswith("by severity                             to mouse")
+    )
+    assert "another class -> mouse flips where FP32 was right: 2 of " in report.text()
+
+
+def test_without_a_negative_class_no_flips_are_counted() -> None:
+    images = dataclasses.replace(drawn(40), classes=Classes(OWN))
+    answers = right_answers(images, 1000)
+    report = judged(images, answers, differing(answers, of_label(answers, 1)[:2], 2), variants=1000)
+    assert report.passed
+    assert set(report.table) == {
+        "n",
+        "planned",
+        "stopped_early",
+        "pictures",
+        "synthetic",
+        "agreement",
+        "min_agreement",
+        "too_close",
+        "mean_abs_probability_difference",
+        "accuracy_fp32",
+        "accuracy_int8",
+        "per_corruption",
+    }
+    assert {tuple(row) for row in report.table["per_corruption"].values()} == {
+        ("agreement", "by_severity")
+    }
+    lines = report.text().splitlines()
+    assert lines[1].rstrip() == "corruption            n  agreement  by severity"
+    assert len(lines) == 2 + len(corruptions()) + 1
+    assert "where FP32 was right" not in report.text()
+
+
+def test_where_fp32_is_right_about_no_tumour_there_is_no_bound() -> None:
+    images = drawn(12)
+    answers = [HEALTHY] * len(right_answers(images, 10))
+    report = judged(images, answers, answers, variants=10)
+    assert report.passed
+    assert (
+        "flips where FP32 was right: 0 of 0 variants, 95 % bound -; 0 of 0 images, 95 % bound -"
+        in report.text()
+    )
+
+
+def test_where_fp32_can_call_nothing_the_gate_fails_and_says_so() -> None:
+    images = drawn(12)
+    answers = right_answers(images, 10)
+    sessions: Any = Unsure(np.zeros((len(answers), len(LABELS)), np.float32)), Scripted(answers)
+    report = judge_corrupted(*sessions, images, variants=10)
+    few = (
+        f"{CELLS} of n {CELLS} images are too close to call (FP32 leads by less than 0.02), "
+        "allowed 1 %"
+    )
+    assert report.failures == (few,)
+    assert "agreement with FP32 on corrupted images: -, n 0, required 99 %" in report.text()
+    json.dumps(report.table, allow_nan=False)
+
+
+@pytest.mark.parametrize("model", ["FP32", "INT8"])
+def test_one_image_without_finite_logits_fails_whichever_model_gave_them(model: str) -> None:
+    images = drawn(12)
+    answers = right_answers(images, 10)
+    good, spoilt = leading(answers, [], 0), leading(answers, [], 0)
+    spoilt[3, answers[3]] = np.inf  # the answer stays the same
+    sessions: Any = [Unsure(spoilt if model == name else good) for name in ("FP32", "INT8")]
+    report = judge_corrupted(*sessions, images, variants=10)
+    assert report.failures == ("logits on corrupted images hold NaN or infinity",)
+    assert report.table["mean_abs_probability_difference"] is None
+    json.dumps(report.table, allow_nan=False)
 
 
 class Counted:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_infer.classes import Classes
 from edge_infer.contract import LABELS
 from edge_infer.prediction import softmax
 from export.int8.gate import (
@@ -12,6 +14,7 @@ from export.int8.gate import (
     MAX_RECALL_LOSS,
     MAX_TUMOR_FLIPS,
     MIN_AGREEMENT,
+    GateReport,
     judge,
 )
 from export.int8.margins import MAX_TOO_CLOSE, TOO_CLOSE_LOGITS
@@ -226,3 +229,160 @@ def test_the_table_shows_each_class() -> None:
     assert lines["glioma"][1:] == ["400", "100.00%", "100.00%", "0.00", "0"]
     assert "no_tumor flips where FP32 was right: 1, allowed 0" in text
     assert "required 99.5 %" in text
+
+
+def test_a_verdict_stays_as_it_was_made_and_is_given_by_name() -> None:
+    report = judge(*perfect(4), perfect(4)[1])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        report.failures = ()  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        vars(report)  # no place for anything else
+    with pytest.raises(TypeError):
+        GateReport((), {})  # type: ignore[misc]
+
+
+def test_a_verdict_in_a_message_tells_what_failed_and_not_every_figure() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, flip(logits, 0, 1, HEALTHY))
+    assert repr(report) == (
+        "GateReport(failures=('glioma: 1 of n 400 newly called no_tumor, allowed 0',))"
+    )
+
+
+@pytest.mark.parametrize(("count", "fails"), [(2, False), (3, True)])
+def test_a_difference_of_a_hundredth_passes_and_of_one_image_more_fails(
+    count: int, fails: bool
+) -> None:
+    labels, logits = perfect(25)
+    certain = (
+        1000 * logits
+    )  # every probability is 0 or 1: an image answered otherwise differs by 2 of 400
+    report = judge(labels, certain, 1000 * flip(logits, 0, count, 1, 25))
+    assert report.table["mean_abs_probability_difference"] == count / 200
+    message = "mean absolute probability difference 0.0150 (n 100) is above 0.01"
+    assert (message in report.failures) is fails
+    assert any("probability difference" in failure for failure in report.failures) is fails
+
+
+def test_a_class_of_a_single_image_has_all_of_its_recall_or_none() -> None:
+    labels, logits = perfect(1)
+    rows = judge(labels, logits, flip(logits, 1, 1, 3, 1)).table["per_class"]
+    assert rows["glioma"] == {
+        "n": 1,
+        "recall_fp32": 1,
+        "recall_int8": 1,
+        "recall_loss": 0,
+        "lost": 0,
+        "flips": 0,
+        "to_no_tumor": 0,
+        "too_close": 0,
+    }
+    assert rows["meningioma"] == rows["glioma"] | {
+        "recall_int8": 0,
+        "recall_loss": 1,
+        "lost": 1,
+        "flips": 1,
+    }
+
+
+def test_where_fp32_can_call_nothing_the_gate_fails_and_says_so() -> None:
+    labels, logits = perfect(4)
+    report = judge(labels, np.zeros_like(logits), logits)
+    few = "16 of n 16 images are too close to call (FP32 leads by less than 0.02), allowed 1 %"
+    assert report.failures[:2] == ("agreement 0.00 % (n 0) is below 99.5 %", few)
+    assert {row["n"] for row in report.table["per_class"].values()} == {0}
+    assert "agreement with FP32: -, n 0, required 99.5 %" in report.text()
+    assert f"FAILED: {few}" in report.text()
+    json.dumps(report.table, allow_nan=False)
+
+
+def test_the_whole_table_of_a_model_that_fails() -> None:
+    labels, logits = perfect()
+    fp32 = unsure(flip(logits, 1, 2, 3), HEALTHY, 3, TOO_CLOSE_LOGITS / 2, 3)
+    int8 = flip(flip(logits, 0, 3, 1), 1, 1, HEALTHY)
+    assert judge(labels, fp32, flip(int8, 3, 1, HEALTHY)).text() == (
+        # Of 1597, the three gliomas, two meningiomas and one pituitary are answered otherwise.
+        "agreement with FP32: 99.62 % (99.18..99.83), n 1597, required 99.5 %\n"
+        "class           n  recall FP32  recall INT8    loss  flips\n"
+        "glioma        400      100.00%       99.25%    0.75      3\n"
+        "meningioma    400       99.50%       99.75%   -0.25      2\n"
+        "no_tumor      397      100.00%      100.00%    0.00      0\n"
+        "pituitary     400      100.00%       99.75%    0.25      1\n"
+        "tumour -> no_tumor flips where FP32 was right: 1, allowed 0\n"
+        "mean absolute probability difference: 0.0023, allowed 0.01\n"
+        "too close to call (FP32 leads by less than 0.02), judged apart: 3 of n 1600, allowed 1 %; "
+        "0 answered otherwise, 0 of them tumour -> no_tumor\n"
+        "FAILED: glioma loses 0.75 points of recall (3 of n 400), allowed 0.5\n"
+        "FAILED: pituitary: 1 of n 400 newly called no_tumor, allowed 0"
+    )
+
+
+def test_a_difference_that_is_unknown_is_shown_as_a_dash() -> None:
+    labels, logits = perfect(4)
+    spoilt = logits.copy()
+    spoilt[0, 0] = np.nan
+    assert "mean absolute probability difference: -, allowed 0.01" in (
+        judge(labels, logits, spoilt).text()
+    )
+
+
+OWN = ("cat", "a dog of any kind", "empty bowl", "mouse")
+
+
+def test_classes_of_ones_own_are_judged_under_names_of_their_own() -> None:
+    labels, logits = perfect()
+    report = judge(labels, logits, flip(logits, 1, 1, 2), Classes(OWN, "empty bowl"))
+    assert report.failures == ("a dog of any kind: 1 of n 400 newly called empty bowl, allowed 0",)
+    assert report.table["positive_to_negative_flips"] == 1
+    assert report.table["max_positive_to_negative_flips"] == 0
+    assert {name: row["to_negative"] for name, row in report.table["per_class"].items()} == {
+        **dict.fromkeys(OWN, 0),
+        OWN[1]: 1,
+    }
+    assert "tumor" not in json.dumps(report.table)
+    lines = report.text().splitlines()
+    # The longest name fits, and the columns stay below their heads.
+    assert lines[1] == "class                n  recall FP32  recall INT8    loss  flips"
+    assert lines[2] == "cat                400      100.00%      100.00%    0.00      0"
+    assert lines[3] == "a dog of any kind  400      100.00%       99.75%    0.25      1"
+    assert lines[6] == "another class -> empty bowl flips where FP32 was right: 1, allowed 0"
+
+
+def test_without_a_negative_class_no_flips_are_counted_and_the_other_bars_hold() -> None:
+    labels, logits = perfect()
+    assert judge(labels, logits, flip(logits, 1, 2, 2), Classes(OWN)).passed
+    report = judge(labels, logits, flip(logits, 1, 3, 2), Classes(OWN))
+    assert report.failures == (
+        "a dog of any kind loses 0.75 points of recall (3 of n 400), allowed 0.5",
+    )
+    assert set(report.table) == {
+        "agreement",
+        "per_class",
+        "mean_abs_probability_difference",
+        "too_close",
+        "min_agreement",
+        "max_recall_loss",
+        "max_mean_abs_probability_difference",
+    }
+    assert set(report.table["per_class"]["cat"]) == {
+        "n",
+        "recall_fp32",
+        "recall_int8",
+        "recall_loss",
+        "lost",
+        "flips",
+        "too_close",
+    }
+    assert "where FP32 was right" not in report.text()
+    assert len(report.text().splitlines()) == 2 + len(OWN) + 2 + 1
+
+
+def test_the_table_holds_the_bars_it_was_judged_by() -> None:
+    labels, logits = perfect(4)
+    table = judge(labels, logits, logits).table
+    assert {name: value for name, value in table.items() if name.startswith(("min_", "max_"))} == {
+        "min_agreement": 0.995,
+        "max_recall_loss": 0.005,
+        "max_tumor_to_no_tumor_flips": 0,
+        "max_mean_abs_probability_difference": 0.01,
+    }

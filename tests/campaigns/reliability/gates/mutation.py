@@ -19,7 +19,10 @@ __all__ = ["CAMPAIGN"]
 _TOP = Path(__file__).resolve().parents[4]
 
 #: What the tests import anyway, loaded once before forking. Nothing of the project, which is to be changed.
-_PRELOADED = ("pytest", "numpy", "PIL.Image", "onnx", "onnx.helper", "onnxruntime")
+_PRELOADED = (
+    *("pytest", "numpy", "PIL.Image", "onnx", "onnx.helper", "onnxruntime"),
+    *("onnxruntime.quantization", "onnxscript", "sklearn.metrics", "torch"),
+)
 
 #: A mutant can loop for ever; the slowest of these tests takes a tenth of it.
 _LIMIT_S = 240.0

@@ -1,9 +1,10 @@
 """The services that R20 attacks, each as a program: ``attacked_service.py ours|control|raw --bundle FOLDER --port 0``.
 
 ``ours`` is ``brain-serve`` with a shorter time for a head, so that a trial does not take ten seconds. ``control`` is
-the same code without its limits and its check of a body's framing, and with one place in memory for the content of all
-requests. ``raw`` is what the tutorials of the libraries show: Starlette, uvicorn, Pillow and onnxruntime. All three may
-have few open files, as in a container, and end with the process that started them.
+the same code without its limits, also those of what a file unpacks to, without its checks of a body's framing and of
+the host, and with one place in memory for the content of all requests. ``raw`` is what the tutorials of the libraries
+show: Starlette, uvicorn, Pillow and onnxruntime. All three may have few open files, as in a container, and end with the
+process that started them.
 """
 
 import ctypes
@@ -51,6 +52,8 @@ def _control() -> None:
     from edge_infer.answer_lines import AnswerLines
     from edge_infer.serve_cli import main as serve
     from edge_infer.service import guard, server, serving, state
+    from edge_infer.service.access import Access
+    from edge_infer.service.bodies import Body
     from edge_infer.service.connection import Connection
 
     class Boundless(Connection):
@@ -75,6 +78,8 @@ def _control() -> None:
     sizes = dict.fromkeys(("queue", "body_bytes", "total_bytes", "connections"), _OFF)
     _change_limits(**times, **sizes)
     guard._check_framing = lambda _headers: None
+    Access.check_host = lambda _self, _headers: None  # type: ignore[method-assign]
+    Body.unpack = lambda _self, _layer, _count, _name: None  # type: ignore[method-assign]
     server.Connection = Boundless  # type: ignore[misc]
     serving.within_open_files = lambda limits: limits
     state.AnswerLines = OnePlace  # type: ignore[misc]

@@ -163,7 +163,7 @@ CAMPAIGN = Campaign(
         "control": Subject(
             trial=_trial,
             prepare=partial(started, "control"),
-            what="`brain-serve` without its limits and its check of framing, with one place for all contents",
+            what="`brain-serve` without its limits and its checks of framing and host, one place for all contents",
         ),
         "raw": Subject(
             trial=_trial,

@@ -1,6 +1,7 @@
 """R17: a process that answers on and on."""
 
 import contextlib
+import ctypes
 import gc
 import io
 import itertools
@@ -49,6 +50,7 @@ class _Soak:
     calls: list[_Call]
     leak: Callable[[], object] = lambda: None
     resident_kib: list[float] = field(default_factory=list)
+    held_kib: list[float] = field(default_factory=list)
     blocks_ms: list[NDArray[np.float64]] = field(default_factory=list)
     flat: tuple[int, int] | None = None
 
@@ -208,6 +210,7 @@ def _block(soak: _Soak, number: int, folder: Path) -> Seen:
         soak.leak()
         if place % _EVERY == _EVERY - 1:
             soak.resident_kib.append(_resident_kib())
+            soak.held_kib.append(_held_kib())
     soak.blocks_ms.append(spent)
     gc.collect()
     now = _entries("/proc/self/fd"), _entries("/proc/self/task")
@@ -225,6 +228,7 @@ def _block(soak: _Soak, number: int, folder: Path) -> Seen:
     figures = {"resident, MiB": soak.resident_kib[-1] / 1024}
     if calls >= _LONG:
         figures["growth in the second half, KiB a call"] = slope
+        figures["of that in use, KiB a call"] = _slope(soak.held_kib)
         figures["p99 of the last quarter against the second, %"] = _drift(soak.blocks_ms)
     return Seen(kind="steady", figures=figures, tries=len(order))
 
@@ -235,6 +239,26 @@ def _entries(folder: str) -> int:
 
 def _resident_kib() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
+
+
+def _held_kib() -> float:
+    """Return what the C library has given out and not got back: resident memory without what it keeps free."""
+    information = ctypes.CDLL(None).mallinfo2  # GNU, from 2.33 on
+    information.restype = _Information
+    seen = information()
+    return float(seen.uordblks + seen.hblkhd) / 1024
+
+
+class _Information(ctypes.Structure):
+    """``struct mallinfo2``, malloc.h."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
 
 
 def _slope(resident_kib: list[float]) -> float:
