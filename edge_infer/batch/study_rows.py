@@ -23,9 +23,6 @@ from edge_infer.study_run import run_series
 
 __all__ = ["study_rows"]
 
-#: How ``edge_infer.series.study`` says that a member is an archive; what is encrypted has the same code.
-_NESTED = ": is an archive within an archive"
-
 
 def study_rows(
     asked: FactsAside, unit: Unit, *, despite: Collection[str], timeout_s: float | None
@@ -56,7 +53,7 @@ def _told(study: Study) -> Sequence[Refused]:
 
     If there is nothing else, they are why the study has no answer.
     """
-    others = [one for one in study.refused if not one.error.message.endswith(_NESTED)]
+    others = [one for one in study.refused if not one.is_archive]
     return others if others or study.series else study.refused
 
 

@@ -122,10 +122,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A file that was found beside the slices, and why it is not read."""
+    """A file that was found beside the slices, and why it is not read.
+
+    Attributes:
+        name: As in the folder or archive.
+        error: Why.
+        is_archive: It is an archive within an archive, which nobody expects to be read.
+    """
 
     name: str
     error: BrainError
+    is_archive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,7 +202,7 @@ def _add_archive(
                 f"{shown_name(member.name)}: is an archive within an archive",
                 hint="unpack it, and give the folder",
             )
-            found.refused.append(Refused(name=member.name, error=nested))
+            found.refused.append(Refused(name=member.name, error=nested, is_archive=True))
         else:
             _add_file(found, member.file, start, despite)
 
