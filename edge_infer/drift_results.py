@@ -1,14 +1,15 @@
 """The results that ``brain-drift`` reads: outputs of ``brain-batch``, or lines of ``brain-infer --json``."""
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from edge_infer.batch.json_lines import METADATA_FILE
-from edge_infer.batch.reading import read_metadata, read_rows
+from edge_infer.batch.partition_files import PARTS
+from edge_infer.batch.reading import read_metadata, read_rows, row_files
 from edge_infer.drift.gathering import observe
 from edge_infer.drift.observing import Answer, Observations
 from edge_infer.drift.rows import COLUMNS, answer_of_line, answer_of_row
@@ -58,8 +59,8 @@ def read_results(paths: Sequence[Path]) -> Results:
         DataRefused: They are of two bundles or of both commands, given twice, or damaged.
         MissingDependency: They are Parquet, and pyarrow is not installed.
     """
-    _each_once(paths)
     of_infer = [path for path in paths if _is_of_infer(path)]
+    _each_once(chain.from_iterable([one] if one in of_infer else row_files(one) for one in paths))
     if not of_infer:
         return _of_batch(paths)
     if len(of_infer) < len(paths):
@@ -70,11 +71,13 @@ def read_results(paths: Sequence[Path]) -> Results:
     return _of_infer(paths)
 
 
-def _each_once(paths: Sequence[Path]) -> None:
+def _each_once(files: Iterable[Path]) -> None:
     """Refuse results that are given twice: each image would count as two independent ones."""
-    seen = set[str]()
-    for path in paths:
-        place = os.path.realpath(path)
+    seen = set[Path]()
+    for path in files:
+        # The same rows may be there in both formats.
+        place = path.resolve()
+        place = place.with_suffix("") if place.parent.name == PARTS else place
         if place in seen:
             raise DataRefused(f"{shown_name(path)} is given twice", hint="give all results once")
         seen.add(place)

@@ -20,11 +20,12 @@ _LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://(?:[^/@]*:[^/@]*|[^/@:\[]*:(?!\d*/)[^@]*)@")
 #: The user of http and WebDAV, which may be a token. That of sftp, smb or hdfs is a name, and in abfs a container.
 _USER = re.compile(r"(?:https?|davs?)://[^/?#]*@", re.IGNORECASE)
-#: Names of fields of a query; an author is no authorisation.
+_WEB = re.compile(r"(?:https?|davs?)://", re.IGNORECASE)
+#: Names of fields of a query; an author or authority is no authorisation.
 _CREDENTIAL = re.compile(
-    r"signature|token|credential|key|secret|passw|passphrase|pwd|auth(?!ors?(?:[^a-z]|$))|bearer|jwt|session.?id"
-    r"|(?:^|[^a-z])(?:sig|pass|pw)$",
-    re.IGNORECASE,
+    r"(?i:signature|token|credential|key|secret|passw|passphrase|pwd|bearer|jwt|session.?id)"
+    r"|(?i:auth(?!ors?(?:[^a-z]|$)|orit(?:y|ies)))"
+    r"|(?:^|[^A-Za-z])(?i:sig|pass|pw)$|(?:Sig|Pass|Pw)$"
 )
 
 
@@ -83,7 +84,8 @@ def parent_of(place: str) -> str:
 def _holds_credential(given: str) -> bool:
     if _LOCAL.match(given) or not (is_url(given) or _CHAIN.match(given)):
         return False
-    query = re.search("[?#](.*)", given, re.DOTALL)
+    # In an object store, # belongs to the name.
+    query = re.search("[?#](.*)" if _WEB.match(given) else "[?](.*)", given, re.DOTALL)
     fields = re.split("[?#&;]", query[1]) if query else []
     names = (name for name, equals, _ in (field.partition("=") for field in fields) if equals)
     return any(_CREDENTIAL.search(unquote(name)) for name in names)

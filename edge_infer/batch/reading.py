@@ -14,7 +14,7 @@ from edge_infer.batch.summary import ended_partitions
 from edge_infer.errors import DataRefused, NoInputs
 from edge_infer.names import shown_name
 
-__all__ = ["read_metadata", "read_rows"]
+__all__ = ["read_metadata", "read_rows", "row_files"]
 
 
 def read_metadata(paths: Sequence[Path]) -> Metadata:
@@ -74,7 +74,7 @@ class _Source:
 
 
 def _sources(paths: Sequence[Path]) -> list[_Source]:
-    sources = [_Source(file) for path in paths for file in _files(Path(path))]
+    sources = [_Source(file) for path in paths for file in row_files(Path(path))]
     if not sources:
         raise NoInputs(
             f"{', '.join(map(shown_name, paths))}: no rows of brain-batch",
@@ -83,7 +83,15 @@ def _sources(paths: Sequence[Path]) -> list[_Source]:
     return sources
 
 
-def _files(path: Path) -> list[Path]:
+def row_files(path: Path) -> list[Path]:
+    """Return the files of rows of an output, or the file itself.
+
+    Args:
+        path: A file of rows, a folder of them, or the output of a run.
+
+    Raises:
+        DataRefused: The run has not ended, or lacks a part.
+    """
     if not path.is_dir():
         return [path]
     parts, planned = path / PARTS, 0

@@ -329,8 +329,9 @@ def test_an_empty_file_of_brain_batch_is_told_by_what_lies_beside_it(
     assert "250 images of 2 inputs" in out
 
 
-def test_results_that_are_given_twice_are_refused(bundle: Bundle, same: Path) -> None:
-    code, _, err = run(same, same.parent / same.name / ".", "--bundle", bundle.path)
+@pytest.mark.parametrize("again", [".", "part-000000.jsonl"])
+def test_results_that_are_given_twice_are_refused(bundle: Bundle, same: Path, again: str) -> None:
+    code, _, err = run(same, same / again, "--bundle", bundle.path)
     assert code == 26
     assert "is given twice" in err
 
