@@ -8,6 +8,7 @@ the study only, it is answered after the longer wait, with a warning. So it is i
 association off: a sender that does not try again has missed nothing.
 """
 
+import contextlib
 import filecmp
 import itertools
 import logging
@@ -88,6 +89,7 @@ class Arrivals:
         self._events = itertools.count(1)  # counts in one step, so no lock is waited for
         self._studies: dict[str, _Incoming] = {}
         self._unread: dict[str, float] = {}  # not recovered yet: clock time of the next try, by key
+        self._missed: dict[str, dict[str, Break]] = {}  # refused while unread: by key and token
         self._recover()
 
     def __len__(self) -> int:
@@ -144,6 +146,10 @@ class Arrivals:
             link.sends(received)
             link.refused.add(received.key)
             study = self._studies.get(received.key)
+            if study is None and received.key in self._unread:
+                self._missed.setdefault(received.key, {})[link.token] = self._break(
+                    link, received.key
+                )
             if study is not None and link.token not in study.open:
                 self._join(
                     study, link, received.key
@@ -193,13 +199,15 @@ class Arrivals:
 
     def _complete_one(self, key: str, study: _Incoming) -> Round | None:
         """Move a study on if it is complete."""
-        if study.files and _is_gone(self._folder(key) / IMAGES):
+        if self._clock() < study.not_before:
+            return None
+        if study.files and self._is_removed(self._folder(key) / IMAGES):
             self._drop(key, study)
             return None
         quiet = self._clock() - study.last
         is_whole = not (study.broken or study.cut)
         wait = self._complete.quiet_s if is_whole else self._complete.after_abort_s
-        if study.open or quiet < wait or self._clock() < study.not_before:
+        if study.open or quiet < wait:
             return None
         if study.files:
             return self._close(key, study)
@@ -208,11 +216,14 @@ class Arrivals:
         return None
 
     def _drop(self, key: str, study: _Incoming) -> None:
-        """Forget a study whose images somebody has removed; what an open association still sends is a part only."""
+        """Forget a study whose images somebody has removed; what an open association still sends is a part only.
+
+        Its folder is looked at once more later: what is left is removed then, or taken up if the images are back.
+        """
         for link in study.links:
             link.refused.add(key)
-        shutil.rmtree(self._folder(key), ignore_errors=True)
         del self._studies[key]
+        self._unread[key] = self._clock() + _AGAIN_S
         _LOG.error("study %s is dropped: its images are gone from incoming; send it again", key)
 
     def _recover(self) -> None:
@@ -239,17 +250,25 @@ class Arrivals:
         Raises:
             OSError: It cannot be read now.
         """
-        study = self._left(self._folder(key))
+        folder = self._folder(key)
+        study = self._left(folder)
         del self._unread[key]
-        if study is not None:
-            self._studies[key] = study
+        missed = self._missed.pop(key, {})
+        if study is None:
+            return
+        self._studies[key] = study
+        study.broken |= missed
+        for token in missed:
+            with contextlib.suppress(OSError):  # known it is all the same
+                mark_open(folder, token)
+                mark_broken(folder, token)
 
     def _left(self, folder: Path) -> _Incoming | None:
         """Read a study that the last run left; None if there is nothing in it."""
-        if _is_gone(folder) or not stat.S_ISDIR(folder.lstat().st_mode):  # no study
+        if self._is_removed(folder) or not stat.S_ISDIR(folder.lstat().st_mode):  # no study
             return None
         images = folder / IMAGES
-        files = 0 if _is_gone(images) else len(list(images.iterdir()))
+        files = 0 if self._is_removed(images) else len(list(images.iterdir()))
         if not files:  # killed while it was made: nobody was told Success
             shutil.rmtree(folder, ignore_errors=True)
             return None
@@ -262,6 +281,23 @@ class Arrivals:
 
     def _folder(self, key: str) -> Path:
         return self._spool.incoming / key
+
+    def _is_removed(self, folder: Path) -> bool:
+        """Whether a folder in ``incoming`` is not there any more.
+
+        Raises:
+            OSError: All of ``incoming`` is away, such as a file system that is mounted anew.
+        """
+        if not _is_gone(folder):
+            return False
+        self._spool.incoming.lstat()
+        return _is_gone(folder)  # it may have come back with the rest
+
+    def _break(self, link: Link, key: str) -> Break:
+        """Return that an association breaks off in a study now."""
+        return Break(
+            next(self._events), link.heard, link.last_series(key), link.names.get(key, set())
+        )
 
     def _former(self, received: Received) -> Path | None:
         """Return the same image as it came before; rounds that failed do not count, so that they can be sent again."""
@@ -318,9 +354,7 @@ class Arrivals:
         study.last = self._clock()
         study.open.discard(link.token)
         if not well:
-            broken = Break(
-                next(self._events), link.heard, link.last_series(key), link.names.get(key, set())
-            )
+            broken = self._break(link, key)
             study.links.remove(link)
             ended = [one for one in study.links if one.token not in study.open]
             if any(broken.is_before(one, key) and broken.is_mended_by(one, key) for one in ended):
@@ -353,11 +387,13 @@ class Arrivals:
             "images": files,
             "complete_at": now(),
             "late_images": study.files if known else None,
+            # A sender that missed something has had time to send again.
+            "was_incomplete": True if study.cut else None,
+            # None takes back what was noted before a try that could not move it, if it is whole by now.
+            "code": "incomplete" if study.broken else None,
+            "failed_at": now() if study.broken else None,
+            "message": _INCOMPLETE if study.broken else None,
         }
-        if study.cut:  # a sender that missed something has had time to send again
-            values["was_incomplete"] = True
-        if study.broken:
-            values |= {"code": "incomplete", "failed_at": now(), "message": _INCOMPLETE}
         update_note(folder, **values)
         flush_folder(folder / IMAGES)
         stage: Stage = "failed" if study.broken else "ready"

@@ -11,6 +11,7 @@ from typing import Any
 from edge_infer.audit.log import AuditLog
 from edge_infer.errors import BrainError, CannotWrite
 from edge_infer.node.config import NodeConfig
+from edge_infer.node.disk import sha256_of
 from edge_infer.node.log import reason_of
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.spool import Round, Spool
@@ -185,7 +186,14 @@ class Classifying:
             interruptions += 1
         if interruptions >= _MAX_INTERRUPTIONS:
             return self._fail(one, "interrupted", "the node ended each time it was classified")
-        update_note(one.folder, started_at=now(), interruptions=interruptions or None)
+        update_note(
+            one.folder,
+            started_at=now(),
+            interruptions=interruptions or None,
+            # Of an answer that could not be moved on: its files are written anew.
+            answered_at=None,
+            sha256=None,
+        )
         try:
             answer = worker.ask(
                 self._request(one, note), timeout_s=self._config.limits.study_timeout_s
@@ -214,11 +222,18 @@ class Classifying:
         }
 
     def _predecessors(self, one: Round) -> list[Path]:
-        """Return the results of the round before, which the new ones replace."""
-        before = [x for x in self._spool.rounds_of(one.key) if x.number < one.number]
-        for former in reversed(before):
-            if former.stage in ("results", "sent") and former.out.is_dir():
-                return sorted(former.out.rglob("*.dcm"))
+        """Return the results of the round before, which the new ones replace; none if they cannot be read."""
+        try:
+            before = [x for x in self._spool.rounds_of(one.key) if x.number < one.number]
+            for former in reversed(before):
+                if former.stage in ("results", "sent") and former.out.is_dir():
+                    return former.results()
+        except OSError as error:  # no study waits for an earlier one that the disk has harmed
+            _LOG.error(
+                "study %s: its earlier results cannot be read: %s; the report names none",
+                one.key,
+                reason_of(error),
+            )
         return []
 
     def _settle(self, one: Round, note: dict[str, Any], answer: dict[str, Any]) -> float:
@@ -236,6 +251,7 @@ class Classifying:
             answered_at=now(),
             series=answer["series"],
             objects=answer["files"],
+            sha256=sha256_of(one.results()),
             refused=refused or None,
             started_at=None,
         )

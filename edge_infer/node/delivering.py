@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_infer.errors import CannotWrite
 from edge_infer.node.config import Destination, NodeConfig
+from edge_infer.node.disk import sha256_of
 from edge_infer.node.log import reason_of
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.sending import DamagedResult, RefusedByDestination, Unreachable, send
@@ -213,10 +214,16 @@ def _results(one: Round) -> list[Path]:
     """Return what is to be delivered of a round.
 
     Raises:
-        DamagedResult: Something of it is not there any more.
+        DamagedResult: Something of it is not there any more, or is not what was written.
+        OSError: A file cannot be read now.
     """
-    files = sorted(one.out.rglob("*.dcm"))
-    wanted = max(1, read_note(one.folder).get("objects", 0))
+    note = read_note(one.folder)
+    files = one.results()
+    wanted = max(1, note.get("objects", 0))
     if len(files) < wanted:
         raise DamagedResult(f"only {len(files)} of its {wanted} results are left in the spool")
+    digests = note.get("sha256")  # not in a note of an earlier version
+    # A reader of DICOM does not see that a report lacks its end, and a folder takes whatever is copied into it.
+    if digests is not None and sha256_of(files) != digests:
+        raise DamagedResult("a result in the spool is not what was written")
     return files

@@ -1,10 +1,12 @@
 """Names and contents that are on the disk when a function returns, and files that two folders share."""
 
+import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["flush_file", "flush_folder", "link_all"]
+__all__ = ["flush_file", "flush_folder", "link_all", "sha256_of"]
 
 
 def flush_file(path: Path) -> None:
@@ -16,6 +18,19 @@ def flush_folder(folder: Path) -> None:
     """Have the names in a folder written to the disk."""
     if os.name != "nt":  # Windows cannot open folders; NTFS journals renames itself
         _flush(folder, os.O_RDONLY)
+
+
+def sha256_of(files: Sequence[Path]) -> list[str]:
+    """Return the SHA-256 of each file.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    digests = []
+    for path in files:
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests
 
 
 def link_all(source: Path, target: Path) -> None:

@@ -1,6 +1,6 @@
 """What is known of a round beside its images: ``note.json`` in its folder.
 
-A note holds the study's UID, counts, times and codes; no name, no ID, no text of a header.
+A note holds the study's UID, counts, times, codes and the digests of results; no name, no ID, no text of a header.
 """
 
 import json

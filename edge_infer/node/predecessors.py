@@ -1,6 +1,7 @@
 """A report about more of a series names the report about less of it that it replaces: PS3.3 C.17.2."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,15 @@ from edge_infer.atomic import write_bytes_atomically
 __all__ = ["name_predecessors"]
 
 _REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """What a new report has to know of an earlier one."""
+
+    uid: str
+    sources: Set[str]
+    reference: Any  # an item of PredecessorDocumentsSequence
 
 
 def name_predecessors(files: Iterable[Path], predecessors: Sequence[Path]) -> None:
@@ -22,26 +32,34 @@ def name_predecessors(files: Iterable[Path], predecessors: Sequence[Path]) -> No
 
     from edge_infer.structured.document import as_file
 
-    former = [report for path in predecessors if (report := _report_in(path)) is not None]
-    known = {str(one.SOPInstanceUID) for one in former}
+    former = [one for path in predecessors if (one := _former_in(path)) is not None]
+    known = {one.uid for one in former}
     for path in files:
         if not _is_report(path):
             continue
         report = pydicom.dcmread(path)
         if str(report.SOPInstanceUID) in known:
             continue
-        replaced = [one for one in former if _source_of(one) & _source_of(report)]
+        sources = _source_of(report)
+        replaced = [one.reference for one in former if one.sources & sources]
         if replaced:
-            report.PredecessorDocumentsSequence = [_reference(one) for one in replaced]
+            report.PredecessorDocumentsSequence = replaced
             write_bytes_atomically(path, as_file(report))
 
 
-def _report_in(path: Path) -> Any:
-    """Return the report in a file; None if it holds none, or is gone or damaged: no study fails for an earlier one."""
+def _former_in(path: Path) -> _Former | None:
+    """Return what an earlier report says of itself.
+
+    None if the file holds no report, or is gone or damaged: no study fails for an earlier one.
+    """
     import pydicom
 
     try:
-        return pydicom.dcmread(path) if _is_report(path) else None
+        if not _is_report(path):
+            return None
+        report = pydicom.dcmread(path)
+        # All at once, since values are decoded when they are asked for: a file that is cut off shows it only then.
+        return _Former(str(report.SOPInstanceUID), _source_of(report), _reference(report))
     except Exception:  # whatever a damaged file brings about
         return None
 

@@ -80,6 +80,10 @@ class Round:
         """Folder of the results."""
         return self.folder / OUT
 
+    def results(self) -> list[Path]:
+        """Return the files of the results, in the order of their names."""
+        return sorted(self.out.rglob("*.dcm"))
+
 
 class Spool:
     """The folders; make one with ``Spool.opened``."""

@@ -495,3 +495,126 @@ def test_a_study_whose_folder_could_not_be_made_is_made_with_the_next_image(
     assert arrivals.store(link, image(spool, "b")) is Arrived.STORED
     names = {path.name.partition("-")[0] for path in (spool.incoming / KEY).iterdir()}
     assert names == {"images", "note.json", "open"}
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_an_image_refused_while_its_study_cannot_be_read_counts_as_a_break(
+    arrivals: Arrivals,
+    spool: Spool,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    is_sent_again: bool,
+    is_killed: bool,
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.take_over_marks", full)
+        after = reopened(spool, clock)
+        late = after.begin()
+        with pytest.raises(OSError, match="full"):
+            after.store(late, image(spool, "b"))
+        after.refused(late, image(spool, "b"))
+        after.end(late, well=True)
+    clock.time += 31
+    assert after.complete() == []
+    if is_killed:
+        after = reopened(spool, clock)
+    if is_sent_again:
+        again = after.begin()
+        after.store(again, image(spool, "b"))
+        after.end(again, well=True)
+    clock.time += 11
+    assert [one.stage for one in after.complete()] == (["ready"] if is_sent_again else [])
+    clock.time += 90
+    assert [one.stage for one in after.complete()] == ([] if is_sent_again else ["failed"])
+
+
+def test_while_all_of_the_spool_is_away_no_study_is_forgotten(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    away = spool.incoming.rename(spool.folder / "away")
+    assert arrivals.complete() == []
+    away.rename(spool.incoming)
+    clock.time += 31
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_what_is_left_of_the_last_run_is_not_forgotten_while_the_spool_is_away(
+    arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.take_over_marks", full)
+        after = reopened(spool, clock)
+    away = spool.incoming.rename(spool.folder / "away")
+    clock.time += 31
+    assert after.complete() == []
+    away.rename(spool.incoming)
+    clock.time += 31
+    assert after.complete() == []
+    clock.time += 11
+    assert [one.stage for one in after.complete()] == ["ready"]
+
+
+def test_a_dropped_study_whose_folder_is_back_is_taken_up(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    away = (spool.incoming / KEY).rename(spool.folder / "away")
+    assert arrivals.complete() == []
+    assert KEY not in arrivals
+    away.rename(spool.incoming / KEY)
+    clock.time += 31
+    assert arrivals.complete() == []
+    clock.time += 11
+    assert [one.stage for one in arrivals.complete()] == ["ready"]
+
+
+def test_what_is_left_of_a_dropped_study_is_removed_later(
+    arrivals: Arrivals, spool: Spool, clock: Clock
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    shutil.rmtree(spool.incoming / KEY / "images")
+    for _ in range(2):
+        assert arrivals.complete() == []
+        clock.time += 31
+    assert list(spool.incoming.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["broken", "cut"])
+def test_what_was_noted_before_a_failed_move_is_taken_back_if_the_study_is_whole_by_then(
+    arrivals: Arrivals,
+    spool: Spool,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    is_killed: bool,
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    if is_killed:
+        arrivals = reopened(spool, clock)
+    else:
+        arrivals.end(link, well=False)
+    clock.time += 101
+    with monkeypatch.context() as patched:
+        patched.setattr("edge_infer.node.arrivals.flush_folder", full)
+        assert arrivals.complete() == []
+    again = arrivals.begin()
+    arrivals.store(again, image(spool, "a"))
+    arrivals.end(again, well=True)
+    clock.time += 42
+    (one,) = arrivals.complete()
+    assert one.stage == "ready"
+    assert not {"code", "failed_at", "message", "was_incomplete"} & set(read_note(one.folder))

@@ -14,6 +14,7 @@ from stub_node import answer_study, load_classifier
 
 from edge_infer.node.config import Tls, read_config
 from edge_infer.node.delivering import Delivering
+from edge_infer.node.disk import sha256_of
 from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.retrying import retry_failed
 from edge_infer.node.sending import Unreachable, echo, send
@@ -179,6 +180,32 @@ def test_a_result_that_cannot_be_read_now_holds_up_no_other_and_waits(
         assert [one.name for one in spool.rounds("sent")] == [good.name]
         assert delivering.retry_in_s == 0
         assert "cannot be read" in read_note(spool.rounds("results")[0].folder)["problem"]
+
+
+@pytest.mark.parametrize("destination", [QUICK, {"folder": "out", **QUICK}])
+@pytest.mark.parametrize("left", [0, -1])
+def test_a_result_that_is_not_what_was_written_goes_nowhere(
+    tmp_path: Path,
+    capture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    destination: dict[str, object],
+    left: int,
+) -> None:
+    monkeypatch.setattr("edge_infer.node.delivering._MAX_REFUSALS", 1)
+    monkeypatch.setattr("edge_infer.node.sending._associated", takes_all)
+    config = read_config(Node(tmp_path, destination=destination).config)
+    with Spool.opened(config.receive.spool) as spool:
+        for key in ("a" * 16, "b" * 16):
+            one = answered(spool, key, capture.read_bytes())
+            update_note(one.folder, sha256=sha256_of(one.results()))
+        (bad, good) = spool.rounds("results")
+        (bad.out / "result.dcm").write_bytes(capture.read_bytes()[:left])
+        delivering = Delivering(config, spool)
+        while delivering._deliver_one():
+            pass
+        (failed,), (sent,) = spool.rounds("failed"), spool.rounds("sent")
+        assert (failed.name, sent.name) == (bad.name, good.name)
+        assert read_note(failed.folder)["code"] == "damaged_result"
 
 
 def test_a_tls_key_that_is_gone_is_not_the_fault_of_the_results(tmp_path: Path) -> None:

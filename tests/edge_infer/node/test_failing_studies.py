@@ -1,14 +1,17 @@
 """Studies at which the classifier fails: they end in ``failed`` with a code, and the next study is answered."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pydicom
 import pytest
-from dicom_files import uid_of
+from dicom_files import drawn_volume, mr_series, uid_of
 from node_runs import Destination, Node, study, wait_for
+from series_results import ALGORITHM, series_of
 
 from edge_infer.errors import BundleIntegrity, CannotWrite
 from edge_infer.node.classifying import Classifying
@@ -17,6 +20,7 @@ from edge_infer.node.notes import now, read_note, update_note
 from edge_infer.node.predecessors import name_predecessors
 from edge_infer.node.service import NodeService
 from edge_infer.node.spool import Spool
+from edge_infer.structured.write import write_results
 
 # pynetdicom leaves sockets of associations that broke to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -223,6 +227,88 @@ def test_an_earlier_report_that_is_damaged_or_gone_fails_no_later_one(
     if content is not None:
         former.write_bytes(content)
     name_predecessors([], [former])
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """Two reports about one series."""
+    source = mr_series(drawn_volume(slices=3, rows=32, columns=32))
+    found = []
+    for rule in ("former", "new"):
+        folder = tmp_path_factory.mktemp(rule)
+        first, *_ = write_results(series_of(source, rule=rule), folder, algorithm=ALGORITHM)
+        found.append(first.read_bytes())
+    return found
+
+
+def predecessors_named(folder: Path, former: bytes, new: bytes) -> list[Any]:
+    files = folder / "former.dcm", folder / "new.dcm"
+    for file, content in zip(files, (former, new), strict=True):
+        file.write_bytes(content)
+    name_predecessors(files[1:], files[:1])
+    return list(pydicom.dcmread(files[1]).get("PredecessorDocumentsSequence", []))
+
+
+SOP_CLASS, SERIES, EVIDENCE = b"\x08\0\x16\0UI", b"\x20\0\x0e\0UI", b"\x40\0\x75\xa3SQ"
+
+
+@pytest.mark.parametrize(
+    ("tag", "more"),
+    [(SOP_CLASS, 0), (SERIES, 0), (EVIDENCE, 0), (EVIDENCE, 30)],
+    ids=["after the file meta", "before its series", "before its evidence", "within its evidence"],
+)
+def test_an_earlier_report_that_is_cut_off_is_not_named_and_fails_no_later_one(
+    tmp_path: Path, reports: list[bytes], tag: bytes, more: int
+) -> None:
+    former, new = reports
+    assert len(predecessors_named(tmp_path, former, new)) == 1
+    assert predecessors_named(tmp_path, former[: former.index(tag) + more], new) == []
+
+
+def answers(requests: list[dict[str, Any]]) -> Any:
+    """What stands in for the process that classifies: it writes one result."""
+
+    def ask(request: dict[str, Any], **_options: Any) -> dict[str, Any]:
+        requests.append(request)
+        Path(request["out"]).mkdir()
+        (Path(request["out"]) / "result.dcm").write_bytes(b"result")
+        return {"series": 1, "files": 1, "refused": {}}
+
+    return SimpleNamespace(answered=0, ask=ask)
+
+
+def test_what_was_written_is_noted_by_its_digest(
+    classifying: Classifying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifying, "_new_worker", lambda: answers([]))
+    classifying._one_turn()
+    (one,) = classifying._spool.rounds("results")
+    assert read_note(one.folder)["sha256"] == [hashlib.sha256(b"result").hexdigest()]
+
+
+def test_earlier_results_that_cannot_be_read_keep_no_later_study_from_its_answer(
+    classifying: Classifying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = classifying._spool
+    (first,) = spool.rounds("ready")
+    first.out.mkdir()
+    spool.move(first, "sent")
+    later = spool.incoming / first.key
+    (later / "images").mkdir(parents=True)
+    spool.entered(first.key, 2, "ready", later)
+    real = Path.rglob
+
+    def rglob(path: Path, pattern: str) -> Iterator[Path]:
+        if "sent" in path.parts:
+            raise OSError(5, "broken")
+        return real(path, pattern)
+
+    monkeypatch.setattr(Path, "rglob", rglob)
+    requests: list[dict[str, Any]] = []
+    monkeypatch.setattr(classifying, "_new_worker", lambda: answers(requests))
+    classifying._one_turn()
+    assert [one.name for one in spool.rounds("results")] == [f"{first.key}.2"]
+    assert requests[0]["predecessors"] == []
 
 
 def test_a_full_spool_refuses_everything(node: Node) -> None:
