@@ -51,6 +51,19 @@ Exit status:
 _PATHS = NamedPath(path_type=Path, exists=True, readable=False)
 
 
+def _one_at_most(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> str | None:
+    """Refuse a second value, which would silently stand in for the first."""
+    if len(given) > 1:
+        raise click.BadParameter(
+            f"given {len(given)} times; give it once, and the command once for each",
+            ctx=context,
+            param=parameter,
+        )
+    return given[0] if given else None
+
+
 @click.command("brain-drift", cls=Command, help=_HELP, no_args_is_help=True)
 @click.argument("results", metavar="RESULTS...", nargs=-1, required=True, type=_PATHS)
 @click.option(
@@ -68,8 +81,11 @@ _PATHS = NamedPath(path_type=Path, exists=True, readable=False)
 )
 @click.option(
     "--by",
+    multiple=True,
+    callback=_one_at_most,
     type=click.Choice(["label", "plane", "device"]),
-    help="Also test each class, plane or device by itself, where it has enough images.",
+    help="Also test each class, plane or device by itself, where it has 200 images and 100 to compare with. Only "
+    "once.",
 )
 @click.option(
     "--limit",
@@ -131,8 +147,9 @@ def _compared(
     limits: dict[str, float],
 ) -> dict[str, Any]:
     from edge_infer.drift.comparing import compare
-    from edge_infer.drift_results import read_results
+    from edge_infer.drift_results import read_results, refuse_shared
 
+    refuse_shared(paths, against)
     window = read_results(paths)
     former = read_results(against) if against else None
     if former is not None:

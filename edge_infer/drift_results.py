@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ from edge_infer.batch.reading import read_metadata, read_rows, row_files
 from edge_infer.drift.gathering import observe
 from edge_infer.drift.observing import Answer, Observations
 from edge_infer.drift.rows import COLUMNS, answer_of_line, answer_of_row
-from edge_infer.errors import DataRefused, UnreadableInput
+from edge_infer.errors import DataRefused, MissingDependency, UnreadableInput
 from edge_infer.names import shown_name
 from edge_infer.plain_json import parse_object, why
 
-__all__ = ["Results", "read_results"]
+__all__ = ["Results", "read_results", "refuse_shared"]
 
 _LONGEST_LINE = 2**24
 _IMAGES = ("image", "slice")
@@ -60,9 +59,15 @@ def read_results(paths: Sequence[Path]) -> Results:
         MissingDependency: They are Parquet, and pyarrow is not installed.
     """
     of_infer = [path for path in paths if _is_of_infer(path)]
-    _each_once(chain.from_iterable([one] if one in of_infer else row_files(one) for one in paths))
+    _each_once(_files(paths))
     if not of_infer:
-        return _of_batch(paths)
+        try:
+            return _of_batch(paths)
+        except MissingDependency as error:
+            # Who reads has no format to choose, as brain-batch has.
+            raise MissingDependency(
+                error.message, hint="pip install 'brain-edge[scale]'"
+            ) from error
     if len(of_infer) < len(paths):
         raise DataRefused(
             "some results are of brain-batch and some of brain-infer",
@@ -71,13 +76,42 @@ def read_results(paths: Sequence[Path]) -> Results:
     return _of_infer(paths)
 
 
+def refuse_shared(paths: Sequence[Path], former: Sequence[Path]) -> None:
+    """Refuse results that are compared with themselves: they would never show drift.
+
+    Args:
+        paths: As for ``read_results``.
+        former: What they are compared with.
+
+    Raises:
+        DataRefused: A file is among both; so are the others of ``read_results``, but for what the rows hold.
+        UnreadableInput: A file cannot be read.
+    """
+    older = {_place(path) for path in _files(former)}
+    for path in _files(paths):
+        if _place(path) in older:
+            raise DataRefused(
+                f"{shown_name(path)} is among RESULTS and among those of --against",
+                hint="give older results with --against: compared with themselves, results never drift",
+            )
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from [path] if _is_of_infer(path) else row_files(path)
+
+
+def _place(path: Path) -> Path:
+    """Return what tells a file from others; the same rows may be there in both formats."""
+    place = path.resolve()
+    return place.with_suffix("") if place.parent.name == PARTS else place
+
+
 def _each_once(files: Iterable[Path]) -> None:
     """Refuse results that are given twice: each image would count as two independent ones."""
     seen = set[Path]()
     for path in files:
-        # The same rows may be there in both formats.
-        place = path.resolve()
-        place = place.with_suffix("") if place.parent.name == PARTS else place
+        place = _place(path)
         if place in seen:
             raise DataRefused(f"{shown_name(path)} is given twice", hint="give all results once")
         seen.add(place)

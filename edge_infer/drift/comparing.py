@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_infer.baseline.parts import Baseline, Points
 from edge_infer.drift.chances import holm
+from edge_infer.drift.fitting import LEAST_REFERENCE
 from edge_infer.drift.limits import verdict_on
 from edge_infer.drift.observing import MEASURES, Observations
 from edge_infer.drift.projection import PROJECTION
@@ -43,10 +44,19 @@ def compare(
         former: What the baseline was made of, where it is older results.
         intervals: See ``group_tests``.
     """
-    groups = [_group(baseline, seen, None, None, limits, intervals=intervals)]
+    groups = [_group(baseline, seen, None, None, limits, known=None, intervals=intervals)]
     names = _names(seen, by)
+    known = _known(baseline, former, by)
     groups += [
-        _group(baseline, seen, by, name, limits, intervals=intervals)
+        _group(
+            baseline,
+            seen,
+            by,
+            name,
+            limits,
+            known=None if known is None else known.get(name, 0),
+            intervals=intervals,
+        )
         for name in sorted(names[:_MOST_GROUPS])
     ]
     tests = [test for group in groups for test in group["tests"]]
@@ -79,7 +89,7 @@ def compare(
         "groups": groups,
         "groups_left_out": max(0, len(names) - _MOST_GROUPS),
         "of_unknown_group": seen.named(by).count("") if by else 0,
-        "not_tested": list(_not_tested(baseline, groups, limits, by)),
+        "not_tested": list(_not_tested(baseline, groups, limits, by, former)),
         "warnings": list(_warnings(baseline, seen, former)),
     }
 
@@ -90,6 +100,18 @@ def _names(seen: Observations, by: str | None) -> list[str]:
     return sorted(set(counts) - {""}, key=lambda name: (-counts[name], name))
 
 
+def _known(
+    baseline: Baseline, former: Observations | None, by: str | None
+) -> Mapping[str, int] | None:
+    """Return how many images of each group there are to compare with, however few; None where that is not known."""
+    if by is None:
+        return None
+    if former is not None:
+        return {name: n for name, n in Counter(former.named(by)).items() if name}
+    shares = baseline.parts[0].shares
+    return shares[by].counts if by in shares else None
+
+
 def _group(
     baseline: Baseline,
     seen: Observations,
@@ -97,6 +119,7 @@ def _group(
     name: str | None,
     limits: Mapping[str, float],
     *,
+    known: int | None,
     intervals: bool,
 ) -> dict[str, Any]:
     rows: NDArray[np.intp] = np.arange(len(seen))
@@ -108,10 +131,10 @@ def _group(
     if part is not None and len(rows) >= LEAST_WINDOW:
         points = _points(baseline, by, name)
         tests = list(group_tests(seen, rows, part, points, limits, intervals=intervals))
-    if part is None:
-        state = "no reference"
-    elif len(rows) < LEAST_WINDOW:
+    if len(rows) < LEAST_WINDOW:
         state = "too few"
+    elif part is None:
+        state = "no reference"
     else:
         state = "tested" if tests else "nothing to test"
     against = "all images" if by is None else f"{by} {name}"
@@ -120,7 +143,7 @@ def _group(
         "name": name,
         "n": len(rows),
         "against": "" if part is None else against,
-        "reference_n": None if part is None else part.n,
+        "reference_n": known if part is None else part.n,
         "state": state,
         "tests": tests,
     }
@@ -153,12 +176,14 @@ def _not_tested(
     groups: Sequence[Mapping[str, Any]],
     limits: Mapping[str, float],
     by: str | None,
+    former: Observations | None,
 ) -> Iterator[str]:
     """Yield what the results or the baseline do not say."""
-    if by is not None and not any(one.by == by for one in baseline.parts):
-        yield f"each {by} by itself: the baseline holds none (older results may: --against)"
     if groups[0]["state"] == "too few":
         return
+    if by is not None and not any(one.by == by for one in baseline.parts):
+        what = "baseline" if former is None else "older results"
+        yield f"each {by} by itself: {_why_no_parts(what, by, _known(baseline, former, by))}"
     if set(limits) == {"alpha"}:
         yield "every test is off"
     tested = _tested(groups[0])
@@ -170,6 +195,25 @@ def _not_tested(
             yield f"shares of {', '.join(unknown)}: the baseline does not hold them"
     if "two_sample" in limits:
         yield from _embeddings_not_tested(baseline, groups, by)
+
+
+def _why_no_parts(what: str, by: str, known: Mapping[str, int] | None) -> str:
+    """Return why no group can be compared with its own.
+
+    Args:
+        what: The older results, or the baseline.
+        by: What the groups are.
+        known: Of ``_known``.
+    """
+    most = max(known.values(), default=0) if known is not None else LEAST_REFERENCE
+    if not most:
+        return f"the {what} do not say of any image which {by} it is of"
+    if most < LEAST_REFERENCE:
+        has = "has" if what == "baseline" else "have"
+        return (
+            f"the {what} {has} at most {most} images of one {by}, and {LEAST_REFERENCE} are needed"
+        )
+    return f"the {what} holds none (older results may: --against)"
 
 
 def _values_not_tested(baseline: Baseline, tested: Collection[str]) -> Iterator[str]:
@@ -192,9 +236,12 @@ def _embeddings_not_tested(
     ]
     if "embedding" in _tested(groups[0]):
         if without:
-            yield (
-                f"embeddings of {by} {shown_names(without)} alone: too few, or the baseline does not tell them"
+            why = (
+                f"fewer than {LEAST_WINDOW} of the results hold them, or fewer than {LEAST_POINTS} of the baseline"
+                if by == "label"
+                else f"which {by} the baseline's are of is not kept"
             )
+            yield f"embeddings of {by} {shown_names(without)} alone: {why}"
     elif baseline.points is None:
         yield "embeddings: the baseline holds none"
     elif baseline.points.projection != PROJECTION:

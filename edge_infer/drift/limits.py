@@ -12,7 +12,7 @@ from edge_infer.plain_json import is_number
 
 __all__ = ["DEFAULTS", "LIMIT_WORDS", "TestVerdict", "limits_with", "verdict_on"]
 
-#: ``drift``: more than chance, and beyond the limit. ``moved``: more than chance, and within it.
+#: ``drift``: more than chance, and beyond the limit. ``moved``: more than chance, and within it. In docs/drift.md.
 TestVerdict = Literal["drift", "moved", "no sign"]
 
 #: What holds where nothing is stated; reasons in docs/drift.md. None of them was fitted to any data.
@@ -33,8 +33,15 @@ LIMIT_WORDS: Mapping[str, str] = {
 }
 
 _OFF = "off"
-_LARGEST = 100.0
-_LEAST_ALPHA, _LARGEST_ALPHA = 1e-6, 0.5
+_LEAST_ALPHA = 1e-6
+#: As far as each can reach; beyond it a limit would switch its test off, and not say so. ``psi`` has no end of its own.
+_LARGEST: Mapping[str, float] = {
+    "alpha": 0.5,
+    "psi": 100.0,
+    "ks": 1.0,
+    "share": 1.0,
+    "two_sample": 0.5,
+}
 
 
 def limits_with(options: Iterable[str], file: Path | None) -> dict[str, float]:
@@ -91,7 +98,7 @@ def _change(limits: dict[str, float], name: str, value: object) -> None:
     if value == _OFF and name != "alpha":
         limits.pop(name, None)
         return
-    least, most = (_LEAST_ALPHA, _LARGEST_ALPHA) if name == "alpha" else (0.0, _LARGEST)
+    least, most = _LEAST_ALPHA if name == "alpha" else 0.0, _LARGEST[name]
     if not is_number(value, least, most):
         raise ValueError(f"{name} is {value!r}, expected a number from {least:g} to {most:g}")
     limits[name] = float(value)  # type: ignore[arg-type]  # is_number has looked

@@ -13,7 +13,6 @@ __all__ = ["group_section", "limits_section", "notes_section"]
 
 _WORST = ("drift", "moved", "no sign")
 _CLASSES = {"drift": "drift", "moved": "moved", "no sign": "held"}
-_WORDS = {"drift": "drift", "moved": "within the limit", "no sign": "no sign"}
 _MOST_ROWS = 12
 
 Test = Mapping[str, Any]
@@ -58,13 +57,16 @@ def limits_section(result: Mapping[str, Any]) -> str:
         if name not in result["limits"]
     ]
     return table(
-        "Drift is what is more than chance and beyond its limit.", ["Limit", "At most", "Of"], rows
+        "Drift is what is more than chance and beyond its limit; moved, what is more than chance and within it.",
+        ["Limit", "At most", "Of"],
+        rows,
     )
 
 
 def notes_section(result: Mapping[str, Any]) -> str:
-    """Render what is not tested, and what to know."""
-    return f"<ul>{''.join(f'<li>{cell(line)}.</li>' for line in limit_lines(result))}</ul>"
+    """Render what is not tested, and what to know; nothing where there is nothing to say."""
+    items = "".join(f"<li>{cell(line)}.</li>" for line in limit_lines(result))
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _key() -> str:
@@ -107,4 +109,4 @@ def _worst(tests: Sequence[Test]) -> Test:
 
 def _mark(test: Test) -> str:
     verdict = test["verdict"]
-    return f'<span class="mark {_CLASSES[verdict]}">{MARKS[verdict]} {_WORDS[verdict]}</span>'
+    return f'<span class="mark {_CLASSES[verdict]}">{MARKS[verdict]} {verdict}</span>'

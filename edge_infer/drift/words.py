@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edge_infer.drift.fitting import LEAST_REFERENCE
+from edge_infer.drift.testing import LEAST_WINDOW
 from edge_infer.names import counted, shown_name
 
 __all__ = [
@@ -69,24 +71,44 @@ def lead_lines(result: Result) -> Iterator[str]:
         f"Compared with {reference['n']:,} images of {reference['groups']:,} patients or series, "
         f"each image of an unknown one counted as one: {shown_name(reference['source'])}"
     )
+    needed = f"a group needs {result['least_n']} images"
+    if not result["tests"]:
+        yield needed
+        return
     yield (
         f"{result['tests']} tests, together at most {100 * result['limits']['alpha']:g} % false alarms "
-        f"if the images are independent ({result['correction']}); a group needs {result['least_n']} images"
+        f"if the images are independent ({result['correction']}); {needed}"
     )
 
 
 def group_title(group: Mapping[str, Any]) -> str:
-    """Return what a group is, with its n and what it is compared with."""
+    """Return what a group is, with its n and what it is compared with, or why it is not."""
     name = "All images" if group["by"] is None else f"{group['by']} {shown_name(group['name'])}"
-    against = ""
     if group["state"] == "tested":
         against = f", against {group['reference_n']:,} of {shown_name(group['against'])}"
-    words = {
-        "too few": "; too few to test",
-        "nothing to test": "; nothing to test",
-        "no reference": "; the baseline has none, or too few",
-    }
-    return f"{name}: {group['n']:,}{against}{words.get(group['state'], '')}"
+        return f"{name}: {group['n']:,}{against}"
+    return "; ".join([f"{name}: {group['n']:,}", *_why_untested(group)])
+
+
+def _why_untested(group: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a group lacks, the window's part of it first."""
+    if group["n"] < LEAST_WINDOW:
+        yield f"too few to test, of {LEAST_WINDOW} needed"
+    if group["against"]:
+        if group["state"] == "nothing to test":
+            yield "nothing to test"
+        return
+    known = group["reference_n"]
+    if known is None:
+        yield f"none to compare with, or fewer than {LEAST_REFERENCE}"
+    elif known >= LEAST_REFERENCE:
+        yield f"{known:,} to compare with, but not among the groups that are kept"
+    else:
+        yield (
+            f"{known} to compare with, of {LEAST_REFERENCE} needed"
+            if known
+            else ("none to compare with")
+        )
 
 
 def measures_of(group: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
@@ -110,8 +132,10 @@ def chance_words(test: Mapping[str, Any]) -> str:
 
 
 def limit_lines(result: Result) -> Iterator[str]:
-    """Yield what is not tested, and what to know."""
+    """Yield what is not tested, and what to know; of tests that were not made there is nothing to know."""
     yield from (f"not tested: {line}" for line in result["not_tested"])
+    if not result["tests"]:
+        return
     if result["groups_left_out"]:
         yield f"{result['groups_left_out']} more groups were left out"
     if result["of_unknown_group"]:

@@ -1,6 +1,7 @@
 """brain-drift from results on disk to its exit status."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -361,3 +362,47 @@ def test_every_test_off_is_said_so(bundle: Bundle, same: Path) -> None:
     code, _, err = run(same, "--bundle", bundle.path, *off)
     assert code == 26
     assert "nothing to test: every test is off" in err
+
+
+@pytest.mark.parametrize("older", [".", "part-000000.jsonl"])
+def test_results_are_not_compared_with_themselves(same: Path, older: str) -> None:
+    code, out, err = run(same, "--against", same / older)
+    assert (code, out) == (26, "")
+    assert "part-000000.jsonl is among RESULTS and among those of --against" in err
+
+
+def test_both_formats_of_a_part_and_lines_of_brain_infer_are_the_same_results(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    both = batch_results(
+        tmp_path / "both", drawn_answers(5, 3), bundle, formats=("parquet", "jsonl")
+    )
+    code, _, err = run(both / "part-000000.jsonl", "--against", both / "part-000000.parquet")
+    assert code == 26
+    assert "among RESULTS" in err
+    lines = infer_lines(
+        tmp_path / "a.jsonl", drawn_answers(5, 1), bundle.manifest["manifest_sha256"]
+    )
+    (tmp_path / "b.jsonl").symlink_to(lines)
+    code, _, err = run(lines, "--against", tmp_path / "b.jsonl")
+    assert code == 26
+    assert "among RESULTS" in err
+
+
+def test_by_is_taken_once(bundle: Bundle, same: Path) -> None:
+    code, out, err = run(same, "--bundle", bundle.path, "--by", "label", "--by", "plane")
+    assert (code, out) == (2, "")
+    assert "given 2 times" in err
+
+
+def test_without_pyarrow_parquet_is_refused_with_what_helps_a_reader(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    folder = batch_results(tmp_path / "a", drawn_answers(5, 1), bundle, formats=("parquet",))
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    code, _, err = run(folder, "--bundle", bundle.path)
+    assert code == 87
+    assert "brain-edge[scale]" in err
+    assert "--format" not in err

@@ -14,6 +14,7 @@ from edge_infer.drift.gathering import observe
 from edge_infer.drift.limits import DEFAULTS
 from edge_infer.drift.observing import Observations
 from edge_infer.drift.testing import LEAST_WINDOW
+from edge_infer.drift.words import group_title
 
 LIMITS = dict(DEFAULTS)
 
@@ -292,3 +293,61 @@ def test_older_images_of_no_known_series_are_warned_of(baseline: Baseline) -> No
     lines = compare(baseline, alone, LIMITS, former=old)["warnings"]
     assert any("drawn of the older results only" in one for one in lines)
     assert not any("of the 300 older images" in one for one in lines)
+
+
+def test_older_results_with_too_few_of_each_group_are_said_to_have_them() -> None:
+    """They hold the classes; that they hold none would send whoever reads it the wrong way."""
+    old = drawn(300, 0, device="one scanner")
+    old = replace(old, planes=tuple("axial" if row < 79 else "" for row in range(300)))
+    window, limits = drawn(250, 1), {"alpha": 0.05, "share": 0.1}
+
+    def lines(by: str) -> list[str]:
+        former = baseline_of(old, by=(by,))
+        return list(compare(former, window, limits, by=by, former=old)["not_tested"])
+
+    most = max(old.labels.count(label) for label in LABELS)
+    assert most < 100
+    assert lines("label") == [
+        f"each label by itself: the older results have at most {most} images of one label, and 100 are needed"
+    ]
+    assert lines("plane") == [
+        "each plane by itself: the older results have at most 79 images of one plane, and 100 are needed"
+    ]
+    assert lines("device") == []
+    nowhere = replace(old, devices=("",) * 300)
+    found = compare(baseline_of(nowhere), window, limits, by="device", former=nowhere)
+    assert found["not_tested"] == [
+        "each device by itself: the older results do not say of any image which device it is of"
+    ]
+
+
+def test_a_baseline_with_too_few_of_each_class_is_said_to_have_them() -> None:
+    few = drawn(300, 0)
+    most = max(few.labels.count(label) for label in LABELS)
+    found = compare(baseline_of(few), drawn(250, 1), {"alpha": 0.05, "share": 0.1}, by="label")
+    assert found["not_tested"] == [
+        f"each label by itself: the baseline has at most {most} images of one label, and 100 are needed"
+    ]
+
+
+def test_a_group_names_what_it_lacks_the_window_first() -> None:
+    old = observe([*drawn_answers(64, 0, plane="few"), *drawn_answers(150, 1, plane="axial")])
+    new = observe(
+        [
+            *drawn_answers(20, 2, plane="axial"),
+            *drawn_answers(20, 3, plane="few"),
+            *drawn_answers(20, 4, plane="new"),
+            *drawn_answers(200, 5, plane="other"),
+        ]
+    )
+    limits = {"alpha": 0.05, "share": 0.1}
+    kept = baseline_of(old, by=("plane",))
+    found = compare(kept, new, limits, by="plane", former=old)
+    assert [group_title(group) for group in found["groups"][1:]] == [
+        "plane axial: 20; too few to test, of 200 needed",
+        "plane few: 20; too few to test, of 200 needed; 64 to compare with, of 100 needed",
+        "plane new: 20; too few to test, of 200 needed; none to compare with",
+        "plane other: 200; none to compare with",
+    ]
+    titles = [group_title(one) for one in compare(kept, new, limits, by="plane")["groups"]]
+    assert titles[4] == "plane other: 200; none to compare with, or fewer than 100"

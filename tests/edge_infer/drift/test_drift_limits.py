@@ -40,3 +40,14 @@ def test_drift_is_more_than_chance_and_beyond_the_limit() -> None:
     assert verdict_on(0.04, 0.3, 0.05, 0.2) == "drift"
     assert verdict_on(0.04, 0.2, 0.05, 0.2) == "moved"
     assert verdict_on(0.06, 0.9, 0.05, 0.2) == "no sign"
+
+
+@pytest.mark.parametrize(("name", "most"), [("ks", 1), ("share", 1), ("two_sample", 0.5)])
+def test_a_limit_that_nothing_can_reach_is_refused(tmp_path: Path, name: str, most: float) -> None:
+    assert limits_with([f"{name}={most}"], None)[name] == most
+    with pytest.raises(ValueError, match=f"from 0 to {most:g}"):
+        limits_with([f"{name}={most + 0.01}"], None)
+    file = tmp_path / "limits.toml"
+    file.write_text(f"{name} = 2\n")
+    with pytest.raises(DataRefused, match=f"from 0 to {most:g}"):
+        limits_with((), file)

@@ -100,6 +100,28 @@ def test_the_text_shows_what_moved_and_no_control_characters(result: dict[str, A
     )
 
 
+def test_of_tests_that_were_not_made_nothing_is_said() -> None:
+    few = result_of(drawn(20, 1), by="device")
+    for words in (text_of(few), page_of(few)):
+        assert "a group needs 200 images" in words
+        for absent in ("0 tests", "false alarms", "p is for all tests", "chance looks", "device"):
+            assert absent not in words.replace("device-width", "").replace(
+                "Not a medical device", ""
+            )
+
+
+def test_what_moved_within_its_limit_has_one_word(result: dict[str, Any]) -> None:
+    group = result["groups"][0]
+    moved = {
+        **result,
+        "groups": [{**group, "tests": [{**test, "verdict": "moved"} for test in group["tests"]]}],
+    }
+    assert "~ moved" in text_of(moved)
+    assert "~ moved</span>" in page_of(moved)
+    docs = Path(__file__).parents[3] / "docs" / "drift.md"
+    assert "**Moved**" in docs.read_text(encoding="utf-8")
+
+
 @pytest.mark.chromium
 @pytest.mark.parametrize("width", [1200, 390])
 def test_the_page_fits_a_window_and_a_telephone(
