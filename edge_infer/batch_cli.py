@@ -9,6 +9,7 @@ import click
 from edge_infer.console import Command, FiniteRange, NamedPath, results_stream, say
 from edge_infer.contract import RESEARCH_USE_ONLY
 from edge_infer.errors import EXIT_BATCH_WITH_FAILURES
+from edge_infer.names import counted
 from edge_infer.options_cli import bundle_option, despite_option, scope_option, trust_option
 from edge_infer.returned_memory import return_freed_memory
 
@@ -63,7 +64,7 @@ def _shard_of(
 
 
 @click.command("brain-batch", cls=Command, help=_HELP, no_args_is_help=True)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, type=NamedPath(readable=False))
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1, type=NamedPath(readable=False))
 @click.option(
     "--output",
     metavar="DIR",
@@ -167,7 +168,7 @@ def main(
 ) -> None:
     """Classify an archive."""
     if not inputs and not lists:
-        raise click.UsageError("Missing argument 'INPUT...', or --list FILE.")
+        raise click.UsageError("Missing argument 'INPUT', or --list FILE.")
     given = {"--workers": workers, "--shard": shard, "--cluster": cluster}
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
@@ -241,9 +242,12 @@ def _shard(shard: tuple[int, int] | None) -> "Shard | None":
 
 
 def _text(summary: "Summary", output: Path) -> str:
-    refused = f", {summary.refused} files refused" if summary.refused else ""
+    refused = f", {counted(summary.refused, 'file')} refused" if summary.refused else ""
+    answered = (
+        "1 image or slice" if summary.answered == 1 else f"{summary.answered} images and slices"
+    )
     return (
-        f"{summary.answered} images and slices answered: {summary.accepted} accepted, {summary.abstained} abstained; "
+        f"{answered} answered: {summary.accepted} accepted, {summary.abstained} abstained; "
         f"{summary.failed} failed{refused}\n"
         f"rows: {output / 'parts'}\nreport: {output / 'report.html'}\n"
     )

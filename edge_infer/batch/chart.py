@@ -33,7 +33,7 @@ def throughput_chart(throughput: Mapping[str, Any]) -> str:
         f"{min(rates):,.1f} to {max(rates):,.1f} in parts of it"
     )
     marks = [f"<span>{_tick(top * step / _STEPS)}</span>" for step in range(_STEPS, -1, -1)]
-    times = [f"<span>{cell(span(worked * step / _STEPS))}</span>" for step in range(_STEPS + 1)]
+    times = [f"<span>{cell(time)}</span>" for time in _times(worked)]
     return (
         f'<div class="chart"><div class="upwards">{"".join(marks)}</div>'
         f'<svg viewBox="0 0 {len(rates)} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{cell(said)}">'
@@ -58,6 +58,22 @@ def span(seconds: float) -> str:
         if len(words) == 2:
             break
     return " ".join(words)
+
+
+def _times(worked: float) -> list[str]:
+    """Return quarters of a time; those in seconds have one number of digits, as many as tell them apart."""
+    times = [worked * step / _STEPS for step in range(_STEPS + 1)]
+    if worked >= 60:
+        return [span(time) for time in times]
+    digits = next(
+        (
+            n
+            for n in range(3)
+            if all(math.isclose(t, round(t, n), abs_tol=0.01 * worked) for t in times)
+        ),
+        3,
+    )
+    return ["0 s", *(f"{time:.{digits}f} s" for time in times[1:])]
 
 
 def _round_above(value: float) -> float:

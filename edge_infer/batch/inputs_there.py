@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edge_infer.batch.locations import is_url
 from edge_infer.batch.row import Row
-from edge_infer.errors import UnreadableInput
+from edge_infer.errors import CannotWrite, UnreadableInput
 from edge_infer.names import shown_name
 
-__all__ = ["names_missing_file", "require_inputs"]
+__all__ = ["names_missing_file", "require_inputs", "require_outside"]
 
 
 def require_inputs(inputs: Iterable[str], *, were_there: bool = True) -> None:
@@ -41,6 +41,28 @@ def require_inputs(inputs: Iterable[str], *, were_there: bool = True) -> None:
             raise UnreadableInput(
                 f"{shown_name(given)}: is not there any more, or not on all workers",
                 hint="mount it under the same path on each machine; the same command then goes on",
+            )
+
+
+def require_outside(output: Path, inputs: Iterable[str]) -> None:
+    """Check that the output lies in no folder that is to be listed.
+
+    There the next run would list it, while its files may come and go, and an input that holds its output is never
+    empty, so that a disk that goes away would not be noticed.
+
+    Args:
+        output: Folder of the results; it need not be there.
+        inputs: As given, absolute.
+
+    Raises:
+        CannotWrite: It does.
+    """
+    resolved = output.resolve()
+    for given in inputs:
+        if not is_url(given) and resolved.is_relative_to(Path(given).resolve()):
+            raise CannotWrite(
+                f"{shown_name(output)}: the output lies within the input {shown_name(given)}",
+                hint="name a folder beside the input with --output",
             )
 
 

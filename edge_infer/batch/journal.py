@@ -1,9 +1,10 @@
 """What a partition has reached, on the disk after each unit, so that a process may end at any moment.
 
-One JSON object a line, in ``work/part-000000.jsonl``: first the run, then ``{"start": 7}`` before a unit is read and
-``{"unit": 7, "rows": [...]}`` after it was answered. Each line is one write without a buffer, so the end of a process
-loses nothing. The end of a machine can: a torn line and all after it are dropped, and their units done again. A start
-without an answer says which unit was being worked on when a process ended.
+One JSON object a line, in ``work/part-000000.jsonl``: first the run and when it was opened, then ``{"start": 7}``
+before a unit is read and ``{"unit": 7, "rows": [...]}`` after it was answered. A later start adds when the one before
+left it, and when it was opened again. Each line is one write without a buffer, so the end of a process loses nothing.
+The end of a machine can: a torn line and all after it are dropped, and their units done again. A start without an
+answer says which unit was being worked on when a process ended.
 
 The partition's lock must be held.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from edge_infer.batch.row import Row
+from edge_infer.batch.throughput import Spell
 from edge_infer.errors import CannotWrite
 from edge_infer.names import shown_name
 
@@ -42,6 +44,7 @@ class Journal:
     Attributes:
         finished: Numbers of units that have rows.
         starts: How often each unit was started that has none.
+        spells: When earlier starts worked on it; none for the one that has it open.
         error: Why it could not be written; None if it could.
 
     Raises:
@@ -52,6 +55,8 @@ class Journal:
         self._path = path
         self.finished: set[int] = set()
         self.starts: Counter[int] = Counter()
+        self.spells: list[Spell] = []
+        self._opened_at: float | None = None
         self.error: CannotWrite | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,10 +65,17 @@ class Journal:
         except OSError as error:
             raise self._cannot_write(error) from error
         try:
+            left = os.fstat(
+                self._descriptor
+            ).st_mtime  # of the last line, before anything is written
             self._size = self._read(run_id)
             os.ftruncate(self._descriptor, self._size)
-            if not self._size:
-                self._write({"run": run_id})
+            now = time.time()
+            if self._size:
+                self._left(min(left, now))
+                self._write({"left": min(left, now), "opened": now})
+            else:
+                self._write({"run": run_id, "opened": now})
         except OSError as error:
             os.close(self._descriptor)
             raise self._cannot_write(error) from error
@@ -138,12 +150,16 @@ class Journal:
 
     def _take(self, line: bytes, run_id: str, *, is_first: bool) -> bool:
         try:
-            fields = json.loads(line) if line.endswith(b"\n") else None
+            fields: Any = json.loads(line) if line.endswith(b"\n") else None
         except ValueError:  # torn
             return False
         match fields:
             case {"run": str(named)}:
+                self._opened_at = fields.get("opened")
                 return is_first and named == run_id
+            case {"left": float(left), "opened": float(opened)} if not is_first:
+                self._left(left)
+                self._opened_at = opened
             case {"start": int(number)} if not is_first:
                 self.starts[number] += 1
             case {"unit": int(number), "rows": list()} if not is_first:
@@ -152,6 +168,14 @@ class Journal:
             case _:
                 return False
         return True
+
+    def _left(self, at: float) -> None:
+        """Keep the spell of a start that ended."""
+        if self._opened_at is None:
+            return
+        units = len(self.finished) - sum(one.units for one in self.spells)
+        seconds = max(0.0, at - self._opened_at)
+        self.spells.append(Spell(started=self._opened_at, seconds=seconds, units=units))
 
     def _write(self, fields: Mapping[str, Any]) -> None:
         line = memoryview(json.dumps(fields, allow_nan=False).encode() + b"\n")

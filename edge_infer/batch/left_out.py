@@ -13,7 +13,7 @@ _NAMED = 3
 
 
 class Left(Enum):
-    """Why something is no unit; the value completes "3 ..." in a sentence."""
+    """Why something is no unit; the value completes "3 ..." in a sentence, its noun in the plural."""
 
     HEATMAP = f"named as heatmaps are, *{HEATMAP_ENDING}"
     ARCHIVE = "ZIP archives in a folder: name them to read them"
@@ -21,6 +21,18 @@ class Left(Enum):
     REPEATED = "folders that are read already"
     NESTED = "archives within an archive: unpack them to read them"
     NAMESAKE = "of a name that another file of the archive has, too"
+
+    def words(self, count: int) -> str:
+        """Return what completes a count in a sentence."""
+        words = self.value if count != 1 else _OF_ONE.get(self.name, self.value)
+        return str(words)
+
+
+_OF_ONE = {
+    "ARCHIVE": "ZIP archive in a folder: name it to read it",
+    "REPEATED": "folder that is read already",
+    "NESTED": "archive within an archive: unpack it to read it",
+}
 
 
 @dataclass(slots=True)
@@ -64,4 +76,4 @@ class LeftOut:
                 continue
             more = f" and {few.count - len(few.names):,} more" if few.count > len(few.names) else ""
             names = ", ".join(map(shown_name, few.names))
-            yield f"{few.count:,} {kind.value} ({names}{more})"
+            yield f"{few.count:,} {kind.words(few.count)} ({names}{more})"

@@ -51,8 +51,9 @@ def page_of(result: Result) -> str:
 def _lead(result: Result) -> str:
     answered = result["accepted"] + result["abstained"]
     refused = f"; {_refused(result)} of scans refused" if result["refused"] else ""
+    what = "1 image or slice" if answered == 1 else f"{answered:,} images and slices"
     line = (
-        f"{answered:,} images and slices answered: {result['accepted']:,} accepted, "
+        f"{what} answered: {result['accepted']:,} accepted, "
         f"{result['abstained']:,} not accepted; {result['failed']:,} failed{refused}"
     )
     kind, lead = _ending(result, answered)

@@ -80,6 +80,7 @@ def run_partition(
                     seconds=time.time() - started,
                     worker=order.worker,
                     kept=kept,
+                    spells=tuple(journal.spells),
                 )
                 write_partition(
                     output,

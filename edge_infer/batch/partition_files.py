@@ -148,6 +148,7 @@ def read_statistics(path: Path) -> dict[str, Any]:
     fields = parse_object(path.read_bytes())
     if fields.get("schema_version") != STATISTICS_SCHEMA_VERSION:
         raise ValueError(f"has schema version {fields.get('schema_version')!r}")
+    fields.setdefault("spells", [])  # there were none in the first ones of this schema version
     if fields.keys() != _STATISTICS_FIELDS:
         raise ValueError("has other fields than statistics")
     return fields

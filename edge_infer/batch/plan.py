@@ -19,9 +19,10 @@ from edge_infer.errors import CannotWrite, NoInputs, OutputLocked, UnreadableInp
 from edge_infer.lock_file import locked
 from edge_infer.names import shown_name
 
-__all__ = ["BundleFacts", "planned_units", "prepare_run"]
+__all__ = ["BundleFacts", "holds_run", "planned_units", "prepare_run"]
 
 _PLAN = "plan"
+_LISTING = ".prepare.lock"
 #: What a folder of results may hold; anything else in it is somebody else's.
 _OURS = {
     _PLAN,
@@ -31,7 +32,7 @@ _OURS = {
     "work",
     "summary.json",
     "report.html",
-    ".prepare.lock",
+    _LISTING,
     ".plan.lock",
 }
 _TEMPORARY = re.compile(r"\..+\.tmp|\.plan\.old|\..+\.lock", re.DOTALL)
@@ -87,6 +88,11 @@ def prepare_run(
             time.sleep(_WAIT_S)
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is the output of a run, finished or begun, if only with listing its inputs."""
+    return any((folder / name).exists() for name in (RUN_FILE, PARTS, _LISTING))
+
+
 def planned_units(output: Path, number: int) -> Iterator[tuple[int, Unit]]:
     """Yield the units of a partition with their numbers, in order.
 
@@ -116,7 +122,7 @@ def _prepared_alone(
     try:
         output.mkdir(parents=True, exist_ok=True)
         _refuse_others_files(output)
-        with locked(output / ".prepare.lock", output):
+        with locked(output / _LISTING, output):
             before = read_run(output)
             if before is not None:
                 before.refuse_other(request, output)

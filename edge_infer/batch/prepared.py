@@ -1,15 +1,16 @@
 """From wishes to a plan: the bundle is checked, the inputs are listed once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from edge_infer.batch.inputs_there import require_inputs
+from edge_infer.batch.inputs_there import require_inputs, require_outside
 from edge_infer.batch.listing import list_units
 from edge_infer.batch.loading import package_versions
 from edge_infer.batch.locations import is_url, located
 from edge_infer.batch.plan import BundleFacts, prepare_run
 from edge_infer.batch.quiet_engine import require_engine
 from edge_infer.batch.remote import entry_of_url
-from edge_infer.batch.run_file import RUN_FILE, Request, RunFile
+from edge_infer.batch.run_file import Request, RunFile, read_run
 from edge_infer.batch.units import Unit
 from edge_infer.batch.wishes import Shown, Wishes
 from edge_infer.bundle import load_bundle, shipped_bundle_path
@@ -31,11 +32,9 @@ def prepared(wishes: Wishes, shown: Shown) -> RunFile:
     """
     _require_packages(wishes)
     inputs = tuple(map(located, wishes.inputs))
-    is_planned = (wishes.output / RUN_FILE).exists()
-    require_inputs(inputs, were_there=is_planned)
-    if not is_planned:  # a mistyped one would be a plan of one unit that fails for good
-        for url in filter(is_url, inputs):
-            entry_of_url(url)
+    before = read_run(wishes.output)
+    if before is None:
+        _require_new(inputs, wishes.output)
     source = wishes.source
     bundle = load_bundle(
         source.bundle or shipped_bundle_path(), trusted=trusted_keys(source.trust or None)
@@ -52,6 +51,9 @@ def prepared(wishes: Wishes, shown: Shown) -> RunFile:
         embeddings=wishes.embeddings,
         partition_size=wishes.partition_size,
     )
+    if before is not None:  # another request first: its inputs were never this run's
+        before.refuse_other(request, wishes.output)
+        require_inputs(inputs)
     listing = list_units(inputs, lists=wishes.lists)
 
     def units() -> Iterator[Unit]:
@@ -74,6 +76,16 @@ def prepared(wishes: Wishes, shown: Shown) -> RunFile:
     if run.left_out:
         shown.say(f"left out: {'; '.join(run.left_out)}")
     return run
+
+
+def _require_new(inputs: Sequence[str], output: Path) -> None:
+    """Check what a new run is to list, before anything is written."""
+    require_inputs(inputs, were_there=False)
+    require_outside(output, inputs)
+    for url in filter(
+        is_url, inputs
+    ):  # a mistyped one would be a plan of one unit that fails for good
+        entry_of_url(url)
 
 
 def _require_packages(wishes: Wishes) -> None:

@@ -9,6 +9,7 @@ from edge_infer.batch.json_lines import json_lines_metadata, read_json_lines
 from edge_infer.batch.metadata import Metadata
 from edge_infer.batch.parquet import parquet_metadata, read_parquet
 from edge_infer.batch.partition_files import PARTS, part_name, part_numbers
+from edge_infer.batch.plan import holds_run
 from edge_infer.batch.row import Row
 from edge_infer.batch.summary import ended_partitions
 from edge_infer.errors import DataRefused, NoInputs
@@ -94,15 +95,15 @@ def row_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    parts, planned = path / PARTS, 0
-    if parts.is_dir():
+    planned = 0
+    if holds_run(path):
         planned = ended_partitions(path)
         if not planned:
             raise DataRefused(
                 f"{shown_name(path)}: the run has not ended",
                 hint="give the same brain-batch command again, or name files of parts/",
             )
-        path = parts
+        path /= PARTS
     found = {ending: part_numbers(path, ending) for ending in (".parquet", ".jsonl")}
     # A run may have written both; they hold the same.
     ending = max(found, key=lambda one: len(found[one]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from edge_infer.batch.chart import span, throughput_chart
 from edge_infer.batch.page_parts import SHOWN, Result, more, number_of, shown
+from edge_infer.batch.throughput import PAUSE_S, RESUMED_PAUSE_S
 from edge_infer.html_page.parts import cell, table
 from edge_infer.names import shown_name
 
@@ -23,6 +24,10 @@ def throughput_section(result: Result) -> str:
         longest = max(one["seconds"] for one in throughput["pauses"])
         number = number_of(len(throughput["pauses"]), "pause")
         caption += f" Dashed: {number} cut out, the longest {span(longest)}."
+    caption += (
+        f" Time in which nobody worked is a pause from {PAUSE_S:g} s on, and from {RESUMED_PAUSE_S:g} s on where a "
+        "partition was interrupted; what is shorter counts as work."
+    )
     drawn = (
         f"<figure>{throughput_chart(throughput)}<figcaption>{cell(caption)}</figcaption></figure>"
     )
@@ -38,7 +43,7 @@ def throughput_section(result: Result) -> str:
         for name, one in busiest[:SHOWN]
     ]
     head = ["Worker", "Partitions", "Units", "Busy", "Units a second"]
-    return drawn + table("Workers.", head, rows) + more(len(busiest), "worker")
+    return drawn + table("Workers, the busiest first.", head, rows) + more(len(busiest), "worker")
 
 
 def run_section(result: Result) -> str:

@@ -36,7 +36,11 @@ def series_section(result: Result) -> str:
         [f"<code>{shown(name or 'none')}</code>", f"{count:,}", percent(count, total)]
         for name, count in _descending(findings)
     ]
-    drawn = table(f"{total:,} series by what the rule says.", ["Finding", "Series", "Share"], rows)
+    drawn = table(
+        f"{total:,} series by what the rule says, the most frequent first.",
+        ["Finding", "Series", "Share"],
+        rows,
+    )
     return drawn + _reasons(result["counts"]["series_reasons"], "Why series abstain")
 
 
@@ -45,7 +49,7 @@ def failures_section(result: Result) -> str:
     counts = result["counts"]
     parts = []
     for key, caption in (
-        ("failures", "Without an answer, by code."),
+        ("failures", "Without an answer, by code, the most frequent first."),
         ("refused", "Files of scans that are intact and not for the model; no failures."),
     ):
         ordered = sorted(counts[key].items(), key=lambda one: (-one[1]["count"], one[0]))
@@ -79,14 +83,21 @@ def origins_section(result: Result) -> str:
         head = [name, "Answers", "Accepted", "Not accepted", "Share"]
         rows = by_decision(dict(ordered))
         parts.append(
-            table(f"Answers by {name.lower()}.", head, rows) + more(len(ordered), key[:-1])
+            table(f"Answers by {name.lower()}, the most frequent first.", head, rows)
+            + more(len(ordered), key[:-1])
         )
     return "".join(parts) or "<p>No header says a plane or a device.</p>"
 
 
 def _reasons(reasons: Mapping[str, int], caption: str) -> str:
     rows = [[f"<code>{shown(name)}</code>", f"{count:,}"] for name, count in _descending(reasons)]
-    return table(f"{caption}; there may be several.", ["Reason", "Count"], rows) if rows else ""
+    return (
+        table(
+            f"{caption}, the most frequent first; there may be several.", ["Reason", "Count"], rows
+        )
+        if rows
+        else ""
+    )
 
 
 def _descending(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_infer.batch.row import Row
+from edge_infer.batch.throughput import Spell
 
 __all__ = ["EXAMPLES", "STATISTICS_SCHEMA_VERSION", "Counts", "Statistics"]
 
@@ -31,7 +32,8 @@ class Statistics:
         started: When work on it began, in seconds since 1970.
         seconds: How long it took, rows written.
         worker: Name of the worker: host and number, no name of a person.
-        kept: Units that an earlier, interrupted start had answered.
+        kept: Units that earlier, interrupted starts had answered.
+        spells: When those worked on it.
     """
 
     units: int
@@ -39,6 +41,7 @@ class Statistics:
     seconds: float
     worker: str
     kept: int = 0
+    spells: tuple[Spell, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

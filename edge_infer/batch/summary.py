@@ -110,7 +110,8 @@ class Summary:
 def summarize(output: Path) -> Summary:
     """Sum up a run, and write its summary.json and report.html; a run that has not ended is one so far.
 
-    In memory are numbers: 24 bytes for each partition, and names of planes, devices, codes and workers.
+    In memory are numbers: 24 bytes for each partition, 40 more for each time it was interrupted, and names of planes,
+    devices, codes and workers.
 
     Args:
         output: Of the run.

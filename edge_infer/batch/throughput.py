@@ -1,15 +1,19 @@
 """Units a second over the time that was worked: pauses between a run's starts are cut out, and named."""
 
 from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Throughput"]
+__all__ = ["PAUSE_S", "RESUMED_PAUSE_S", "Spell", "Throughput"]
 
-#: Nobody worked for longer than that: a pause, such as between a kill and the next start.
-_PAUSE_S = 60.0
+#: Nobody worked for longer than that: a pause. Less may be the start of workers.
+PAUSE_S = 60.0
+#: The same where a partition lay half done meanwhile: between a kill and the next start.
+RESUMED_PAUSE_S = 1.0
 _BINS = 60
 _SHORTEST_S = 1e-3
 #: More are not named.
@@ -18,23 +22,53 @@ _NAMED_PAUSES = 100
 _Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """A time in which a start worked on a partition and did not finish it.
+
+    Attributes:
+        started: In seconds since 1970.
+        seconds: How long, until the last that it wrote.
+        units: How many it answered.
+    """
+
+    started: float
+    seconds: float
+    units: int
+
+
 class Throughput:
-    """Collects when partitions were worked on; 24 bytes for each."""
+    """Collects when partitions were worked on; 24 bytes for each, and 40 for each time one was interrupted."""
 
     def __init__(self) -> None:
         self._started, self._ended, self._units = array("d"), array("d"), array("d")
+        self._left, self._resumed = array("d"), array("d")
 
-    def add(self, *, started: float, seconds: float, units: int) -> None:
+    def add(
+        self,
+        *,
+        started: float,
+        seconds: float,
+        units: int,
+        spells: Iterable[Spell] = (),
+    ) -> None:
         """Add a partition.
 
         Args:
             started: In seconds since 1970.
             seconds: How long it took.
             units: How many were answered in that time.
+            spells: Of earlier starts that were interrupted in it, in their order.
         """
-        self._started.append(started)
-        self._ended.append(started + max(seconds, _SHORTEST_S))
-        self._units.append(units)
+        left: float | None = None
+        for spell in (*spells, Spell(started=started, seconds=seconds, units=units)):
+            if left is not None:
+                self._left.append(left)
+                self._resumed.append(spell.started)
+            left = spell.started + max(spell.seconds, _SHORTEST_S)
+            self._started.append(spell.started)
+            self._ended.append(left)
+            self._units.append(spell.units)
 
     def as_json(self) -> dict[str, Any] | None:
         """Return the rates; None where there is nothing.
@@ -49,7 +83,8 @@ class Throughput:
         started, ended, units = (
             np.frombuffer(one, np.float64) for one in (self._started, self._ended, self._units)
         )
-        begins, lengths = _pauses(started, ended)
+        left, resumed = np.frombuffer(self._left), np.frombuffer(self._resumed)
+        begins, lengths = _pauses(started, ended, left, resumed)
         first = float(started.min())
         worked = float(ended.max()) - first - float(lengths.sum())
         # Of a partition, its units are spread evenly over its time.
@@ -72,12 +107,26 @@ class Throughput:
         }
 
 
-def _pauses(started: _Floats, ended: _Floats) -> tuple[_Floats, _Floats]:
-    """Return when pauses began, and how long they were."""
+def _pauses(
+    started: _Floats, ended: _Floats, left: _Floats, resumed: _Floats
+) -> tuple[_Floats, _Floats]:
+    """Return when pauses began, and how long they were.
+
+    Args:
+        started: When spells of work began.
+        ended: When they ended.
+        left: When partitions were left half done.
+        resumed: When those were gone on with.
+    """
     order = np.argsort(started, kind="stable")
     until = np.maximum.accumulate(ended[order])[:-1]
     lengths = started[order][1:] - until
-    is_pause = lengths > _PAUSE_S
+    is_pause = lengths > PAUSE_S
+    # Of those in which a partition lay half done all the while, shorter ones, too. Both ends of gaps ascend.
+    firsts = np.searchsorted(until, left, side="left")
+    lasts = np.searchsorted(started[order][1:], resumed, side="right")
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        is_pause[first:last] |= lengths[first:last] >= RESUMED_PAUSE_S
     return until[is_pause], lengths[is_pause]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_infer.batch.metadata import Metadata
 from edge_infer.batch.statistics import Counts
-from edge_infer.batch.throughput import Throughput
+from edge_infer.batch.throughput import Spell, Throughput
 from edge_infer.errors import DataRefused
 
 __all__ = ["Totals"]
@@ -54,7 +54,12 @@ class Totals:
         self.units += fields["units"]
         self.counts.merge(fields["counts"])
         now, seconds = fields["units"] - fields["kept"], fields["seconds"]
-        self.throughput.add(started=fields["started"], seconds=seconds, units=now)
+        self.throughput.add(
+            started=fields["started"],
+            seconds=seconds,
+            units=now,
+            spells=[Spell(**one) for one in fields["spells"]],
+        )
         worker = self.workers.setdefault(
             fields["worker"], {"partitions": 0, "units": 0, "seconds": 0.0}
         )

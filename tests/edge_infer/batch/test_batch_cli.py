@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from batch_rows import batch_row, failed_row, planned, written
 from batch_runs import (
     answered_in,
     archive_of,
@@ -21,7 +22,8 @@ from batch_runs import (
 )
 from click.testing import CliRunner
 
-from edge_infer.batch_cli import main
+from edge_infer.batch.summary import summarize
+from edge_infer.batch_cli import _text, main
 
 UNITS = 300
 
@@ -144,6 +146,19 @@ def test_options_that_do_not_fit_are_a_usage_error(
     assert ended.exit_code == 2
     assert message in ended.output
     assert not (tmp_path / "out").exists()
+
+
+def test_one_of_a_kind_is_said_in_the_singular(tmp_path: Path) -> None:
+    rows = [batch_row(0), failed_row(1, "scan_refused", kind="refused")]
+    written(tmp_path, 0, rows, formats=("jsonl",))
+    planned(tmp_path, units=2, partitions=1)
+    said = _text(summarize(tmp_path), tmp_path)
+    assert "1 image or slice answered" in said
+    assert "1 file refused\n" in said
+
+
+def test_inputs_are_not_shown_as_required() -> None:
+    assert "[INPUT]..." in CliRunner().invoke(main, ["--help"]).output.splitlines()[0]
 
 
 def test_without_an_input_it_says_so(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The page of brain-batch: what it says, and in a browser: whole, loading nothing, keeping nobody out."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from batch_rows import STARTED, batch_row, failed_row, mixed_rows, planned, writ
 from chromium import COLLIDING, NAMES, OUTSIDE, PAGE, Tab, browser, installed
 from report_page import Page
 
-from edge_infer.batch.chart import span
+from edge_infer.batch.chart import span, throughput_chart
 from edge_infer.batch.row import Row
 from edge_infer.batch.summary import summarize
 
@@ -60,6 +61,7 @@ def test_the_page_says_what_became_of_the_run(output: Path) -> None:
     assert rows["axial"][1] == f"{sum(summary.counts['planes']['axial'].values()):,}"
     assert summary.metadata.manifest_sha256 in page.words
     assert "Dashed: 1 pause cut out, the longest 1 d 3 h" in page.words
+    assert "a pause from 60 s on, and from 1 s on where a partition was interrupted" in page.words
 
 
 def test_the_page_of_a_run_that_has_not_ended_says_so_first(tmp_path: Path) -> None:
@@ -144,6 +146,23 @@ def test_the_page_loads_nothing(output: Path) -> None:
 )  # fmt: skip
 def test_lengths_of_time_are_said_in_two_units_at_most(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("worked", "times"),
+    [
+        (18, "0 s, 4.5 s, 9.0 s, 13.5 s, 18.0 s"),
+        (20, "0 s, 5 s, 10 s, 15 s, 20 s"),
+        (0.05, "0 s, 0.013 s, 0.025 s, 0.038 s, 0.050 s"),
+        (240, "0 s, 1 min, 2 min, 3 min, 4 min"),
+    ],
+)
+def test_times_below_the_chart_have_one_number_of_digits(worked: float, times: str) -> None:
+    drawn = throughput_chart(
+        {"rates": [1.0], "worked_seconds": worked, "units_per_second": 1.0, "pauses": []}
+    )
+    across = drawn.partition('class="across">')[2]
+    assert ", ".join(re.findall("<span>(.*?)</span>", across)) == times
 
 
 @pytest.mark.parametrize(

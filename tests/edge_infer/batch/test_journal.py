@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def test_starts_add_up_until_there_is_an_answer(tmp_path: Path) -> None:
         assert journal.starts[1] == 3
         journal.finish(1, [])
         assert not journal.starts
+
+
+def test_it_knows_when_earlier_starts_worked_and_on_how_much(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, 0, 1)
+    os.utime(
+        path, (time.time() + 3, time.time() - 3)
+    )  # left before now, though hardly before it was opened
+    written(path, 2)
+    with Journal(path, "run") as journal:
+        assert [one.units for one in journal.spells] == [2, 1]
+        first, second = journal.spells
+        assert first.seconds == 0
+        assert first.started <= second.started <= time.time()
 
 
 def test_cut_anywhere_it_holds_the_lines_before_the_cut(tmp_path: Path) -> None:

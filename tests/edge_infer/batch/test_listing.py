@@ -14,6 +14,7 @@ from dicom_files import file_bytes, mr_slice
 
 from edge_infer.batch import scan_groups
 from edge_infer.batch.folders import FolderWalk
+from edge_infer.batch.left_out import Left, LeftOut
 from edge_infer.batch.listing import Listing, list_units
 from edge_infer.batch.locations import located
 from edge_infer.batch.units import Unit
@@ -93,8 +94,18 @@ def test_heatmaps_litter_and_archives_in_folders_are_no_units(tmp_path: Path) ->
     assert named(list(listing), tmp_path) == [("image", "a.png")]
     assert listing.left_out == (
         "1 named as heatmaps are, *.heatmap.png (a.heatmap.png)",
-        "1 ZIP archives in a folder: name them to read them (letter.docx)",
+        "1 ZIP archive in a folder: name it to read it (letter.docx)",
     )
+
+
+@pytest.mark.parametrize("kind", Left)
+def test_what_is_left_out_is_counted_in_words_that_fit(kind: Left) -> None:
+    one, two = LeftOut(), LeftOut()
+    for left in (one, two, two):
+        left.add(kind, "a")
+    plurals = ("archives", "folders", "them")
+    assert not any(word in one.phrases[0].replace("heatmaps", "") for word in plurals)
+    assert two.phrases == (f"2 {kind.value} (a, a)",)
 
 
 def test_what_is_named_itself_is_looked_into_whatever_it_is_called(tmp_path: Path) -> None:

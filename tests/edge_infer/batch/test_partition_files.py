@@ -226,6 +226,18 @@ def test_partitions_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert list(rows) == [{"unit": number} for number in (0, 2, 999_999, 1_000_000)]
 
 
+@pytest.mark.parametrize("stage", ["listing", "planned"])
+def test_a_run_without_a_finished_partition_has_not_ended_either(
+    tmp_path: Path, stage: str
+) -> None:
+    if stage == "planned":
+        planned(tmp_path, units=10, partitions=2)
+    else:
+        (tmp_path / ".prepare.lock").touch()
+    with pytest.raises(DataRefused, match="has not ended"):
+        read_rows([tmp_path])
+
+
 def test_a_run_is_read_once_it_has_ended(tmp_path: Path) -> None:
     planned(tmp_path, units=10, partitions=2)
     written(tmp_path, 0, mixed_rows(0, 5))

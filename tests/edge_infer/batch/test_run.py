@@ -103,6 +103,29 @@ def test_interrupted_after_any_unit_it_comes_to_the_same_bytes(wishes: Wishes, u
     assert content_of(wishes.output) == content_of(unbroken(wishes).output)
 
 
+def test_the_time_between_two_starts_is_a_pause_and_no_work(wishes: Wishes) -> None:
+    begin(wishes, 2)
+    journal = wishes.output / "work" / "part-000000.jsonl"
+    first, *others = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    fields = json.loads(first)
+    fields["opened"] -= 20  # as if it had begun 20 s ago, and been killed after 5
+    journal.write_text(json.dumps(fields) + "\n" + "".join(others), encoding="utf-8")
+    os.utime(journal, (fields["opened"] + 5, fields["opened"] + 5))
+    summary = run_batch(wishes, Shown())
+    assert summary is not None
+    assert summary.throughput is not None
+    (pause,) = summary.throughput["pauses"]
+    assert pause["after_seconds"] == pytest.approx(5, abs=0.01)
+    assert pause["seconds"] >= 15
+    between = summary.throughput["ended"] - summary.throughput["started"]
+    assert summary.throughput["worked_seconds"] == pytest.approx(
+        between - pause["seconds"], abs=0.01
+    )
+    assert summary.throughput["units_per_second"] == pytest.approx(
+        UNITS / summary.throughput["worked_seconds"], rel=0.01
+    )
+
+
 def test_a_finished_run_is_summed_up_again_and_not_answered(
     wishes: Wishes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,6 +431,32 @@ def test_a_mistyped_input_is_refused_before_anything_is_listed(wishes: Wishes) -
     with pytest.raises(UnreadableInput, match="archeve"):
         run_batch(replace(wishes, inputs=("archeve",)), Shown())
     assert not wishes.output.exists()
+
+
+def test_inputs_that_were_never_the_runs_are_other_settings_and_not_gone(
+    wishes: Wishes, tmp_path: Path
+) -> None:
+    begin(wishes, 1)
+    (tmp_path / "empty").mkdir()
+    for other in ("empty", "archeve"):
+        with pytest.raises(CannotWrite, match="other settings: inputs"):
+            run_batch(replace(wishes, inputs=(str(tmp_path / other),)), Shown())
+    shutil.rmtree(tmp_path / "archive")
+    with pytest.raises(UnreadableInput, match="not there any more"):
+        run_batch(wishes, Shown())
+
+
+@pytest.mark.parametrize("place", [".", "out", "deeper/out"])
+def test_an_output_within_an_input_is_refused_before_anything_is_written(
+    wishes: Wishes, tmp_path: Path, place: str
+) -> None:
+    archive = tmp_path / "archive"
+    before = sorted(archive.rglob("*"))
+    (tmp_path / "link").symlink_to(archive)
+    for output in (archive / place, tmp_path / "link" / place):
+        with pytest.raises(CannotWrite, match="lies within the input"):
+            run_batch(replace(wishes, output=output), Shown())
+    assert sorted(archive.rglob("*")) == before
 
 
 def test_another_folder_of_the_same_name_on_a_worker_is_refused(wishes: Wishes) -> None:

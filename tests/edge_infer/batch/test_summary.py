@@ -10,7 +10,7 @@ from batch_rows import METADATA, STARTED, batch_row, failed_row, mixed_rows, pla
 
 from edge_infer.batch.reading import read_rows
 from edge_infer.batch.summary import Summary, is_complete, summarize
-from edge_infer.batch.throughput import Throughput
+from edge_infer.batch.throughput import Spell, Throughput
 from edge_infer.errors import DataRefused, NoInputs
 
 
@@ -166,6 +166,43 @@ def test_a_pause_is_cut_out_and_named() -> None:
     assert told["units_per_second"] == 10
     assert told["rates"] == pytest.approx([10] * 60, rel=1e-5)
     assert told["pauses"] == [{"after_seconds": 20, "seconds": 86_380}]
+
+
+def test_a_short_pause_in_which_a_partition_lay_half_done_is_cut_out_too() -> None:
+    throughput = Throughput()
+    throughput.add(started=1e9, seconds=10, units=100)
+    throughput.add(
+        started=1e9 + 30,  # a kill after 5 s and 50 units, and a start 15 s later
+        seconds=5,
+        units=50,
+        spells=[Spell(started=1e9 + 10, seconds=5, units=50)],
+    )
+    throughput.add(started=1e9 + 50, seconds=10, units=100)  # nothing lay half done: as other gaps
+    told = throughput.as_json()
+    assert told is not None
+    assert told["pauses"] == [{"after_seconds": 15, "seconds": 15}]
+    assert told["worked_seconds"] == 45
+    assert told["units_per_second"] == pytest.approx(300 / 45, abs=0.001)
+
+
+def test_what_others_worked_on_meanwhile_is_no_pause() -> None:
+    throughput = Throughput()
+    throughput.add(
+        started=1e9 + 40, seconds=5, units=1, spells=[Spell(started=1e9, seconds=5, units=1)]
+    )
+    throughput.add(started=1e9 + 2, seconds=20, units=1)
+    throughput.add(started=1e9 + 22.5, seconds=20, units=1)
+    told = throughput.as_json()
+    assert told is not None
+    assert told["pauses"] == []
+
+
+def test_statistics_from_before_spells_were_kept_are_read(output: Path) -> None:
+    path = output / "statistics" / "part-000001.json"
+    fields = json.loads(path.read_text())
+    del fields["spells"]
+    path.write_text(json.dumps(fields))
+    assert summarize(output).partitions == 3
 
 
 def test_units_that_an_earlier_start_had_answered_make_nothing_faster(tmp_path: Path) -> None:
