@@ -2,9 +2,9 @@
 
 ``ours`` is ``brain-serve`` with a shorter time for a head, so that a trial does not take ten seconds. ``control`` is
 the same code without its limits, also those of what a file unpacks to, without its checks of a body's framing and of
-the host, and with one place in memory for the content of all requests. ``raw`` is what the tutorials of the libraries
-show: Starlette, uvicorn, Pillow and onnxruntime. All three may have few open files, as in a container, and end with the
-process that started them.
+the host, with one place in memory for the content of all requests, and with refusals that leave it as errors of its
+own. ``raw`` is what the tutorials of the libraries show: Starlette, uvicorn, Pillow and onnxruntime. All three may have
+few open files, as in a container, and end with the process that started them.
 """
 
 import ctypes
@@ -80,6 +80,13 @@ def _control() -> None:
     guard._check_framing = lambda _headers: None
     Access.check_host = lambda _self, _headers: None  # type: ignore[method-assign]
     Body.unpack = lambda _self, _layer, _count, _name: None  # type: ignore[method-assign]
+    refuse = guard._Answering.refuse
+
+    async def fail(answering: Any, refused: Any) -> None:
+        refused.status = 500
+        await refuse(answering, refused)
+
+    guard._Answering.refuse = fail  # type: ignore[method-assign]
     server.Connection = Boundless  # type: ignore[misc]
     serving.within_open_files = lambda limits: limits
     state.AnswerLines = OnePlace  # type: ignore[misc]

@@ -163,7 +163,8 @@ CAMPAIGN = Campaign(
         "control": Subject(
             trial=_trial,
             prepare=partial(started, "control"),
-            what="`brain-serve` without its limits and its checks of framing and host, one place for all contents",
+            what="`brain-serve` without its limits and its checks of framing and host, one place for all contents, and "
+            "refusals as status 500",
         ),
         "raw": Subject(
             trial=_trial,
