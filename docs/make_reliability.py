@@ -67,7 +67,10 @@ def _summary(found: Mapping[str, dict[str, Any]]) -> list[list[str]]:
         subjects = result["subjects"]
         title = f"[{name} {result['title']}](#{_anchor(name, result)})"
         share = [_failed(subjects.get(subject)) for subject in _NAMES]
-        count = f"{subjects['ours']['trials']:,} {result['unit']}"
+        ours = subjects["ours"]
+        count = f"{ours['tries']:,} {result['unit']}"
+        if ours["tries"] != ours["trials"]:
+            count += f" in {ours['trials']:,} trials"
         rows.append([title, count, *share, "no" if result["faults"] else "yes"])
     return rows
 
