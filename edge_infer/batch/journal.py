@@ -56,7 +56,8 @@ class Journal:
         self.finished: set[int] = set()
         self.starts: Counter[int] = Counter()
         self.spells: list[Spell] = []
-        self._opened_at: float | None = None
+        self._opened_at: float | None = None  # unknown of the first start of an older version
+        self._finished_before = 0  # when it was opened then
         self.error: CannotWrite | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +160,7 @@ class Journal:
                 return is_first and named == run_id
             case {"left": float(left), "opened": float(opened)} if not is_first:
                 self._left(left)
-                self._opened_at = opened
+                self._opened_at, self._finished_before = opened, len(self.finished)
             case {"start": int(number)} if not is_first:
                 self.starts[number] += 1
             case {"unit": int(number), "rows": list()} if not is_first:
@@ -173,7 +174,7 @@ class Journal:
         """Keep the spell of a start that ended."""
         if self._opened_at is None:
             return
-        units = len(self.finished) - sum(one.units for one in self.spells)
+        units = len(self.finished) - self._finished_before
         seconds = max(0.0, at - self._opened_at)
         self.spells.append(Spell(started=self._opened_at, seconds=seconds, units=units))
 

@@ -121,7 +121,7 @@ class Arrivals:
         descriptor = -1
         with self._lock:
             link.sends(received)
-            if received.key in self._unread:
+            if self._is_unread(received.key):
                 self._take_up(received.key)
             former = self._former(received)
             if former is None:
@@ -222,6 +222,9 @@ class Arrivals:
         """
         for link in study.links:
             link.refused.add(key)
+        self._missed[key] = {
+            link.token: self._break(link, key) for link in study.links if link.token in study.open
+        }
         del self._studies[key]
         self._unread[key] = self._clock() + _AGAIN_S
         _LOG.error("study %s is dropped: its images are gone from incoming; send it again", key)
@@ -244,6 +247,10 @@ class Arrivals:
                     reason_of(error),
                 )
 
+    def _is_unread(self, key: str) -> bool:
+        """Whether there is a study on the disk that this run does not know, such as one that somebody has put back."""
+        return key in self._unread or (key not in self._studies and self._folder(key).is_dir())
+
     def _take_up(self, key: str) -> None:
         """Take up a study that the last run left.
 
@@ -252,7 +259,7 @@ class Arrivals:
         """
         folder = self._folder(key)
         study = self._left(folder)
-        del self._unread[key]
+        self._unread.pop(key, None)
         missed = self._missed.pop(key, {})
         if study is None:
             return

@@ -1,6 +1,7 @@
 """A journal: whatever its end is like, what is read back was written whole."""
 
 import errno
+import json
 import os
 import time
 from pathlib import Path
@@ -45,15 +46,26 @@ def test_starts_add_up_until_there_is_an_answer(tmp_path: Path) -> None:
 def test_it_knows_when_earlier_starts_worked_and_on_how_much(tmp_path: Path) -> None:
     path = tmp_path / "j"
     written(path, 0, 1)
-    os.utime(
-        path, (time.time() + 3, time.time() - 3)
-    )  # left before now, though hardly before it was opened
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))  # left before it was opened: a clock was set
     written(path, 2)
     with Journal(path, "run") as journal:
         assert [one.units for one in journal.spells] == [2, 1]
         first, second = journal.spells
         assert first.seconds == 0
         assert first.started <= second.started <= time.time()
+
+
+def test_of_a_start_of_an_older_version_nothing_is_booked_to_a_later_one(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, 0, 1)
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    fields = json.loads(first)
+    del fields["opened"]
+    path.write_bytes(json.dumps(fields).encode() + b"\n" + b"".join(others))
+    written(path, 2)
+    with Journal(path, "run") as journal:
+        assert [one.units for one in journal.spells] == [1]
 
 
 def test_cut_anywhere_it_holds_the_lines_before_the_cut(tmp_path: Path) -> None:

@@ -442,6 +442,40 @@ def test_what_an_open_association_sends_after_its_study_was_dropped_is_not_taken
     assert (one.stage, read_note(one.folder)["code"]) == ("failed", "incomplete")
 
 
+def test_a_study_whose_folder_is_back_is_no_whole_if_an_association_broke_off_meanwhile(
+    arrivals: Arrivals, spool: Spool, clock: Clock, tmp_path: Path
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    (spool.incoming / KEY).rename(tmp_path / "away")
+    assert arrivals.complete() == []
+    arrivals.end(link, well=False)
+    (tmp_path / "away").rename(spool.incoming / KEY)
+    clock.time += 31
+    assert arrivals.complete() == []
+    clock.time += 101
+    (one,) = arrivals.complete()
+    assert (one.stage, read_note(one.folder)["code"]) == ("failed", "incomplete")
+
+
+def test_a_study_that_somebody_put_back_late_is_taken_up_by_its_next_image(
+    arrivals: Arrivals, spool: Spool, clock: Clock, tmp_path: Path
+) -> None:
+    link = arrivals.begin()
+    arrivals.store(link, image(spool, "a"))
+    arrivals.end(link, well=True)
+    (spool.incoming / KEY).rename(tmp_path / "away")
+    for _ in range(2):
+        clock.time += 31
+        assert arrivals.complete() == []
+    (tmp_path / "away").rename(spool.incoming / KEY)
+    again = arrivals.begin()
+    assert arrivals.store(again, image(spool, "a")) is Arrived.DUPLICATE
+    arrivals.end(again, well=True)
+    clock.time += 101
+    assert [one.key for one in arrivals.complete()] == [KEY]
+
+
 def test_a_study_that_cannot_be_moved_on_holds_up_no_other_and_is_tried_again(
     arrivals: Arrivals, spool: Spool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
