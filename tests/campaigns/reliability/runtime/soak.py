@@ -1,8 +1,8 @@
 """R17: a process that answers on and on.
 
 Judged are resident memory and what a process holds: what the C library has given out and not got back, and the objects
-of Python. In the first 3,000 calls they tell of different things: the C library keeps what is freed in heaps of threads,
-which grew by 5 to 15 MiB, in steps, while what was in use grew by 0.02 KiB a call.
+of Python. In the first 3,000 calls these differ: the C library keeps what is freed in heaps of threads, which grew by 5
+to 15 MiB, in steps, while what was in use grew by 0.02 KiB a call.
 """
 
 import contextlib
